@@ -1,0 +1,54 @@
+//! The seam between the producer and a network: byte pipes to nodes, opened and polled, never blocking.
+
+use core::fmt::{Debug, Display};
+use core::task::{Context, Poll};
+
+use crate::config::BrokerAddress;
+
+/// A broker's id in the cluster's metadata. Bootstrap addresses, whose ids are not known yet, have
+/// negative ones: −1, −2, …
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct NodeId(pub i32);
+
+impl core::fmt::Display for NodeId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        Display::fmt(&self.0, f)
+    }
+}
+
+/// Opens byte pipes to nodes.
+pub trait Transport {
+    /// The pipe.
+    type Connection: Connection;
+
+    /// Begins to connect and returns at once; the connection is `Pending` until it is up and reports a
+    /// failure on first use. `address` is `None` where the transport routes by node id alone (a bridge).
+    fn connect(
+        &mut self,
+        node: NodeId,
+        address: Option<&BrokerAddress>,
+    ) -> Result<Self::Connection, <Self::Connection as Connection>::Error>;
+}
+
+/// A byte pipe to one node. Dropping it closes it.
+///
+/// `Pending` is the only back-pressure; whoever returns it wakes the task of `cx` when it's worth
+/// trying again. Reading and writing are independent (full duplex).
+pub trait Connection {
+    /// Why the pipe broke. `kind()` is the shared vocabulary, the text is shown to people.
+    type Error: embedded_io::Error + Display + Debug;
+
+    /// Reads into `buffer`; `Ok(0)` means that the peer has closed.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<Result<usize, Self::Error>>;
+
+    /// Writes from `slices` in order, as many bytes as fit; never `Ok(0)` for non-empty input.
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[&[u8]],
+    ) -> Poll<Result<usize, Self::Error>>;
+}
