@@ -10,3 +10,6 @@ pub mod partitioner;
 pub mod protocol;
 pub mod records;
 pub mod sender;
+pub mod sync;
+pub mod time;
+pub mod transport;

@@ -4,13 +4,13 @@ use core::cell::RefCell;
 
 use crate::time::Clock;
 
+/// The reference count of everything shared; this target has no compare-and-swap.
+#[cfg(not(target_has_atomic = "ptr"))]
+pub use alloc::rc::Rc as Arc;
 /// The reference count of everything shared. Targets without compare-and-swap (thumbv6m, riscv32imc)
 /// have one thread and no `alloc::sync`, so they count without atomics.
 #[cfg(target_has_atomic = "ptr")]
 pub use alloc::sync::Arc;
-/// The reference count of everything shared; this target has no compare-and-swap.
-#[cfg(not(target_has_atomic = "ptr"))]
-pub use alloc::rc::Rc as Arc;
 
 /// Mutual exclusion shaped as a closure, so that no guard can be held over an await or across I/O.
 pub trait Lock<T> {
