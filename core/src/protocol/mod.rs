@@ -1,1 +1,20 @@
-//! (being built)
+//! The Kafka protocol as a producer speaks it: requests written, responses read, frames cut.
+//!
+//! Requests are appended to a `Vec<u8>` that the caller reuses. Responses are views into the
+//! received bytes: `parse` checks a whole body before it hands out anything, decoding allocates
+//! nothing, and no size or count on the wire is believed beyond the bytes that are really there.
+//!
+//! Field layouts are those of Kafka's message definitions
+//! (`clients/src/main/resources/common/message/*.json`).
+
+pub mod api_key;
+pub mod api_versions;
+pub mod codec;
+pub mod decode_error;
+pub mod error_code;
+pub mod frame;
+pub mod header;
+pub mod init_producer_id;
+pub mod metadata;
+pub mod produce;
+pub mod uuid;

@@ -1,0 +1,96 @@
+//! The requests that ottla sends, and the versions of each that it speaks.
+
+/// A kind of request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApiKey {
+    /// Writes record batches.
+    Produce,
+    /// Asks for brokers, topics, partitions and their leaders.
+    Metadata,
+    /// Asks which versions of each request a broker takes.
+    ApiVersions,
+    /// Asks for a producer id and epoch (KIP-98).
+    InitProducerId,
+}
+
+impl ApiKey {
+    /// All of them; the position of each is [`ApiKey::index`].
+    pub(super) const ALL: [Self; 4] =
+        [Self::Produce, Self::Metadata, Self::ApiVersions, Self::InitProducerId];
+
+    /// A small number for tables of one entry per kind.
+    pub(super) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The number on the wire.
+    #[must_use]
+    pub fn code(self) -> i16 {
+        match self {
+            Self::Produce => 0,
+            Self::Metadata => 3,
+            Self::ApiVersions => 18,
+            Self::InitProducerId => 22,
+        }
+    }
+
+    /// The kind with this number, where ottla sends it.
+    #[must_use]
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.code() == code)
+    }
+
+    /// The lowest version that ottla speaks. Brokers from 2.1 on understand it (KIP-896).
+    #[must_use]
+    pub fn min_version(self) -> i16 {
+        match self {
+            // The first with record batches v2.
+            Self::Produce => 3,
+            // The first that can forbid the creation of topics.
+            Self::Metadata => 4,
+            Self::ApiVersions | Self::InitProducerId => 0,
+        }
+    }
+
+    /// The highest version that ottla speaks.
+    #[must_use]
+    pub fn max_version(self) -> i16 {
+        match self {
+            Self::Produce | Self::Metadata => 13,
+            Self::ApiVersions => 4,
+            Self::InitProducerId => 5,
+        }
+    }
+
+    /// Whether ottla speaks this version.
+    #[must_use]
+    pub fn supports(self, version: i16) -> bool {
+        (self.min_version()..=self.max_version()).contains(&version)
+    }
+
+    /// Whether the version has compact lengths and tagged fields (KIP-482).
+    #[must_use]
+    pub fn is_flexible(self, version: i16) -> bool {
+        let first = match self {
+            Self::Produce | Self::Metadata => 9,
+            Self::ApiVersions => 3,
+            Self::InitProducerId => 2,
+        };
+        version >= first
+    }
+
+    /// The version of the header before a request of this version.
+    #[must_use]
+    pub fn request_header_version(self, version: i16) -> i16 {
+        if self.is_flexible(version) { 2 } else { 1 }
+    }
+
+    /// The version of the header before the response to a request of this version.
+    #[must_use]
+    pub fn response_header_version(self, version: i16) -> i16 {
+        // A client that does not know what the broker speaks has to understand this one (KIP-511).
+        let always_plain = self == Self::ApiVersions;
+        i16::from(self.is_flexible(version) && !always_plain)
+    }
+}

@@ -1,0 +1,376 @@
+//! Kafka's primitive types on the wire, big-endian: written with `put_…`, read with a [`Decoder`].
+//!
+//! *Flexible* versions (KIP-482) write lengths as unsigned varints of `length + 1`, 0 being null,
+//! and end every structure with tagged fields. Older ones write lengths as `int16` (strings) or
+//! `int32` (arrays, bytes), −1 being null, and have no tagged fields.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::decode_error::DecodeError;
+use super::uuid::Uuid;
+
+/// The longest string of the protocol, in bytes.
+const MAX_STRING_LENGTH: usize = i16::MAX as usize;
+
+/// Appends a boolean, one byte.
+pub fn put_bool(buf: &mut Vec<u8>, value: bool) {
+    buf.push(u8::from(value));
+}
+
+/// Appends an `int16`.
+pub fn put_i16(buf: &mut Vec<u8>, value: i16) {
+    buf.extend_from_slice(&value.to_be_bytes());
+}
+
+/// Appends an `int32`.
+pub fn put_i32(buf: &mut Vec<u8>, value: i32) {
+    buf.extend_from_slice(&value.to_be_bytes());
+}
+
+/// Appends an `int64`.
+pub fn put_i64(buf: &mut Vec<u8>, value: i64) {
+    buf.extend_from_slice(&value.to_be_bytes());
+}
+
+/// Appends an unsigned varint: 7 bits per byte, least significant first.
+pub fn put_unsigned_varint(buf: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        buf.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    buf.push(value as u8);
+}
+
+/// Appends a UUID, 16 bytes.
+pub fn put_uuid(buf: &mut Vec<u8>, value: Uuid) {
+    buf.extend_from_slice(&value.0);
+}
+
+/// Appends a string, cut as [`put_nullable_string`] says.
+pub fn put_string(buf: &mut Vec<u8>, value: &str, flexible: bool) {
+    put_nullable_string(buf, Some(value), flexible);
+}
+
+/// Appends a string or null.
+///
+/// A string above 32767 bytes, which the protocol does not have, is cut there. That is far above
+/// every limit that Kafka sets on names, so the broker refuses it and the rest stays readable.
+pub fn put_nullable_string(buf: &mut Vec<u8>, value: Option<&str>, flexible: bool) {
+    let value = value.map(|text| cut(text, MAX_STRING_LENGTH));
+    if flexible {
+        put_unsigned_varint(buf, value.map_or(0, |text| text.len() as u32 + 1));
+    } else {
+        put_i16(buf, value.map_or(-1, |text| text.len() as i16));
+    }
+    buf.extend_from_slice(value.unwrap_or_default().as_bytes());
+}
+
+fn cut(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// Appends the length of an array in elements, or of records in bytes; `None` is null.
+pub fn put_length(buf: &mut Vec<u8>, length: Option<u32>, flexible: bool) {
+    if flexible {
+        put_unsigned_varint(buf, length.map_or(0, |length| length + 1));
+    } else {
+        put_i32(buf, length.map_or(-1, |length| length as i32));
+    }
+}
+
+/// Ends a structure: no tagged fields in a flexible version, nothing in older ones.
+pub fn put_no_tags(buf: &mut Vec<u8>, flexible: bool) {
+    if flexible {
+        buf.push(0);
+    }
+}
+
+/// Reads the fields of one message, in order, from borrowed bytes.
+///
+/// A clone reads on from the same place, independently.
+#[derive(Clone, Copy)]
+pub struct Decoder<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+    version: i16,
+    flexible: bool,
+}
+
+impl<'a> Decoder<'a> {
+    /// Reads `bytes` as a message of `version`, which is `flexible` or not.
+    #[must_use]
+    pub fn new(bytes: &'a [u8], version: i16, flexible: bool) -> Self {
+        Self { bytes, offset: 0, version, flexible }
+    }
+
+    /// The message's version.
+    #[must_use]
+    pub fn version(&self) -> i16 {
+        self.version
+    }
+
+    /// The bytes not yet read.
+    #[must_use]
+    pub fn remaining(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Ends the message.
+    ///
+    /// # Errors
+    /// [`DecodeError::TrailingBytes`] where bytes are left.
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        match self.bytes.len() {
+            0 => Ok(()),
+            count => Err(DecodeError::TrailingBytes { offset: self.offset, count }),
+        }
+    }
+
+    fn take(&mut self, needed: usize) -> Result<&'a [u8], DecodeError> {
+        let Some((taken, rest)) = self.bytes.split_at_checked(needed) else {
+            let (offset, remaining) = (self.offset, self.bytes.len());
+            return Err(DecodeError::Truncated { offset, needed, remaining });
+        };
+        self.bytes = rest;
+        self.offset += needed;
+        Ok(taken)
+    }
+
+    fn take_array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(N)?);
+        Ok(array)
+    }
+
+    /// Reads a boolean; every byte but 0 is true.
+    pub fn bool(&mut self) -> Result<bool, DecodeError> {
+        Ok(self.take_array::<1>()? != [0])
+    }
+
+    /// Reads an `int16`.
+    pub fn i16(&mut self) -> Result<i16, DecodeError> {
+        self.take_array().map(i16::from_be_bytes)
+    }
+
+    /// Reads an `int32`.
+    pub fn i32(&mut self) -> Result<i32, DecodeError> {
+        self.take_array().map(i32::from_be_bytes)
+    }
+
+    /// Reads an `int64`.
+    pub fn i64(&mut self) -> Result<i64, DecodeError> {
+        self.take_array().map(i64::from_be_bytes)
+    }
+
+    /// Reads a UUID.
+    pub fn uuid(&mut self) -> Result<Uuid, DecodeError> {
+        self.take_array().map(Uuid)
+    }
+
+    /// Reads an unsigned varint of at most 32 bits.
+    pub fn unsigned_varint(&mut self) -> Result<u32, DecodeError> {
+        let offset = self.offset;
+        let mut value = 0;
+        for shift in [0, 7, 14, 21, 28] {
+            let [byte] = self.take_array()?;
+            if shift == 28 && byte > 0x0f {
+                break;
+            }
+            value |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(DecodeError::BadVarint { offset })
+    }
+
+    /// Reads a string.
+    pub fn string(&mut self) -> Result<&'a str, DecodeError> {
+        let offset = self.offset;
+        self.nullable_string()?.ok_or(DecodeError::UnexpectedNull { offset })
+    }
+
+    /// Reads a string or null.
+    pub fn nullable_string(&mut self) -> Result<Option<&'a str>, DecodeError> {
+        let length = if self.flexible { self.compact_length()? } else { self.short_length()? };
+        let Some(length) = length else { return Ok(None) };
+        let offset = self.offset;
+        match core::str::from_utf8(self.take(length)?) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(DecodeError::BadUtf8 { offset }),
+        }
+    }
+
+    /// Reads an array, checking each of its elements.
+    pub fn array<T: Decode<'a>>(&mut self) -> Result<Array<'a, T>, DecodeError> {
+        let offset = self.offset;
+        let length = if self.flexible { self.compact_length()? } else { self.int_length()? };
+        let count = length.ok_or(DecodeError::UnexpectedNull { offset })?;
+        let remaining = self.bytes.len();
+        if count > remaining / T::MIN_SIZE {
+            return Err(DecodeError::Count { offset, count, remaining });
+        }
+        let elements = *self;
+        for _ in 0..count {
+            T::decode(self)?;
+        }
+        Ok(Array { elements, len: count, element: PhantomData })
+    }
+
+    /// Skips a structure's tagged fields, where the version has them.
+    pub fn skip_tags(&mut self) -> Result<(), DecodeError> {
+        self.tags(|_, _| Ok(false))
+    }
+
+    /// Reads a structure's tagged fields, where the version has them. `known` gets each tag and its
+    /// value, and answers whether it read the value (it has to, entirely) or does not know the tag.
+    pub fn tags(
+        &mut self,
+        mut known: impl FnMut(u32, &mut Self) -> Result<bool, DecodeError>,
+    ) -> Result<(), DecodeError> {
+        if !self.flexible {
+            return Ok(());
+        }
+        let offset = self.offset;
+        let count = self.unsigned_varint()? as usize;
+        let remaining = self.bytes.len();
+        // Each has at least a tag and a size.
+        if count > remaining / 2 {
+            return Err(DecodeError::Count { offset, count, remaining });
+        }
+        for _ in 0..count {
+            let tag = self.unsigned_varint()?;
+            let size = self.unsigned_varint()? as usize;
+            let mut value = *self;
+            value.bytes = self.take(size)?;
+            if known(tag, &mut value)? {
+                value.finish()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn compact_length(&mut self) -> Result<Option<usize>, DecodeError> {
+        Ok((self.unsigned_varint()? as usize).checked_sub(1))
+    }
+
+    fn short_length(&mut self) -> Result<Option<usize>, DecodeError> {
+        let offset = self.offset;
+        let length = self.i16()?;
+        checked_length(i32::from(length), offset)
+    }
+
+    fn int_length(&mut self) -> Result<Option<usize>, DecodeError> {
+        let offset = self.offset;
+        let length = self.i32()?;
+        checked_length(length, offset)
+    }
+}
+
+fn checked_length(length: i32, offset: usize) -> Result<Option<usize>, DecodeError> {
+    match length {
+        -1 => Ok(None),
+        ..-1 => Err(DecodeError::NegativeLength { offset, length }),
+        0.. => Ok(Some(length as usize)),
+    }
+}
+
+impl fmt::Debug for Decoder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Decoder(v{}, {} bytes at {})", self.version, self.bytes.len(), self.offset)
+    }
+}
+
+/// What an [`Array`] can hold.
+pub trait Decode<'a>: Copy {
+    /// The fewest bytes of one element, in any version; at least 1.
+    const MIN_SIZE: usize;
+
+    /// Reads one element.
+    ///
+    /// # Errors
+    /// Any [`DecodeError`]; the same bytes always give the same answer.
+    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError>;
+}
+
+impl<'a> Decode<'a> for i32 {
+    const MIN_SIZE: usize = 4;
+
+    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+        decoder.i32()
+    }
+}
+
+/// An array that stays on the wire. Its elements were checked when it was read, and are decoded
+/// again, without fail, each time it is iterated.
+#[derive(Clone, Copy)]
+pub struct Array<'a, T> {
+    elements: Decoder<'a>,
+    len: usize,
+    element: PhantomData<T>,
+}
+
+impl<'a, T: Decode<'a>> Array<'a, T> {
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The elements, in the order of the wire.
+    #[must_use]
+    pub fn iter(&self) -> ArrayIter<'a, T> {
+        ArrayIter(*self)
+    }
+
+    /// An array of no elements, for versions that lack the field.
+    pub(super) fn empty() -> Self {
+        Self { elements: Decoder::new(&[], 0, false), len: 0, element: PhantomData }
+    }
+}
+
+impl<'a, T: Decode<'a>> IntoIterator for Array<'a, T> {
+    type Item = T;
+    type IntoIter = ArrayIter<'a, T>;
+
+    fn into_iter(self) -> ArrayIter<'a, T> {
+        ArrayIter(self)
+    }
+}
+
+impl<'a, T: Decode<'a> + fmt::Debug> fmt::Debug for Array<'a, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(*self).finish()
+    }
+}
+
+/// The elements of an [`Array`].
+#[derive(Clone, Debug)]
+pub struct ArrayIter<'a, T: Decode<'a>>(Array<'a, T>);
+
+impl<'a, T: Decode<'a>> Iterator for ArrayIter<'a, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.0.len = self.0.len.checked_sub(1)?;
+        T::decode(&mut self.0.elements).ok()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len, Some(self.0.len))
+    }
+}
+
+impl<'a, T: Decode<'a>> ExactSizeIterator for ArrayIter<'a, T> {}

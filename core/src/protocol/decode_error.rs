@@ -1,0 +1,94 @@
+//! Why bytes from the wire are not the message they should be.
+
+use core::fmt;
+
+/// A response that does not follow its schema. Offsets are in bytes from the start of what was
+/// decoded: a response header, or the body after it.
+///
+/// The connection is out of step with the broker after any of these: close it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The bytes end before the field does.
+    Truncated {
+        /// Where the field begins.
+        offset: usize,
+        /// The bytes that the field needs.
+        needed: usize,
+        /// The bytes that are left.
+        remaining: usize,
+    },
+    /// A length or count below zero where Kafka's schema has no null.
+    NegativeLength {
+        /// Where the length stands.
+        offset: usize,
+        /// What it says.
+        length: i32,
+    },
+    /// An unsigned varint of more than 32 bits.
+    BadVarint {
+        /// Where the varint begins.
+        offset: usize,
+    },
+    /// More elements announced than the remaining bytes can hold.
+    Count {
+        /// Where the count stands.
+        offset: usize,
+        /// What it says.
+        count: usize,
+        /// The bytes that are left.
+        remaining: usize,
+    },
+    /// A null where the schema has none.
+    UnexpectedNull {
+        /// Where the field begins.
+        offset: usize,
+    },
+    /// A string that is not UTF-8.
+    BadUtf8 {
+        /// Where the string's bytes begin.
+        offset: usize,
+    },
+    /// Bytes after the last field.
+    TrailingBytes {
+        /// Where they begin.
+        offset: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// A version that ottla does not speak; the caller chose it without `NodeVersions::select`.
+    UnsupportedVersion {
+        /// The version asked for.
+        version: i16,
+    },
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("malformed response: ")?;
+        match *self {
+            Self::Truncated { offset, needed, remaining } => {
+                write!(f, "{needed} bytes expected at offset {offset}, {remaining} left")
+            }
+            Self::NegativeLength { offset, length } => {
+                write!(f, "negative length {length} at offset {offset}")
+            }
+            Self::BadVarint { offset } => {
+                write!(f, "varint of more than 32 bits at offset {offset}")
+            }
+            Self::Count { offset, count, remaining } => {
+                write!(f, "{count} elements announced at offset {offset}, {remaining} bytes left")
+            }
+            Self::UnexpectedNull { offset } => write!(f, "unexpected null at offset {offset}"),
+            Self::BadUtf8 { offset } => write!(f, "string is not UTF-8 at offset {offset}"),
+            Self::TrailingBytes { offset, count } => {
+                write!(f, "{count} bytes too many at offset {offset}")
+            }
+            Self::UnsupportedVersion { version } => {
+                write!(f, "version {version} is not one that this client speaks")
+            }
+        }
+    }
+}
+
+impl core::error::Error for DecodeError {}

@@ -1,0 +1,190 @@
+//! Cuts what arrives on a connection into frames: an `int32` size, then that many bytes.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+/// A bound for responses that fits every cluster: 100 MB, as librdkafka's
+/// `receive.message.max.bytes`.
+pub const DEFAULT_MAX_FRAME_SIZE: usize = 100_000_000;
+
+const SIZE_LENGTH: usize = 4;
+
+/// Collects bytes as they come, in pieces of any length, and hands out whole frames.
+///
+/// The buffer grows only as bytes arrive, never because a size announces them, and is used again
+/// for every frame.
+#[derive(Debug)]
+pub struct FrameReader {
+    /// `start..end` is received and not yet handed out; what follows is room.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    max_frame_size: usize,
+}
+
+impl FrameReader {
+    /// A reader that takes frames of up to `max_frame_size` bytes.
+    #[must_use]
+    pub fn new(max_frame_size: usize) -> Self {
+        Self { buffer: Vec::new(), start: 0, end: 0, max_frame_size }
+    }
+
+    /// Room of at least `min` bytes to receive into. Follow with [`commit`](Self::commit).
+    pub fn spare(&mut self, min: usize) -> &mut [u8] {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        if self.buffer.len() - self.end < min && self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.buffer.len() - self.end < min {
+            self.grow(min);
+        }
+        &mut self.buffer[self.end..]
+    }
+
+    /// Doubles the room, but not beyond what the frame at hand needs.
+    fn grow(&mut self, min: usize) {
+        let frame = self.size().map_or(0, |size| SIZE_LENGTH.saturating_add(size));
+        let length = (2 * self.buffer.len()).min(frame).max(self.end + min);
+        self.buffer.reserve_exact(length - self.buffer.len());
+        self.buffer.resize(length, 0);
+    }
+
+    /// Says that `count` bytes of the [`spare`](Self::spare) room have been filled.
+    pub fn commit(&mut self, count: usize) {
+        self.end = self.end.saturating_add(count).min(self.buffer.len());
+    }
+
+    /// The next whole frame without its size, or `None` until more bytes come.
+    ///
+    /// # Errors
+    /// Where the size is impossible. The same error comes again: close the connection.
+    pub fn next_frame(&mut self) -> Result<Option<&[u8]>, FrameError> {
+        let Some(prefix) = self.prefix() else { return Ok(None) };
+        let size = match self.size() {
+            Some(size) if size <= self.max_frame_size => size,
+            _ => return Err(FrameError::new(prefix, self.max_frame_size)),
+        };
+        let frame = self.start + SIZE_LENGTH;
+        if self.end - frame < size {
+            return Ok(None);
+        }
+        self.start = frame + size;
+        Ok(Some(&self.buffer[frame..frame + size]))
+    }
+
+    /// Says that the other side closed the connection and nothing more will come.
+    ///
+    /// # Errors
+    /// [`FrameError::Cut`] where that happened inside of a frame.
+    pub fn read_done(&self) -> Result<(), FrameError> {
+        match self.end - self.start {
+            0 => Ok(()),
+            received => Err(FrameError::Cut { received }),
+        }
+    }
+
+    /// Forgets what was received, for a new connection. The buffer stays.
+    pub fn clear(&mut self) {
+        (self.start, self.end) = (0, 0);
+    }
+
+    fn prefix(&self) -> Option<[u8; SIZE_LENGTH]> {
+        self.buffer[self.start..self.end].first_chunk().copied()
+    }
+
+    /// The size of the frame at hand, where it has come and is not negative.
+    fn size(&self) -> Option<usize> {
+        usize::try_from(i32::from_be_bytes(self.prefix()?)).ok()
+    }
+}
+
+/// Bytes that cannot be a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The other side speaks another protocol.
+    NotKafka(OtherProtocol),
+    /// The size is negative.
+    Negative {
+        /// The size.
+        size: i32,
+    },
+    /// The size is above the limit.
+    TooLarge {
+        /// The size.
+        size: i32,
+        /// The limit.
+        max: usize,
+    },
+    /// The connection was closed inside of a frame.
+    Cut {
+        /// How much of the frame came, with its size.
+        received: usize,
+    },
+}
+
+impl FrameError {
+    fn new(prefix: [u8; SIZE_LENGTH], max: usize) -> Self {
+        let size = i32::from_be_bytes(prefix);
+        match OtherProtocol::of(prefix) {
+            Some(protocol) => Self::NotKafka(protocol),
+            None if size < 0 => Self::Negative { size },
+            None => Self::TooLarge { size, max },
+        }
+    }
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NotKafka(OtherProtocol::Http) => {
+                f.write_str("this is not a Kafka broker: it answers in HTTP; check the port")
+            }
+            Self::NotKafka(OtherProtocol::Tls) => f.write_str(
+                "this port speaks TLS, the client does not: check the port and security.protocol",
+            ),
+            Self::NotKafka(OtherProtocol::Ssh) => {
+                f.write_str("this is not a Kafka broker: it is an SSH server; check the port")
+            }
+            Self::Negative { size } => {
+                write!(f, "response size {size}: this is probably not a Kafka broker")
+            }
+            Self::TooLarge { size, max } => write!(
+                f,
+                "response size {size} is above the limit of {max} bytes: this is probably not a Kafka broker"
+            ),
+            Self::Cut { received } => {
+                write!(f, "connection closed after {received} bytes of a response")
+            }
+        }
+    }
+}
+
+impl core::error::Error for FrameError {}
+
+/// A protocol that shows itself in its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OtherProtocol {
+    /// HTTP/1.
+    Http,
+    /// TLS, which answers plain text with an alert.
+    Tls,
+    /// SSH.
+    Ssh,
+}
+
+impl OtherProtocol {
+    fn of(prefix: [u8; SIZE_LENGTH]) -> Option<Self> {
+        match prefix {
+            [b'H', b'T', b'T', b'P'] => Some(Self::Http),
+            [b'S', b'S', b'H', b'-'] => Some(Self::Ssh),
+            // An alert or a handshake record of SSL 3.0 … TLS 1.3 (RFC 8446 §5.1).
+            [0x15 | 0x16, 0x03, 0..=4, _] => Some(Self::Tls),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Produce (key 0, versions 3–13): record batches to the log, and what became of them.
+
+mod request;
+mod response;
+
+pub use request::ProduceRequestBuilder;
+pub use response::{
+    CurrentLeader, NodeEndpoint, PartitionProduceResponse, ProduceResponse, RecordError,
+    TopicProduceResponse, TopicRef,
+};
