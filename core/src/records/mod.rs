@@ -1,1 +1,25 @@
-//! (being built)
+//! Record batches (message format v2, KIP-98) on the wire.
+//!
+//! | file | job |
+//! |---|---|
+//! | [`varint`] | zigzag variable-length integers |
+//! | [`record`] | one record's bytes |
+//! | [`batch`] | growing a batch, its 61-byte header, a new producer state for a finished batch |
+//! | [`reader`] | reading a batch back, trusting no byte of it |
+//! | [`crc32c`] | the checksum of a batch |
+//! | [`compression`] | gzip, snappy, lz4 and zstd in the framings that Kafka reads |
+//! | [`ratio`] | guessing how far a topic's records will compress |
+
+pub mod batch;
+pub mod compression;
+#[cfg(any(not(feature = "std"), test))]
+mod crc;
+pub mod crc32c;
+pub mod ratio;
+pub mod record;
+pub mod varint;
+
+pub use batch::{AppendError, Attributes, BATCH_OVERHEAD, BatchBuilder, BatchHeader};
+pub use compression::{Codec, Compression, CompressionError, Compressor};
+pub use ratio::{CompressionRatioEstimator, Ratio};
+pub use record::{Header, RecordFields};
