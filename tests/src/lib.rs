@@ -1,1 +1,15 @@
-//! Part of ottla.
+//! What the tests against real parts share: a real Apache Kafka, and the size of a run.
+//!
+//! Everything here is for tests, so it panics with a message that says what to do; none of it is
+//! published.
+#![forbid(unsafe_code)]
+
+pub mod budget;
+pub mod kafka;
+mod process;
+mod progress;
+mod scratch;
+
+pub use process::Guarded;
+pub use progress::Progress;
+pub use scratch::Scratch;

@@ -1,0 +1,317 @@
+//! A cluster of combined KRaft nodes, started for a test and gone after it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::admin::{self, Edge, Partition};
+use super::jars::Jars;
+use super::node::Node;
+use super::ports::Port;
+use super::properties::{self, Listeners};
+use super::tool::Tool;
+use crate::progress::Progress;
+use crate::scratch::Scratch;
+
+/// A broker's id: 1, 2, 3 …
+pub type NodeId = i32;
+
+/// How long a broker may take to start or a partition to find a leader, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(180);
+const POLL: Duration = Duration::from_millis(100);
+
+/// A running Kafka cluster. Dropping it kills its processes and removes its directory.
+#[derive(Debug)]
+pub struct Cluster {
+    jars: Jars,
+    nodes: Vec<Node>,
+    // After the nodes: the directory goes when they are dead.
+    scratch: Scratch,
+}
+
+impl Cluster {
+    /// Starts `count` nodes of Kafka `version` and waits until each knows all others.
+    ///
+    /// `overrides` are broker properties, such as `("message.max.bytes", "2000000")`.
+    ///
+    /// # Panics
+    /// If Java or Maven is missing or a node does not start; the message ends with its log.
+    #[must_use]
+    pub fn start(version: &str, count: usize, overrides: &[(&str, &str)]) -> Self {
+        let jars = Jars::fetch(version);
+        let scratch = Scratch::new("kafka");
+        let nodes = lay_out(&scratch, count, overrides);
+        let cluster = Self { jars, nodes, scratch };
+        cluster.format();
+        for node in &cluster.nodes {
+            node.launch(&cluster.jars);
+        }
+        cluster.await_ready();
+        cluster
+    }
+
+    /// The cluster that all tests of this process share, started by the first that asks. It ends
+    /// with the process. Tests must use topics of their own and leave every node running.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`].
+    #[must_use]
+    pub fn shared(version: &str, count: usize) -> &'static Self {
+        static SHARED: Mutex<BTreeMap<(String, usize), &'static Cluster>> =
+            Mutex::new(BTreeMap::new());
+        let mut shared = SHARED.lock().expect("another test could not start the shared cluster");
+        shared
+            .entry((version.into(), count))
+            .or_insert_with(|| Box::leak(Box::new(Self::start(version, count, &[]))))
+    }
+
+    /// Every broker's `127.0.0.1:PORT`, with commas between.
+    #[must_use]
+    pub fn bootstrap(&self) -> String {
+        let addresses: Vec<String> =
+            self.nodes.iter().map(|node| node.address().to_string()).collect();
+        addresses.join(",")
+    }
+
+    /// The address of one broker.
+    ///
+    /// # Panics
+    /// If there is no such node, as every method that takes one.
+    #[must_use]
+    pub fn address(&self, node: NodeId) -> SocketAddr {
+        self.node(node).address()
+    }
+
+    /// The ids of all nodes, running or not.
+    pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.nodes.iter().map(Node::id)
+    }
+
+    /// Kills a node at once (SIGKILL).
+    pub fn kill(&self, node: NodeId) {
+        self.node(node).kill();
+    }
+
+    /// Freezes a node (SIGSTOP): its connections stay open and nothing answers.
+    pub fn pause(&self, node: NodeId) {
+        self.node(node).pause();
+    }
+
+    /// Lets a frozen node go on (SIGCONT).
+    pub fn resume(&self, node: NodeId) {
+        self.node(node).resume();
+    }
+
+    /// Shuts a node down in order (SIGTERM), as an operator would.
+    pub fn stop(&self, node: NodeId) {
+        self.node(node).stop();
+    }
+
+    /// Starts a node that was killed or stopped and waits until it is back in the cluster.
+    ///
+    /// # Panics
+    /// If it does not come back.
+    pub fn launch(&self, node: NodeId) {
+        self.node(node).launch(&self.jars);
+        self.await_ready();
+    }
+
+    /// Shuts a node down in order and starts it again.
+    ///
+    /// # Panics
+    /// If it does not come back.
+    pub fn restart(&self, node: NodeId) {
+        self.stop(node);
+        self.launch(node);
+    }
+
+    /// Creates a topic and waits until every node knows its leaders.
+    ///
+    /// # Panics
+    /// If the cluster refuses it.
+    #[track_caller]
+    pub fn create_topic(
+        &self,
+        topic: &str,
+        partitions: i32,
+        replication: i16,
+        configs: &[(&str, &str)],
+    ) {
+        self.ask(|address| admin::create_topic(address, topic, partitions, replication, configs))
+            .unwrap_or_else(|e| panic!("cannot create topic {topic}: {e}"));
+        self.await_state(&format!("leaders of {topic}"), || {
+            self.running().all(|node| {
+                let known = admin::partitions(node.address(), topic).unwrap_or_default();
+                !known.is_empty() && known.iter().all(|p| p.leader >= 0)
+            })
+        });
+    }
+
+    /// The partitions of a topic: leaders, replicas, who is in sync.
+    ///
+    /// # Panics
+    /// If no node can tell.
+    #[must_use]
+    #[track_caller]
+    pub fn partitions(&self, topic: &str) -> Vec<Partition> {
+        self.ask(|address| admin::partitions(address, topic))
+            .unwrap_or_else(|e| panic!("cannot describe topic {topic}: {e}"))
+    }
+
+    /// The node that leads a partition, waiting for an election if there is one.
+    ///
+    /// # Panics
+    /// If none is elected.
+    #[must_use]
+    #[track_caller]
+    pub fn leader(&self, topic: &str, partition: usize) -> NodeId {
+        let mut leader = -1;
+        self.await_state(&format!("leader of {topic}-{partition}"), || {
+            leader = self.partitions(topic)[partition].leader;
+            leader >= 0
+        });
+        leader
+    }
+
+    /// Waits until every replica of a topic is in sync.
+    ///
+    /// # Panics
+    /// If that takes minutes.
+    pub fn await_in_sync(&self, topic: &str) {
+        self.await_state(&format!("in-sync replicas of {topic}"), || {
+            let partitions = self.partitions(topic);
+            partitions.iter().all(|p| p.leader >= 0 && p.in_sync.len() == p.replicas.len())
+        });
+    }
+
+    /// The end offset of each partition of a topic.
+    ///
+    /// # Panics
+    /// If a leader cannot tell.
+    #[must_use]
+    #[track_caller]
+    pub fn end_offsets(&self, topic: &str) -> Vec<i64> {
+        self.offsets(topic, Edge::End)
+    }
+
+    /// How many offsets a topic holds, over all partitions.
+    pub(super) fn record_count(&self, topic: &str) -> u64 {
+        let sum = |edge| self.offsets(topic, edge).iter().sum::<i64>();
+        u64::try_from(sum(Edge::End) - sum(Edge::Start)).expect("the end is not before the start")
+    }
+
+    #[track_caller]
+    fn offsets(&self, topic: &str, edge: Edge) -> Vec<i64> {
+        let offset = |p: Partition| {
+            admin::offset(self.address(p.leader), topic, p.index, edge)
+                .unwrap_or_else(|e| panic!("no offset of {topic}-{}: {e}", p.index))
+        };
+        self.partitions(topic).into_iter().map(offset).collect()
+    }
+
+    /// The directory in which a node keeps a partition's segments.
+    #[must_use]
+    pub fn log_dir(&self, node: NodeId, topic: &str, partition: i32) -> PathBuf {
+        self.node(node).log_dir().join(format!("{topic}-{partition}"))
+    }
+
+    /// A directory of the cluster's, for files that a test gives to Kafka's tools.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// One of Kafka's own tools.
+    pub(super) fn tool(&self, class: &'static str) -> Tool<'_> {
+        Tool::new(&self.jars, class, self.scratch.path())
+    }
+
+    pub(super) fn is_3(&self) -> bool {
+        self.jars.is_3()
+    }
+
+    #[track_caller]
+    fn node(&self, id: NodeId) -> &Node {
+        self.nodes.iter().find(|n| n.id() == id).unwrap_or_else(|| panic!("no node {id}"))
+    }
+
+    fn running(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| node.is_running())
+    }
+
+    /// Asks one running node after the other until one answers.
+    fn ask<T>(&self, question: impl Fn(SocketAddr) -> io::Result<T>) -> io::Result<T> {
+        let mut result = Err(io::Error::other("no node is running"));
+        for node in self.running() {
+            result = question(node.address());
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
+
+    fn format(&self) {
+        for node in &self.nodes {
+            let tool = self.tool("kafka.tools.StorageTool").arg("format");
+            tool.args(["-t", properties::CLUSTER_ID, "-c"]).arg(node.config()).run();
+        }
+    }
+
+    /// Waits until every running node sees every running node.
+    fn await_ready(&self) {
+        let mut progress = Progress::new(format!("starting Kafka {}", self.jars.version()));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let all = self.running().count();
+            let sees_all = |node: &&Node| {
+                node.check_alive();
+                admin::nodes(node.address()).is_ok_and(|nodes| nodes.len() >= all)
+            };
+            let ready = self.running().filter(sees_all).count();
+            if ready == all {
+                return;
+            }
+            assert!(Instant::now() < deadline, "not ready in time:\n{}", self.nodes[0].log_tail());
+            progress.tick(|| format!("{ready} of {all} nodes ready"));
+            thread::sleep(POLL);
+        }
+    }
+
+    #[track_caller]
+    fn await_state(&self, what: &str, mut reached: impl FnMut() -> bool) {
+        let mut progress = Progress::new(format!("waiting for {what}"));
+        let deadline = Instant::now() + PATIENCE;
+        while !reached() {
+            assert!(Instant::now() < deadline, "waited in vain for {what}");
+            progress.tick(|| "not yet".into());
+            thread::sleep(POLL);
+        }
+    }
+}
+
+/// Reserves the ports and writes the configurations.
+fn lay_out(scratch: &Scratch, count: usize, overrides: &[(&str, &str)]) -> Vec<Node> {
+    let ports: Vec<_> = (0..count).map(|_| (Port::reserve(), Port::reserve())).collect();
+    let listeners: Vec<_> = (1..)
+        .zip(&ports)
+        .map(|(id, (broker, controller))| Listeners {
+            id,
+            broker: broker.number,
+            controller: controller.number,
+        })
+        .collect();
+    let node = |(own, ports): (&Listeners, _)| {
+        let dir = scratch.path().join(format!("node-{}", own.id));
+        let config = properties::server(*own, &listeners, &Node::log_dir_in(&dir), overrides);
+        fs::create_dir_all(&dir).expect("cannot create a node's directory");
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, own.broker));
+        Node::new(own.id, address, dir, &config, ports)
+    };
+    listeners.iter().zip(ports).map(node).collect()
+}

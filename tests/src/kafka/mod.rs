@@ -1,0 +1,27 @@
+//! A real Apache Kafka on this machine: brokers, Kafka's own tools, and what its log holds.
+//!
+//! The jars come from Maven into a cache of the user's; everything listens on 127.0.0.1 only.
+//! `OTTLA_KEEP=1` keeps a cluster's directory with its logs.
+
+mod admin;
+mod cluster;
+mod consumer;
+mod jars;
+mod node;
+mod ports;
+mod producer;
+mod properties;
+mod segments;
+mod tool;
+
+pub use admin::Partition;
+pub use cluster::{Cluster, NodeId};
+pub use consumer::ConsumedRecord;
+pub use jars::Jars;
+pub use segments::Batch;
+
+/// The newest Kafka that the tests run against.
+pub const NEWEST: &str = "4.3.1";
+
+/// The newest of the 3.x line, the last that speaks some older protocol versions.
+pub const LAST_3: &str = "3.9.2";
