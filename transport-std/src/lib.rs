@@ -1,1 +1,31 @@
-//! Part of ottla.
+//! TCP for ottla where there is `std`: non-blocking sockets on one readiness poller, one I/O thread.
+//!
+//! Users of the `ottla` crate never meet these types. They are for programs that put the core
+//! together themselves:
+//!
+//! 1. [`Reactor::new`] opens the poller (epoll, kqueue, IOCP).
+//! 2. [`TcpTransport::new`] makes connections whose readiness that reactor reports.
+//! 3. [`IoThread`] runs the producer's driver on one thread: it sleeps in the reactor until a
+//!    socket is ready, a deadline has come, or a sender woke it.
+//!
+//! However many brokers there are, there is one thread, and a connection without news costs no
+//! system call.
+#![forbid(unsafe_code)]
+
+mod alarm;
+mod connection;
+mod dial;
+mod error;
+mod io_thread;
+mod platform;
+mod reactor;
+mod resolver;
+mod socket;
+mod transport;
+
+pub use connection::TcpConnection;
+pub use error::{AddressFailure, TcpError};
+pub use io_thread::IoThread;
+pub use platform::{Native, NativeClock, NativeLock};
+pub use reactor::Reactor;
+pub use transport::{TcpOptions, TcpTransport};

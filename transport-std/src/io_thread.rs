@@ -1,0 +1,185 @@
+//! The one thread that drives the producer: works when there is something to do, sleeps otherwise.
+
+use std::fmt;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::thread::{self, JoinHandle, ThreadId};
+use std::time::Duration;
+
+use ottla_core::time::{Clock, Instant};
+
+use crate::alarm::Alarm;
+use crate::platform::NativeClock;
+use crate::reactor::Reactor;
+
+/// Handle of the I/O thread. Dropping it ends the thread and waits for that.
+pub struct IoThread {
+    thread: Option<JoinHandle<()>>,
+    id: ThreadId,
+    alarm: Arc<Alarm>,
+}
+
+impl IoThread {
+    /// Starts a thread that calls `work` whenever its waker was woken, a socket is ready, or the
+    /// instant has come that it last returned; until it breaks.
+    ///
+    /// # Errors
+    /// The operating system's, when it gives no thread or no file descriptor.
+    pub fn run(
+        name: &str,
+        mut reactor: Reactor,
+        work: impl FnMut(&mut Context<'_>) -> ControlFlow<(), Option<Instant>> + Send + 'static,
+    ) -> io::Result<Self> {
+        let interrupt = reactor.interrupt()?;
+        let alarm = Arc::new(Alarm::new(move || {
+            // Fails only if the poller is gone, and with it the thread.
+            let _ = interrupt.wake();
+        }));
+        let its_alarm = Arc::clone(&alarm);
+        let thread = thread::Builder::new()
+            .name(name.replace('\0', ""))
+            .spawn(move || work_until_done(&its_alarm, &mut reactor, work))?;
+        Ok(Self { id: thread.thread().id(), thread: Some(thread), alarm })
+    }
+
+    /// Whether the calling thread is the I/O thread itself. It must not wait for its own work.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        thread::current().id() == self.id
+    }
+
+    /// Waits until the driver has finished, which is soon after the producer was closed. Returns at
+    /// once on the I/O thread itself.
+    pub fn join(mut self) {
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        if self.is_current() {
+            return;
+        }
+        if let Some(thread) = self.thread.take() {
+            // Its panic has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for IoThread {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.alarm.stop();
+            self.wait();
+        }
+    }
+}
+
+impl fmt::Debug for IoThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IoThread").field("thread", &self.thread).finish_non_exhaustive()
+    }
+}
+
+fn work_until_done(
+    alarm: &Arc<Alarm>,
+    reactor: &mut Reactor,
+    mut work: impl FnMut(&mut Context<'_>) -> ControlFlow<(), Option<Instant>>,
+) {
+    let waker = Waker::from(Arc::clone(alarm));
+    let mut cx = Context::from_waker(&waker);
+    while alarm.begin_work() {
+        let ControlFlow::Continue(next_wake) = work(&mut cx) else { return };
+        let timeout = if alarm.may_sleep() {
+            next_wake.map(|at| at.since(NativeClock.now()))
+        } else {
+            Some(Duration::ZERO) // only collects what sockets have become ready
+        };
+        if reactor.turn(timeout).is_err() {
+            return; // the poller is broken; dropping the driver fails what is open
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn every_wake_up_arrives_while_the_thread_falls_asleep_again_and_again() {
+        const THREADS: usize = 4;
+        const ROUNDS: u64 = 5_000;
+        // What a thread asks for, and how far the I/O thread has come. Only the alarm orders the two.
+        let asked: Arc<[AtomicU64; THREADS]> = Arc::default();
+        let done: Arc<[AtomicU64; THREADS]> = Arc::default();
+        let (waker_sender, waker_receiver) = mpsc::channel();
+        let (its_asked, its_done) = (Arc::clone(&asked), Arc::clone(&done));
+        let reactor = Reactor::new().unwrap();
+        let io_thread = IoThread::run("stress", reactor, move |cx| {
+            let _ = waker_sender.send(cx.waker().clone());
+            for (asked, done) in its_asked.iter().zip(its_done.iter()) {
+                done.store(asked.load(Ordering::Relaxed), Ordering::Release);
+            }
+            ControlFlow::Continue(None)
+        })
+        .unwrap();
+        let waker = waker_receiver.recv().unwrap();
+        thread::scope(|scope| {
+            for index in 0..THREADS {
+                let (asked, done, waker) = (&asked[index], &done[index], &waker);
+                scope.spawn(move || {
+                    for round in 1..=ROUNDS {
+                        asked.store(round, Ordering::Relaxed);
+                        waker.wake_by_ref();
+                        let begun = std::time::Instant::now();
+                        while done.load(Ordering::Acquire) < round {
+                            assert!(begun.elapsed() < PATIENCE, "wake-up {round} was lost");
+                            thread::yield_now();
+                        }
+                    }
+                });
+            }
+        });
+        drop(io_thread);
+    }
+
+    #[test]
+    fn it_works_again_at_the_instant_it_asked_for_and_not_before() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let its_calls = Arc::clone(&calls);
+        let (sender, receiver) = mpsc::channel();
+        let mut wake_at = None;
+        let _io_thread = IoThread::run("timer", Reactor::new().unwrap(), move |_| {
+            its_calls.fetch_add(1, Ordering::Relaxed);
+            let now = NativeClock.now();
+            let at = *wake_at.get_or_insert(now + Duration::from_millis(30));
+            if now < at {
+                return ControlFlow::Continue(Some(at));
+            }
+            let _ = sender.send(now.since(at));
+            ControlFlow::Break(())
+        })
+        .unwrap();
+        assert!(receiver.recv_timeout(PATIENCE).is_ok());
+        assert!(calls.load(Ordering::Relaxed) <= 3, "it was polled while nothing was due");
+    }
+
+    #[test]
+    fn dropping_the_handle_ends_the_thread_and_with_it_what_it_owns() {
+        let owned = Arc::new(());
+        let its = Arc::clone(&owned);
+        let io_thread = IoThread::run("drop \0 me", Reactor::new().unwrap(), move |_| {
+            let _ = &its;
+            ControlFlow::Continue(None)
+        })
+        .unwrap();
+        drop(io_thread);
+        assert_eq!(Arc::strong_count(&owned), 1);
+    }
+}
