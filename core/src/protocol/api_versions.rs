@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use super::api_key::ApiKey;
-use super::codec::{Decode, Decoder, put_no_tags, put_string};
+use super::array::Decode;
+use super::codec::{Decoder, put_no_tags, put_string};
 use super::decode_error::DecodeError;
 use super::error_code::ErrorCode;
 

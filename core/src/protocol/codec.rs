@@ -6,8 +6,8 @@
 
 use alloc::vec::Vec;
 use core::fmt;
-use core::marker::PhantomData;
 
+use super::array::{Array, Decode};
 use super::decode_error::DecodeError;
 use super::uuid::Uuid;
 
@@ -220,7 +220,7 @@ impl<'a> Decoder<'a> {
         for _ in 0..count {
             T::decode(self)?;
         }
-        Ok(Array { elements, len: count, element: PhantomData })
+        Ok(Array::new(elements, count))
     }
 
     /// Skips a structure's tagged fields, where the version has them.
@@ -286,91 +286,3 @@ impl fmt::Debug for Decoder<'_> {
         write!(f, "Decoder(v{}, {} bytes at {})", self.version, self.bytes.len(), self.offset)
     }
 }
-
-/// What an [`Array`] can hold.
-pub trait Decode<'a>: Copy {
-    /// The fewest bytes of one element, in any version; at least 1.
-    const MIN_SIZE: usize;
-
-    /// Reads one element.
-    ///
-    /// # Errors
-    /// Any [`DecodeError`]; the same bytes always give the same answer.
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError>;
-}
-
-impl<'a> Decode<'a> for i32 {
-    const MIN_SIZE: usize = 4;
-
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        decoder.i32()
-    }
-}
-
-/// An array that stays on the wire. Its elements were checked when it was read, and are decoded
-/// again, without fail, each time it is iterated.
-#[derive(Clone, Copy)]
-pub struct Array<'a, T> {
-    elements: Decoder<'a>,
-    len: usize,
-    element: PhantomData<T>,
-}
-
-impl<'a, T: Decode<'a>> Array<'a, T> {
-    /// The number of elements.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The elements, in the order of the wire.
-    #[must_use]
-    pub fn iter(&self) -> ArrayIter<'a, T> {
-        ArrayIter(*self)
-    }
-
-    /// An array of no elements, for versions that lack the field.
-    pub(super) fn empty() -> Self {
-        Self { elements: Decoder::new(&[], 0, false), len: 0, element: PhantomData }
-    }
-}
-
-impl<'a, T: Decode<'a>> IntoIterator for Array<'a, T> {
-    type Item = T;
-    type IntoIter = ArrayIter<'a, T>;
-
-    fn into_iter(self) -> ArrayIter<'a, T> {
-        ArrayIter(self)
-    }
-}
-
-impl<'a, T: Decode<'a> + fmt::Debug> fmt::Debug for Array<'a, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(*self).finish()
-    }
-}
-
-/// The elements of an [`Array`].
-#[derive(Clone, Debug)]
-pub struct ArrayIter<'a, T: Decode<'a>>(Array<'a, T>);
-
-impl<'a, T: Decode<'a>> Iterator for ArrayIter<'a, T> {
-    type Item = T;
-
-    fn next(&mut self) -> Option<T> {
-        self.0.len = self.0.len.checked_sub(1)?;
-        T::decode(&mut self.0.elements).ok()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.0.len, Some(self.0.len))
-    }
-}
-
-impl<'a, T: Decode<'a>> ExactSizeIterator for ArrayIter<'a, T> {}

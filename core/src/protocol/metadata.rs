@@ -3,9 +3,8 @@
 use alloc::vec::Vec;
 
 use super::api_key::ApiKey;
-use super::codec::{
-    Array, Decode, Decoder, put_bool, put_length, put_no_tags, put_string, put_uuid,
-};
+use super::array::{Array, Decode};
+use super::codec::{Decoder, put_bool, put_length, put_no_tags, put_string, put_uuid};
 use super::decode_error::DecodeError;
 use super::error_code::ErrorCode;
 use super::uuid::Uuid;

@@ -1,7 +1,8 @@
 //! The response: an outcome for each partition.
 
 use crate::protocol::api_key::ApiKey;
-use crate::protocol::codec::{Array, Decode, Decoder};
+use crate::protocol::array::{Array, Decode};
+use crate::protocol::codec::Decoder;
 use crate::protocol::decode_error::DecodeError;
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::uuid::Uuid;

@@ -1,0 +1,191 @@
+//! Every request in every version, read back by an independent implementation of the protocol.
+
+use bytes::{Buf, Bytes};
+use kafka_protocol::messages::{
+    ApiVersionsRequest as OracleApiVersions, InitProducerIdRequest as OracleInitProducerId,
+    MetadataRequest as OracleMetadata, ProduceRequest as OracleProduce, RequestHeader,
+};
+use kafka_protocol::protocol::Decodable;
+use ottla_core::protocol::api_key::ApiKey;
+use ottla_core::protocol::api_versions::ApiVersionsRequest;
+use ottla_core::protocol::header::{begin_request, finish_request};
+use ottla_core::protocol::init_producer_id::InitProducerIdRequest;
+use ottla_core::protocol::metadata::MetadataRequest;
+use ottla_core::protocol::produce::ProduceRequestBuilder;
+use ottla_core::protocol::uuid::Uuid;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+const TEXT: &str = "\\PC{0,12}";
+
+fn versions(key: ApiKey) -> impl Strategy<Value = i16> {
+    key.min_version()..=key.max_version()
+}
+
+/// Frames a body behind bytes that are there already, which have to stay.
+fn request(key: ApiKey, version: i16, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut buf = b"earlier".to_vec();
+    let start = begin_request(&mut buf, key, version, 77, "test");
+    body(&mut buf);
+    finish_request(&mut buf, start, 0);
+    assert_eq!(&buf[..7], b"earlier");
+    buf.split_off(7)
+}
+
+/// Checks size and header, and returns the body as the oracle reads it.
+fn oracle<T: Decodable>(key: ApiKey, version: i16, wire: Vec<u8>) -> T {
+    let mut wire = Bytes::from(wire);
+    assert_eq!(wire.get_i32() as usize, wire.len());
+    let header = RequestHeader::decode(&mut wire, key.request_header_version(version)).unwrap();
+    assert_eq!(header.request_api_key, key.code());
+    assert_eq!(header.request_api_version, version);
+    assert_eq!(header.correlation_id, 77);
+    assert_eq!(header.client_id.as_deref(), Some("test"));
+    let body = T::decode(&mut wire, version).unwrap();
+    assert!(wire.is_empty(), "{} bytes left", wire.len());
+    body
+}
+
+#[test]
+fn header_versions_are_the_oracles() {
+    use kafka_protocol::messages::ApiKey as OracleKey;
+    for key in [ApiKey::Produce, ApiKey::Metadata, ApiKey::ApiVersions, ApiKey::InitProducerId] {
+        let oracle = OracleKey::try_from(key.code()).unwrap();
+        assert_eq!(ApiKey::from_code(key.code()), Some(key));
+        for version in key.min_version()..=key.max_version() {
+            let request = key.request_header_version(version);
+            assert_eq!(request, oracle.request_header_version(version), "{key:?} v{version}");
+            let response = key.response_header_version(version);
+            assert_eq!(response, oracle.response_header_version(version), "{key:?} v{version}");
+        }
+    }
+}
+
+#[test]
+fn overlong_strings_are_cut_at_a_character() {
+    let long = "é".repeat(40_000);
+    let topics = [long.as_str(), "next"];
+    for version in [8, 13] {
+        let request = request(ApiKey::Metadata, version, |buf| {
+            let topics = Some(topics.as_slice());
+            MetadataRequest { topics, allow_auto_topic_creation: true }.encode(buf, version);
+        });
+        let read: OracleMetadata = oracle(ApiKey::Metadata, version, request);
+        let topics = read.topics.unwrap();
+        assert_eq!(topics[0].name.as_ref().unwrap().len(), 32_766);
+        assert_eq!(topics[1].name.as_ref().unwrap().as_str(), "next");
+    }
+}
+
+proptest! {
+    #[test]
+    fn api_versions(version in versions(ApiKey::ApiVersions), name in TEXT, software in TEXT) {
+        let wire = request(ApiKey::ApiVersions, version, |buf| {
+            ApiVersionsRequest { software_name: &name, software_version: &software }
+                .encode(buf, version);
+        });
+        let read: OracleApiVersions = oracle(ApiKey::ApiVersions, version, wire);
+        if version >= 3 {
+            prop_assert_eq!(read.client_software_name.as_str(), name);
+            prop_assert_eq!(read.client_software_version.as_str(), software);
+        }
+    }
+
+    #[test]
+    fn init_producer_id(
+        version in versions(ApiKey::InitProducerId),
+        transactional_id in option::of(TEXT),
+        transaction_timeout_ms: i32,
+        producer_id: i64,
+        producer_epoch: i16,
+    ) {
+        let wire = request(ApiKey::InitProducerId, version, |buf| {
+            InitProducerIdRequest {
+                transactional_id: transactional_id.as_deref(),
+                transaction_timeout_ms,
+                producer_id,
+                producer_epoch,
+            }
+            .encode(buf, version);
+        });
+        let read: OracleInitProducerId = oracle(ApiKey::InitProducerId, version, wire);
+        prop_assert_eq!(read.transactional_id.map(|id| id.to_string()), transactional_id);
+        prop_assert_eq!(read.transaction_timeout_ms, transaction_timeout_ms);
+        if version >= 3 {
+            prop_assert_eq!((*read.producer_id, read.producer_epoch), (producer_id, producer_epoch));
+        }
+    }
+
+    #[test]
+    fn metadata(
+        version in versions(ApiKey::Metadata),
+        topics in option::of(vec(TEXT, 0..4)),
+        auto_create: bool,
+    ) {
+        let names = topics.as_ref().map(|names| names.iter().map(String::as_str).collect::<Vec<_>>());
+        let wire = request(ApiKey::Metadata, version, |buf| {
+            MetadataRequest { topics: names.as_deref(), allow_auto_topic_creation: auto_create }
+                .encode(buf, version);
+        });
+        let read: OracleMetadata = oracle(ApiKey::Metadata, version, wire);
+        prop_assert_eq!(read.allow_auto_topic_creation, auto_create);
+        prop_assert!(!read.include_cluster_authorized_operations);
+        prop_assert!(!read.include_topic_authorized_operations);
+        let read = read.topics.map(|topics| {
+            topics.into_iter().map(|topic| topic.name.unwrap().to_string()).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(read, topics);
+    }
+
+    #[test]
+    fn produce(
+        version in versions(ApiKey::Produce),
+        transactional_id in option::of(TEXT),
+        acks: i16,
+        timeout_ms: i32,
+        topics in vec((TEXT, any::<[u8; 16]>(), vec((any::<i32>(), vec(any::<u8>(), 0..300)), 0..4)), 0..4),
+    ) {
+        let mut head = Vec::new();
+        let mut splices = Vec::new();
+        let mut builder = ProduceRequestBuilder::begin(
+            &mut head, version, 77, "test", transactional_id.as_deref(), acks, timeout_ms, topics.len(),
+        );
+        for (name, id, partitions) in &topics {
+            builder.topic(name, Uuid(*id), partitions.len());
+            for (index, batch) in partitions {
+                splices.push((builder.partition(*index, batch.len()), batch));
+                builder.end_partition();
+            }
+            builder.end_topic();
+        }
+        builder.finish(splices.iter().map(|(_, batch)| batch.len()).sum());
+
+        let mut wire = Vec::new();
+        let mut sent = 0;
+        for (splice, batch) in splices {
+            wire.extend_from_slice(&head[sent..splice]);
+            wire.extend_from_slice(batch);
+            sent = splice;
+        }
+        wire.extend_from_slice(&head[sent..]);
+
+        let read: OracleProduce = oracle(ApiKey::Produce, version, wire);
+        prop_assert_eq!(read.transactional_id.map(|id| id.to_string()), transactional_id);
+        prop_assert_eq!((read.acks, read.timeout_ms), (acks, timeout_ms));
+        prop_assert_eq!(read.topic_data.len(), topics.len());
+        for (read, (name, id, partitions)) in read.topic_data.iter().zip(&topics) {
+            if version >= 13 {
+                prop_assert_eq!(read.topic_id.as_bytes(), id);
+            } else {
+                prop_assert_eq!(read.name.as_str(), name);
+            }
+            let read: Vec<_> = read
+                .partition_data
+                .iter()
+                .map(|partition| (partition.index, partition.records.clone().unwrap().to_vec()))
+                .collect();
+            prop_assert_eq!(&read, partitions);
+        }
+    }
+}
