@@ -1,0 +1,86 @@
+//! The cluster's topics and logs as a test sees them: made, deleted and read without a client.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_protocol::ResponseError;
+use uuid::Uuid;
+
+use super::Cluster;
+use super::nodes::replica_plan;
+use crate::batch::BatchHeader;
+
+/// A batch as it stands in a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBatch {
+    /// Its header, with the offset and leader epoch that it was given.
+    pub header: BatchHeader,
+    /// All its bytes.
+    pub bytes: Bytes,
+}
+
+impl Cluster {
+    /// Makes a topic.
+    ///
+    /// # Errors
+    /// The broker's: `TOPIC_ALREADY_EXISTS`, `INVALID_TOPIC_EXCEPTION`, `INVALID_PARTITIONS`,
+    /// `KAFKA_STORAGE_ERROR`.
+    pub fn create_topic(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        now: Duration,
+    ) -> Result<Uuid, ResponseError> {
+        self.changes += 1;
+        let replicas = replica_plan(&self.nodes, self.config.replication_factor);
+        Ok(self.topics.create(name, partitions, replicas, now)?.id)
+    }
+
+    /// Deletes a topic; one made again under the same name has another id. False if there is none.
+    ///
+    /// # Errors
+    /// What the file system says, in a cluster with a data directory.
+    pub fn delete_topic(&mut self, name: &str) -> io::Result<bool> {
+        self.changes += 1;
+        self.topics.delete(name)
+    }
+
+    /// Names, ids and partition counts of all topics.
+    pub fn topics(&self) -> impl Iterator<Item = (&str, Uuid, usize)> {
+        self.topics.iter().map(|(name, topic)| (name.as_str(), topic.id, topic.partitions.len()))
+    }
+
+    /// The node that leads a partition, and its leader epoch.
+    pub fn leader(&self, topic: &str, partition: i32) -> Option<(Option<i32>, i32)> {
+        let partition = self.topics.get(topic)?.partition(partition)?;
+        Some((partition.leader, partition.leader_epoch))
+    }
+
+    /// First offset and offset after the last of a partition.
+    pub fn offsets(&self, topic: &str, partition: i32) -> Option<(i64, i64)> {
+        let log = &self.topics.get(topic)?.partition(partition)?.log;
+        Some((log.start_offset(), log.end_offset()))
+    }
+
+    /// Whole batches of a partition's log from the one that holds `offset` on, of `max_bytes` or
+    /// few more, replicated or not; none if there is no such partition or no such offset.
+    ///
+    /// # Errors
+    /// What the file system says, in a cluster with a data directory.
+    pub fn batches(
+        &self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        max_bytes: usize,
+    ) -> io::Result<Vec<StoredBatch>> {
+        let partition = self.topics.get(topic).and_then(|topic| topic.partition(partition));
+        let Some(partition) = partition else { return Ok(Vec::new()) };
+        let batches = partition.log.read(offset, i64::MAX, max_bytes)?;
+        let parsed = batches
+            .into_iter()
+            .filter_map(|bytes| Some(StoredBatch { header: BatchHeader::parse(&bytes)?, bytes }));
+        Ok(parsed.collect())
+    }
+}
