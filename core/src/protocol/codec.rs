@@ -78,7 +78,7 @@ fn cut(text: &str, max: usize) -> &str {
 /// Appends the length of an array in elements, or of records in bytes; `None` is null.
 pub fn put_length(buf: &mut Vec<u8>, length: Option<u32>, flexible: bool) {
     if flexible {
-        put_unsigned_varint(buf, length.map_or(0, |length| length + 1));
+        put_unsigned_varint(buf, length.map_or(0, |length| length.saturating_add(1)));
     } else {
         put_i32(buf, length.map_or(-1, |length| length as i32));
     }
