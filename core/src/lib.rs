@@ -10,6 +10,7 @@ pub mod partitioner;
 pub mod protocol;
 pub mod records;
 pub mod sender;
+pub mod serializer;
 pub mod sync;
 pub mod time;
 pub mod transport;
