@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn tables_of_both_sizes_agree_with_the_crate_at_every_length_and_split() {
         static SMALL: Tables<1> = Tables::new(POLYNOMIAL);
-        let bytes: Vec<u8> = (0..200u32).map(|i| (i * i >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..200u32).map(|i| ((i * i) >> 3) as u8).collect();
         for len in 0..bytes.len() {
             let whole = ::crc32c::crc32c(&bytes[..len]);
             assert_eq!(TABLES.append(0, &bytes[..len]), whole);

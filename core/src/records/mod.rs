@@ -12,14 +12,16 @@
 
 pub mod batch;
 pub mod compression;
-#[cfg(any(not(feature = "std"), test))]
+#[cfg(any(not(feature = "std"), feature = "gzip", test))]
 mod crc;
 pub mod crc32c;
 pub mod ratio;
+pub mod reader;
 pub mod record;
 pub mod varint;
 
 pub use batch::{AppendError, Attributes, BATCH_OVERHEAD, BatchBuilder, BatchHeader};
 pub use compression::{Codec, Compression, CompressionError, Compressor};
 pub use ratio::{CompressionRatioEstimator, Ratio};
+pub use reader::{RecordBatchError, RecordBatchView, RecordView};
 pub use record::{Header, RecordFields};

@@ -69,6 +69,44 @@ pub const fn length_len(length: usize) -> usize {
     unsigned_len((length as u64) << 1)
 }
 
+/// Takes a varint from the front of `input`.
+///
+/// # Errors
+/// [`VarintError`], with `input` as it was.
+#[inline]
+pub fn take_varint(input: &mut &[u8]) -> Result<i32, VarintError> {
+    let value = take_unsigned(input, VARINT_MAX_LEN, u32::BITS)? as u32;
+    Ok((value >> 1) as i32 ^ -((value & 1) as i32))
+}
+
+/// Takes a varlong from the front of `input`.
+///
+/// # Errors
+/// [`VarintError`], with `input` as it was.
+#[inline]
+pub fn take_varlong(input: &mut &[u8]) -> Result<i64, VarintError> {
+    let value = take_unsigned(input, VARLONG_MAX_LEN, u64::BITS)?;
+    Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+}
+
+#[inline]
+fn take_unsigned(input: &mut &[u8], max_len: usize, bits: u32) -> Result<u64, VarintError> {
+    let mut value = 0;
+    for (i, byte) in input.iter().take(max_len).enumerate() {
+        let shift = 7 * i as u32;
+        let group = u64::from(byte & 0x7f);
+        if group >> (bits - shift).min(7) != 0 {
+            return Err(VarintError::TooLong);
+        }
+        value |= group << shift;
+        if byte & 0x80 == 0 {
+            *input = &input[i + 1..];
+            return Ok(value);
+        }
+    }
+    Err(if input.len() < max_len { VarintError::Truncated } else { VarintError::TooLong })
+}
+
 /// The largest index of a [`Bytes`]: a power of two minus one, so that masking replaces the check.
 const MASK: usize = 63;
 /// What one append copies: more than the longest run of numbers in a record.
@@ -148,6 +186,113 @@ impl Bytes {
             out.truncate(end);
         } else {
             out.extend_from_slice(self.bytes.get(start..self.len).unwrap_or_default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn varint(value: i32) -> Vec<u8> {
+        let mut bytes = Bytes::starting_at(0);
+        bytes.put_varint(value);
+        let mut out = Vec::new();
+        bytes.append_to(0, &mut out);
+        out
+    }
+
+    fn varlong(value: i64) -> Vec<u8> {
+        let mut bytes = Bytes::starting_at(0);
+        bytes.put_varlong(value);
+        let mut out = Vec::new();
+        bytes.append_to(0, &mut out);
+        out
+    }
+
+    #[test]
+    fn known_values() {
+        // From Kafka's ByteUtilsTest.
+        for (value, bytes) in [
+            (0, &[0x00][..]),
+            (-1, &[0x01]),
+            (1, &[0x02]),
+            (63, &[0x7e]),
+            (-64, &[0x7f]),
+            (64, &[0x80, 0x01]),
+            (-65, &[0x81, 0x01]),
+            (8191, &[0xfe, 0x7f]),
+            (-8193, &[0x81, 0x80, 0x01]),
+            (i32::MAX, &[0xfe, 0xff, 0xff, 0xff, 0x0f]),
+            (i32::MIN, &[0xff, 0xff, 0xff, 0xff, 0x0f]),
+        ] {
+            assert_eq!(varint(value), bytes);
+            assert_eq!(varlong(value.into()), bytes);
+            assert_eq!(take_varint(&mut &*bytes), Ok(value));
+        }
+        let longest = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+        assert_eq!(varlong(i64::MIN), longest);
+        assert_eq!(take_varlong(&mut &longest[..]), Ok(i64::MIN));
+    }
+
+    #[test]
+    fn what_ends_early_or_goes_on_too_long_is_refused() {
+        for (bytes, error) in [
+            (&[][..], VarintError::Truncated),
+            (&[0x80, 0x80], VarintError::Truncated),
+            (&[0x80, 0x80, 0x80, 0x80, 0x10], VarintError::TooLong),
+            (&[0x80, 0x80, 0x80, 0x80, 0x80, 0x00], VarintError::TooLong),
+        ] {
+            let mut rest = bytes;
+            assert_eq!(take_varint(&mut rest), Err(error));
+            assert_eq!(rest, bytes);
+        }
+        assert_eq!(take_varlong(&mut &[0x80; 10][..]), Err(VarintError::TooLong));
+        let overflow = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x02];
+        assert_eq!(take_varlong(&mut &overflow[..]), Err(VarintError::TooLong));
+    }
+
+    #[test]
+    fn sizes_are_exact_at_every_boundary() {
+        for bits in 0..64 {
+            for value in [1u64 << bits, (1u64 << bits) - 1, u64::MAX >> bits] {
+                let mut bytes = Bytes::starting_at(0);
+                bytes.put(value);
+                assert_eq!(unsigned_len(value), bytes.end(), "{value}");
+            }
+        }
+        assert_eq!(length_len(usize::MAX >> 1), 10 - usize::from(usize::BITS < 64) * 5);
+    }
+
+    #[test]
+    fn a_length_is_written_right_before_what_follows_it() {
+        for length in [0, 63, 64, 8191, 8192, i32::MAX as usize] {
+            let mut bytes = Bytes::starting_at(VARINT_MAX_LEN);
+            bytes.put_byte(42);
+            let start = bytes.put_length_before(VARINT_MAX_LEN, length);
+            let mut out = Vec::new();
+            bytes.append_to(start, &mut out);
+            let mut rest = &out[..];
+            assert_eq!(take_varint(&mut rest), Ok(length as i32));
+            assert_eq!(rest, [42]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(int: i32, shift in 0..64u32, long: i64, spare in 0..64usize) {
+            let long = long >> shift;
+            let mut out = Vec::with_capacity(spare);
+            let mut bytes = Bytes::starting_at(0);
+            bytes.put_varint(int);
+            bytes.put_varlong(long);
+            bytes.append_to(0, &mut out);
+            prop_assert_eq!(out.len(), varint_len(int) + varlong_len(long));
+            let mut rest = &out[..];
+            prop_assert_eq!(take_varint(&mut rest), Ok(int));
+            prop_assert_eq!(take_varlong(&mut rest), Ok(long));
+            prop_assert!(rest.is_empty());
         }
     }
 }

@@ -3,222 +3,29 @@
 //! Each codec is behind the Cargo feature of its name, works without std and decodes within a bound
 //! that the caller sets. A façade with a faster encoder puts it behind the same codec with
 //! [`Compressor::with_encoder`].
+//!
+//! Working memory per [`Compressor`], beside its output: snappy 32 KiB (2 KiB where a word has less
+//! than 64 bits), lz4 8 KiB, gzip 300 KiB, zstd 300 KiB and more while it works.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::RangeInclusive;
-use core::str::FromStr;
 
-/// A compression codec, with the id that a batch's attributes carry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Codec {
-    /// No compression, id 0.
-    #[default]
-    None,
-    /// gzip (RFC 1952), id 1.
-    Gzip,
-    /// Snappy blocks in the framing of xerial's snappy-java, id 2.
-    Snappy,
-    /// The LZ4 frame format with independent blocks of 64 KiB, id 3.
-    Lz4,
-    /// Zstandard (RFC 8878, KIP-110), id 4.
-    Zstd,
-}
+mod codec;
+mod error;
+#[cfg(feature = "gzip")]
+mod gzip;
+#[cfg(feature = "lz4")]
+mod lz4;
+#[cfg(feature = "snappy")]
+mod snappy;
+#[cfg(feature = "lz4")]
+mod xxh32;
+#[cfg(feature = "zstd")]
+mod zstd;
 
-impl Codec {
-    /// Every codec, by id.
-    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
-
-    /// The codec's id in a batch's attributes.
-    pub const fn id(self) -> u8 {
-        match self {
-            Self::None => 0,
-            Self::Gzip => 1,
-            Self::Snappy => 2,
-            Self::Lz4 => 3,
-            Self::Zstd => 4,
-        }
-    }
-
-    /// The codec with this id in a batch's attributes.
-    pub const fn from_id(id: u8) -> Option<Self> {
-        match id {
-            0 => Some(Self::None),
-            1 => Some(Self::Gzip),
-            2 => Some(Self::Snappy),
-            3 => Some(Self::Lz4),
-            4 => Some(Self::Zstd),
-            _ => None,
-        }
-    }
-
-    /// The codec's name in Kafka's configuration, which is also its Cargo feature.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Gzip => "gzip",
-            Self::Snappy => "snappy",
-            Self::Lz4 => "lz4",
-            Self::Zstd => "zstd",
-        }
-    }
-
-    /// Whether the codec was compiled in.
-    pub const fn is_available(self) -> bool {
-        match self {
-            Self::None => true,
-            Self::Gzip => cfg!(feature = "gzip"),
-            Self::Snappy => cfg!(feature = "snappy"),
-            Self::Lz4 => cfg!(feature = "lz4"),
-            Self::Zstd => cfg!(feature = "zstd"),
-        }
-    }
-
-    /// The levels that Kafka's configuration allows (KIP-390); `None` where the codec has no levels.
-    pub const fn levels(self) -> Option<RangeInclusive<i32>> {
-        match self {
-            Self::None | Self::Snappy => None,
-            Self::Gzip => Some(1..=9),
-            Self::Lz4 => Some(1..=17),
-            Self::Zstd => Some(-131_072..=22),
-        }
-    }
-
-    /// The level that Kafka's clients use where none is set. gzip's -1 means zlib's own default.
-    pub const fn default_level(self) -> Option<i32> {
-        match self {
-            Self::None | Self::Snappy => None,
-            Self::Gzip => Some(-1),
-            Self::Lz4 => Some(9),
-            Self::Zstd => Some(3),
-        }
-    }
-}
-
-impl fmt::Display for Codec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// A name that is no codec.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownCodec;
-
-impl fmt::Display for UnknownCodec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown compression codec; use none, gzip, snappy, lz4 or zstd")
-    }
-}
-
-impl core::error::Error for UnknownCodec {}
-
-impl FromStr for Codec {
-    type Err = UnknownCodec;
-
-    fn from_str(name: &str) -> Result<Self, UnknownCodec> {
-        Self::ALL.into_iter().find(|codec| codec.name() == name).ok_or(UnknownCodec)
-    }
-}
-
-/// A codec and how hard it shall try.
-///
-/// The encoders of this crate have one speed for lz4 and zstd, whatever the level; an encoder given
-/// to [`Compressor::with_encoder`] may heed it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Compression {
-    codec: Codec,
-    level: Option<i32>,
-}
-
-impl Compression {
-    /// No compression.
-    pub const NONE: Self = Self { codec: Codec::None, level: None };
-
-    /// A codec at its default level, or at `level`.
-    ///
-    /// # Errors
-    /// [`CompressionError::InvalidLevel`] outside [`Codec::levels`] and not the default.
-    pub fn new(codec: Codec, level: Option<i32>) -> Result<Self, CompressionError> {
-        let invalid = level.filter(|level| {
-            let in_range = codec.levels().is_some_and(|levels| levels.contains(level));
-            !in_range && codec.default_level() != Some(*level)
-        });
-        match invalid {
-            None => Ok(Self { codec, level }),
-            Some(level) => Err(CompressionError::InvalidLevel { codec, level }),
-        }
-    }
-
-    /// The codec.
-    pub const fn codec(self) -> Codec {
-        self.codec
-    }
-
-    /// The level: what was asked for, or else the codec's default.
-    pub fn level(self) -> Option<i32> {
-        self.level.or_else(|| self.codec.default_level())
-    }
-}
-
-impl From<Codec> for Compression {
-    /// The codec at its default level.
-    fn from(codec: Codec) -> Self {
-        Self { codec, level: None }
-    }
-}
-
-/// Bytes that can't be compressed or decompressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CompressionError {
-    /// The codec wasn't compiled in.
-    NotCompiledIn(Codec),
-    /// The codec has no such level.
-    InvalidLevel {
-        /// The codec.
-        codec: Codec,
-        /// What was asked for.
-        level: i32,
-    },
-    /// The encoder failed.
-    Encoder(Codec),
-    /// The compressed bytes break the codec's format; says how.
-    Corrupt(Codec, &'static str),
-    /// The decompressed bytes would be more than the caller allows.
-    TooLarge {
-        /// The most bytes allowed.
-        max_len: usize,
-    },
-}
-
-impl fmt::Display for CompressionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotCompiledIn(codec) => write!(
-                f,
-                "{codec} compression isn't compiled in; build with the Cargo feature `{codec}`"
-            ),
-            Self::InvalidLevel { codec, level } => match codec.levels() {
-                None => write!(f, "{codec} has no compression levels; leave the level out"),
-                Some(levels) => write!(
-                    f,
-                    "{codec} has no compression level {level}; use {} to {}",
-                    levels.start(),
-                    levels.end()
-                ),
-            },
-            Self::Encoder(codec) => write!(f, "the {codec} encoder failed"),
-            Self::Corrupt(codec, how) => write!(f, "corrupt {codec} data: {how}"),
-            Self::TooLarge { max_len } => {
-                write!(f, "the data decompresses to more than the {max_len} bytes allowed")
-            }
-        }
-    }
-}
-
-impl core::error::Error for CompressionError {}
+pub use codec::{Codec, Compression, UnknownCodec};
+pub use error::CompressionError;
 
 /// Compresses whole inputs, one after the other, keeping its working memory in between.
 pub trait Encoder {
@@ -243,7 +50,7 @@ impl Compressor {
     /// [`CompressionError::NotCompiledIn`].
     pub fn new(compression: Compression) -> Result<Self, CompressionError> {
         let encoder = encoder(compression)?;
-        Ok(Self { codec: compression.codec, encoder, scratch: Vec::new() })
+        Ok(Self { codec: compression.codec(), encoder, scratch: Vec::new() })
     }
 
     /// A compressor with another encoder, which must write what Kafka reads under `codec`.
@@ -274,9 +81,56 @@ impl fmt::Debug for Compressor {
     }
 }
 
+/// This crate's own encoder.
 fn encoder(compression: Compression) -> Result<Option<Box<dyn Encoder + Send>>, CompressionError> {
-    match compression.codec {
+    match compression.codec() {
         Codec::None => Ok(None),
+        #[cfg(feature = "gzip")]
+        Codec::Gzip => Ok(Some(Box::new(gzip::GzipEncoder::new(compression.level())))),
+        #[cfg(feature = "snappy")]
+        Codec::Snappy => Ok(Some(Box::new(snappy::SnappyEncoder::new()))),
+        #[cfg(feature = "lz4")]
+        Codec::Lz4 => Ok(Some(Box::new(lz4::Lz4Encoder::new()))),
+        #[cfg(feature = "zstd")]
+        Codec::Zstd => Ok(Some(Box::new(zstd::ZstdEncoder::new()))),
+        #[allow(unreachable_patterns, reason = "with every codec compiled in")]
         codec => Err(CompressionError::NotCompiledIn(codec)),
     }
+}
+
+/// Replaces the contents of `out` with `input` decompressed, if that is at most `max_len` bytes.
+///
+/// `out` grows as bytes are produced, never by what the input claims.
+///
+/// # Errors
+/// [`CompressionError`]; the contents of `out` are then meaningless.
+pub fn decompress(
+    codec: Codec,
+    input: &[u8],
+    out: &mut Vec<u8>,
+    max_len: usize,
+) -> Result<(), CompressionError> {
+    out.clear();
+    match codec {
+        Codec::None => append(input, out, max_len),
+        #[cfg(feature = "gzip")]
+        Codec::Gzip => gzip::decompress(input, out, max_len),
+        #[cfg(feature = "snappy")]
+        Codec::Snappy => snappy::decompress(input, out, max_len),
+        #[cfg(feature = "lz4")]
+        Codec::Lz4 => lz4::decompress(input, out, max_len),
+        #[cfg(feature = "zstd")]
+        Codec::Zstd => zstd::decompress(input, out, max_len),
+        #[allow(unreachable_patterns, reason = "with every codec compiled in")]
+        codec => Err(CompressionError::NotCompiledIn(codec)),
+    }
+}
+
+/// Appends bytes that need no decompression.
+fn append(bytes: &[u8], out: &mut Vec<u8>, max_len: usize) -> Result<(), CompressionError> {
+    if bytes.len() > max_len.saturating_sub(out.len()) {
+        return Err(CompressionError::TooLarge { max_len });
+    }
+    out.extend_from_slice(bytes);
+    Ok(())
 }

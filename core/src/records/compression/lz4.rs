@@ -1,0 +1,178 @@
+//! The LZ4 frame format (version 1.6.x of its specification) around `lz4_flex`'s blocks, as
+//! Kafka's `Lz4BlockOutputStream` writes it: independent blocks of at most 64 KiB, no content size
+//! and no checksums but the header's.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use lz4_flex::block::{
+    CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
+};
+
+use super::xxh32::xxh32;
+use super::{Codec, CompressionError, Encoder, append};
+
+const MAGIC: [u8; 4] = 0x184d_2204u32.to_le_bytes();
+/// Magic; version 1 with independent blocks; blocks of at most 64 KiB; checksum of those two bytes.
+const HEADER: [u8; 7] = [MAGIC[0], MAGIC[1], MAGIC[2], MAGIC[3], 0x60, 0x40, 0x82];
+const END_MARK: [u8; 4] = [0; 4];
+/// The flag in a block's size that says that the block isn't compressed.
+const STORED: u32 = 1 << 31;
+/// Just below 64 KiB, so that positions in a block fit the 16 bits of `lz4_flex`'s small table.
+const BLOCK_LEN: usize = u16::MAX as usize - 1;
+/// No compressed byte stands for more than 255 bytes.
+const MAX_EXPANSION: usize = 255;
+
+pub(super) struct Lz4Encoder {
+    table: CompressTable,
+}
+
+impl Lz4Encoder {
+    pub(super) fn new() -> Self {
+        Self { table: CompressTable::small() }
+    }
+}
+
+impl fmt::Debug for Lz4Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lz4Encoder")
+    }
+}
+
+impl Encoder for Lz4Encoder {
+    fn compress(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
+        out.extend_from_slice(&HEADER);
+        for block in input.chunks(BLOCK_LEN) {
+            let start = out.len();
+            out.resize(start + 4 + get_maximum_output_size(block.len()), 0);
+            let len = compress_into_with_table(block, &mut out[start + 4..], &mut self.table)
+                .map_err(|_| CompressionError::Encoder(Codec::Lz4))?;
+            out.truncate(start + 4 + len);
+            let mut size = len as u32;
+            if len >= block.len() {
+                out.truncate(start + 4);
+                out.extend_from_slice(block);
+                size = block.len() as u32 | STORED;
+            }
+            out[start..start + 4].copy_from_slice(&size.to_le_bytes());
+        }
+        out.extend_from_slice(&END_MARK);
+        Ok(())
+    }
+}
+
+/// One frame. Linked blocks and dictionaries are refused, as Kafka's own reader does.
+pub(super) fn decompress(
+    mut input: &[u8],
+    out: &mut Vec<u8>,
+    max_len: usize,
+) -> Result<(), CompressionError> {
+    let frame = Frame::parse(&mut input)?;
+    loop {
+        let size = take_u32(&mut input)?;
+        if size == 0 {
+            break;
+        }
+        let len = (size & !STORED) as usize;
+        let (block, rest) = input.split_at_checked(len).ok_or(TRUNCATED)?;
+        if len > frame.max_block_len {
+            return Err(corrupt("a block is larger than its frame allows"));
+        }
+        input = rest;
+        if frame.block_checksums && take_u32(&mut input)? != xxh32(block) {
+            return Err(corrupt("wrong block checksum"));
+        }
+        if size & STORED != 0 {
+            append(block, out, max_len)?;
+        } else {
+            decompress_block(block, out, frame.max_block_len, max_len)?;
+        }
+    }
+    if frame.content_checksum && take_u32(&mut input)? != xxh32(out) {
+        return Err(corrupt("wrong content checksum"));
+    }
+    if input.is_empty() { Ok(()) } else { Err(corrupt("bytes follow the frame")) }
+}
+
+fn decompress_block(
+    block: &[u8],
+    out: &mut Vec<u8>,
+    max_block_len: usize,
+    max_len: usize,
+) -> Result<(), CompressionError> {
+    let start = out.len();
+    let largest = max_block_len.min(block.len() * MAX_EXPANSION);
+    let room = max_len - start;
+    out.resize(start + largest.min(room), 0);
+    match decompress_into(block, &mut out[start..]) {
+        Ok(len) => {
+            out.truncate(start + len);
+            Ok(())
+        }
+        Err(_) if room < largest => Err(CompressionError::TooLarge { max_len }),
+        Err(_) => Err(corrupt("a block is broken")),
+    }
+}
+
+const TRUNCATED: CompressionError = corrupt("the frame ends early");
+
+const fn corrupt(how: &'static str) -> CompressionError {
+    CompressionError::Corrupt(Codec::Lz4, how)
+}
+
+fn take_u32(input: &mut &[u8]) -> Result<u32, CompressionError> {
+    let (bytes, rest) = input.split_first_chunk().ok_or(TRUNCATED)?;
+    *input = rest;
+    Ok(u32::from_le_bytes(*bytes))
+}
+
+/// What a frame's header says.
+struct Frame {
+    max_block_len: usize,
+    block_checksums: bool,
+    content_checksum: bool,
+}
+
+impl Frame {
+    const DICTIONARY: u8 = 1;
+    const CONTENT_CHECKSUM: u8 = 1 << 2;
+    const CONTENT_SIZE: u8 = 1 << 3;
+    const BLOCK_CHECKSUMS: u8 = 1 << 4;
+    const INDEPENDENT_BLOCKS: u8 = 1 << 5;
+
+    fn parse(input: &mut &[u8]) -> Result<Self, CompressionError> {
+        let rest = input.strip_prefix(&MAGIC).ok_or_else(|| corrupt("no LZ4 frame magic"))?;
+        let &[flags, block_size, ..] = rest else { return Err(TRUNCATED) };
+        if flags >> 6 != 1 {
+            return Err(corrupt("unknown version of the LZ4 frame format"));
+        }
+        if flags & Self::DICTIONARY != 0 || flags & Self::INDEPENDENT_BLOCKS == 0 {
+            return Err(corrupt("linked blocks and dictionaries are not supported"));
+        }
+        let descriptor_len = if flags & Self::CONTENT_SIZE != 0 { 10 } else { 2 };
+        let (descriptor, rest) = rest.split_at_checked(descriptor_len).ok_or(TRUNCATED)?;
+        let (checksum, rest) = rest.split_first().ok_or(TRUNCATED)?;
+        if *checksum != (xxh32(descriptor) >> 8) as u8 {
+            return Err(corrupt("wrong header checksum"));
+        }
+        *input = rest;
+        Ok(Self {
+            max_block_len: match block_size >> 4 {
+                size @ 4..=7 => 1 << (8 + 2 * size),
+                _ => return Err(corrupt("unknown block size")),
+            },
+            block_checksums: flags & Self::BLOCK_CHECKSUMS != 0,
+            content_checksum: flags & Self::CONTENT_CHECKSUM != 0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_constant_header_has_its_own_checksum() {
+        assert_eq!((xxh32(&HEADER[4..6]) >> 8) as u8, HEADER[6]);
+    }
+}
