@@ -159,7 +159,7 @@ proptest! {
         let given: Vec<_> = records.iter().enumerate().map(|(i, r)| for_oracle(i, r)).collect();
         let mut batch = BytesMut::new();
         oracle::RecordBatchEncoder::encode(&mut batch, &given, &options).expect("it encodes");
-        prop_assert_eq!(by_ottla(&batch), records);
+        prop_assert_eq!(&by_ottla(&batch), &records);
         let view = RecordBatchView::parse(&batch).expect("ottla reads the batch");
         prop_assert_eq!(view.codec(), codec);
         prop_assert_eq!(view.header().producer_id, 12);
