@@ -9,6 +9,7 @@ pub mod config;
 pub mod partitioner;
 pub mod protocol;
 pub mod records;
+pub mod rng;
 pub mod sender;
 pub mod serializer;
 pub mod sync;

@@ -1,9 +1,32 @@
 //! Which partition a record goes to.
+//!
+//! | [`PartitionerKind`] | with a key | without a key |
+//! |---|---|---|
+//! | `BuiltIn` | [`murmur2`] % n, as Java | [`UniformPartitioner`] (KIP-794) |
+//! | `RoundRobin` | ignored | the available partitions in turn |
+//! | `Random` | ignored | a random available partition |
+//! | `Crc32` | [`crc32`] % n, as librdkafka | a random available partition |
+//! | `Crc32Consistent` | [`crc32`] % n, as librdkafka | the partition of the empty key |
+//! | `StickyTime` | [`murmur2`] % n | one available partition per interval (0.8) |
+//! | `Custom` | the user's own | the user's own |
+
+mod crc32;
+mod kind;
+mod load;
+mod murmur2;
+mod topic;
+mod uniform;
 
 use core::fmt::Debug;
-use core::time::Duration;
 
-use crate::sync::{Arc, Shareable};
+pub use crc32::crc32;
+pub use kind::{PartitionerKind, UnknownPartitioner};
+pub use load::{LoadStats, NodeLatency};
+pub use murmur2::{murmur2, partition_for_key};
+pub use topic::{Choice, PartitionError, TopicPartitioner};
+pub use uniform::{Partitions, UniformPartitioner};
+
+use crate::sync::Shareable;
 
 /// What a partitioner may look at.
 #[derive(Clone, Copy, Debug)]
@@ -20,36 +43,46 @@ pub struct PartitionInput<'a> {
     pub available: &'a [i32],
 }
 
-/// A user's own partitioner. One instance serves all topics and sending threads.
-pub trait Partitioner: Debug + Shareable {
-    /// The id of the record's partition, in 0 … `partition_count` − 1; anything else fails the record.
-    fn partition(&self, input: &PartitionInput<'_>) -> i32;
-
-    /// Called when a batch of `previous` is full and a new one would begin (KIP-480), before `partition` is
-    /// asked once more for the same record.
-    fn on_new_batch(&self, topic: &str, previous: i32) {
-        let _ = (topic, previous);
+impl<'a> PartitionInput<'a> {
+    /// The topic's partitions, without the record.
+    #[must_use]
+    pub const fn partitions(&self) -> Partitions<'a> {
+        Partitions { count: self.partition_count, available: self.available }
     }
 }
 
-/// The partitioner of a producer (`partitioner.class`).
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub enum PartitionerKind {
-    /// Java's: murmur2 of the key, and without a key KIP-794's uniform sticky partitioning.
-    #[default]
-    BuiltIn,
-    /// The available partitions in turn, keys ignored (Java's `RoundRobinPartitioner`).
-    RoundRobin,
-    /// A random available partition, keys ignored (librdkafka's `random`).
-    Random,
-    /// zlib's CRC-32 of the key (librdkafka's default `consistent_random`), random without a key.
-    Crc32,
-    /// murmur2 of the key; without a key one random partition per interval, as the 0.8 producer did.
-    StickyTime {
-        /// How long a topic stays with one partition (0.8: 600 s).
-        interval: Duration,
-    },
-    /// The user's own.
-    Custom(Arc<dyn Partitioner>),
+/// A user's own partitioner. One instance serves all topics and sending threads.
+///
+/// ```
+/// use ottla_core::partitioner::{PartitionInput, Partitioner, partition_for_key};
+///
+/// /// Keeps partition 0 for the records of one important customer.
+/// #[derive(Debug)]
+/// struct Reserved;
+///
+/// impl Partitioner for Reserved {
+///     fn partition(&self, input: &PartitionInput<'_>) -> i32 {
+///         match input.key {
+///             Some(b"banana") => 0,
+///             key => 1 + partition_for_key(key.unwrap_or_default(), input.partition_count - 1),
+///         }
+///     }
+/// }
+///
+/// let input =
+///     PartitionInput { topic: "fruit", key: Some(b"banana"), value: None, partition_count: 3, available: &[] };
+/// assert_eq!(Reserved.partition(&input), 0);
+/// ```
+pub trait Partitioner: Debug + Shareable {
+    /// The id of the record's partition, in 0 … `partition_count` − 1; any other number fails the record.
+    fn partition(&self, input: &PartitionInput<'_>) -> i32;
+
+    /// The newest batch of `previous` has no room and a new one would begin (KIP-480). Afterwards `partition` is
+    /// asked once more for the same record, and its second answer holds.
+    ///
+    /// Move a sticky choice here, but do not count the second call as another record: a round robin that does
+    /// skips every second partition (KAFKA-9965).
+    fn on_new_batch(&self, topic: &str, previous: i32) {
+        let _ = (topic, previous);
+    }
 }
