@@ -1,2 +1,59 @@
-//! Build and test chores.
-fn main() {}
+//! Everything a shell script would otherwise do: `cargo xtask --help`.
+#![forbid(unsafe_code)]
+
+mod command;
+mod full;
+mod gates;
+mod msrv;
+mod prerequisites;
+mod steps;
+mod test;
+mod tidy;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// What a chore returns: an error says in one line what failed and what to do.
+type Outcome<T = ()> = Result<T, String>;
+
+/// Chores of the ottla workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Chore {
+    /// Install what is missing and run every check at its reduced size
+    Test,
+    /// Run every test at its full size and write the outcome to tests/FULL.md
+    Full {
+        /// Only the checks whose name contains this; leaves tests/FULL.md as it is
+        filter: Option<String>,
+    },
+    /// Compile the core for the browser and for microcontrollers
+    Gates {
+        /// Build the standard library from source even where rustup has the target
+        #[arg(long)]
+        build_std: bool,
+    },
+    /// Check what rustfmt and clippy do not: file lengths, columns, loose ends
+    Tidy,
+    /// Compile the published crates with the oldest Rust that they promise
+    Msrv,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Chore::parse() {
+        Chore::Test => test::run(),
+        Chore::Full { filter } => full::run(filter.as_deref()),
+        Chore::Gates { build_std } => gates::run(build_std),
+        Chore::Tidy => tidy::run(),
+        Chore::Msrv => msrv::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `cargo xtask full`: every test at the counts that the project promises, its outcome on record.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::command::{cargo, output, root};
+use crate::steps::seconds;
+
+const REPORT: &str = "tests/FULL.md";
+
+/// A line that a test prints for the report: `full: 5000000 records, none lost`.
+const FINDING: &str = "full: ";
+
+/// One row of the report.
+#[derive(Debug)]
+struct Row {
+    name: String,
+    passed: bool,
+    elapsed: Duration,
+    findings: Vec<String>,
+}
+
+/// Runs all checks, or those that `filter` names, and writes the report after a run of all.
+pub(crate) fn run(filter: Option<&str>) -> Outcome {
+    let names = names()?;
+    let chosen = names.iter().filter(|name| filter.is_none_or(|text| name.contains(text)));
+    let mut rows = Vec::new();
+    for name in chosen {
+        println!("\n== {name}");
+        let row = check(name)?;
+        println!("-- {name}: {} after {}", verdict(&row), seconds(row.elapsed));
+        rows.push(row);
+    }
+    if filter.is_none() {
+        fs::write(root().join(REPORT), report(&facts()?, &rows)).map_err(|e| e.to_string())?;
+        println!("\nwritten to {REPORT}");
+    }
+    let failed: Vec<&str> =
+        rows.iter().filter(|row| !row.passed).map(|row| row.name.as_str()).collect();
+    if rows.is_empty() {
+        return Err(format!("no such check; there are: {}", names.join(", ")));
+    }
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
+}
+
+/// `workspace` for the tests beside the code, then each file of `tests/tests`.
+fn names() -> Outcome<Vec<String>> {
+    let entries = fs::read_dir(root().join("tests/tests")).map_err(|e| e.to_string())?;
+    let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_owned());
+    let files = entries.flatten().map(|entry| entry.path());
+    let mut names: Vec<String> = files
+        .filter(|p| p.extension().is_some_and(|e| e == "rs"))
+        .filter_map(|p| stem(&p))
+        .collect();
+    names.sort();
+    names.insert(0, "workspace".into());
+    Ok(names)
+}
+
+/// Runs one check with optimised code, its output on this terminal.
+fn check(name: &str) -> Outcome<Row> {
+    let mut test = cargo(&["test", "--release", "--locked"]);
+    if name == "workspace" {
+        test.args(["--workspace", "--exclude", "ottla-tests"]);
+    } else {
+        test.args(["--package", "ottla-tests", "--test", name]);
+    }
+    test.args(["--", "--nocapture", "--test-threads=1"]).env("OTTLA_FULL", "1");
+    let start = Instant::now();
+    let (passed, findings) = watch(&mut test)?;
+    Ok(Row { name: name.into(), passed, elapsed: start.elapsed(), findings })
+}
+
+/// Passes a command's output on and keeps the findings in it.
+fn watch(command: &mut Command) -> Outcome<(bool, Vec<String>)> {
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
+    let output = child.stdout.take().expect("its output was piped");
+    let mut findings = Vec::new();
+    for line in BufReader::new(output).lines() {
+        let line = line.map_err(|e| e.to_string())?;
+        println!("{line}");
+        if let Some((_, finding)) = line.split_once(FINDING) {
+            findings.push(finding.to_owned());
+        }
+    }
+    let status = child.wait().map_err(|e| e.to_string())?;
+    Ok((status.success(), findings))
+}
+
+/// When, what and where.
+fn facts() -> Outcome<String> {
+    let date = output(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]))?;
+    let commit = output(Command::new("git").args(["rev-parse", "--short", "HEAD"]))?;
+    let rustc = output(Command::new("rustc").arg("--version"))?;
+    let machine = output(Command::new("uname").args(["-s", "-m"]))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(format!("{date}, commit {commit}, {rustc}, {machine}, {cores} cores"))
+}
+
+fn report(facts: &str, rows: &[Row]) -> String {
+    let mut text = format!(
+        "# The full run\n\nWritten by `cargo xtask full`, not by hand. The counts are the `full` \
+         ones of [budgets.toml](budgets.toml).\n\n{facts}\n\n\
+         | check | outcome | time | findings |\n| --- | --- | --- | --- |\n"
+    );
+    for row in rows {
+        let findings = row.findings.join("<br>").replace('|', "\\|");
+        let time = seconds(row.elapsed);
+        writeln!(text, "| {} | {} | {time} | {findings} |", row.name, verdict(row))
+            .expect("a string takes any text");
+    }
+    text
+}
+
+fn verdict(row: &Row) -> &'static str {
+    if row.passed { "passed" } else { "**failed**" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_report_is_a_table_with_the_findings() {
+        let row = Row {
+            name: "chaos".into(),
+            passed: true,
+            elapsed: Duration::from_secs(125),
+            findings: vec!["5 | none lost".into(), "none twice".into()],
+        };
+        let text = report("today", &[row]);
+        let last = "| chaos | passed | 2 min 5 s | 5 \\| none lost<br>none twice |\n";
+        assert!(text.contains("\ntoday\n"), "{text}");
+        assert!(text.ends_with(last), "{text}");
+    }
+
+    #[test]
+    fn a_command_s_findings_are_kept() {
+        let mut echo = Command::new("printf");
+        let (passed, findings) = watch(echo.arg("one\\nfull: two\\n")).unwrap();
+        assert!(passed);
+        assert_eq!(findings, ["two"]);
+    }
+}

@@ -1,0 +1,31 @@
+//! `cargo xtask gates`: the core must compile where there is no operating system.
+
+use crate::Outcome;
+use crate::command::execute;
+use crate::toolchain::Toolchain;
+
+/// A browser tab, a Cortex-M4, a Cortex-M0 without compare-and-swap, a RISC-V without atomics.
+const TARGETS: [&str; 4] = [
+    "wasm32-unknown-unknown",
+    "thumbv7em-none-eabihf",
+    "thumbv6m-none-eabi",
+    "riscv32imc-unknown-none-elf",
+];
+
+/// The smallest core, the codecs that fit in 64 KiB, all codecs.
+const FEATURES: [&str; 3] = ["", "lz4,snappy", "gzip,lz4,snappy,zstd"];
+
+/// Compiles the core for every target with every set of features.
+pub(crate) fn run(build_std: bool) -> Outcome {
+    for target in TARGETS {
+        let toolchain = Toolchain::find(target, build_std)?;
+        for features in FEATURES {
+            println!("{target} [{features}] with {toolchain}");
+            let mut check = toolchain.cargo("check", target);
+            check.args(["--quiet", "--locked", "--package", "ottla-core"]);
+            check.args(["--no-default-features", "--features", features]);
+            execute(&mut check)?;
+        }
+    }
+    Ok(())
+}
