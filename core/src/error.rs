@@ -7,6 +7,7 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
+use crate::partitioner::PartitionError;
 pub use crate::protocol::error_code::{ErrorCode, Written};
 use crate::sync::Arc;
 
@@ -50,8 +51,10 @@ pub enum SendError {
         /// The configuration key of the limit.
         key: &'static str,
     },
-    /// A negative partition, a negative timestamp, or a partition that a custom partitioner made up.
+    /// A negative partition or timestamp.
     InvalidRecord(&'static str),
+    /// The partitioner chose a partition that the topic does not have.
+    Partitioner(PartitionError),
     /// A serializer refused the key or the value.
     Serialization(String),
     /// The producer is closed, or was closed while the call waited.
@@ -74,15 +77,17 @@ impl SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BufferFull => f.write_str("buffer.memory is full: wait with send, or retry later"),
+            Self::BufferFull => {
+                f.write_str("buffer.memory is full: wait with send, or retry later")
+            }
             Self::BufferExhausted { waited } => write!(
                 f,
                 "buffer.memory stayed full for {} ms (max.block.ms): the brokers are slower than the sender",
                 waited.as_millis()
             ),
-            Self::MetadataPending => {
-                f.write_str("the topic's partitions are not known yet: wait with send, or retry later")
-            }
+            Self::MetadataPending => f.write_str(
+                "the topic's partitions are not known yet: wait with send, or retry later",
+            ),
             Self::NotInMetadata { topic, partition, waited, cause } => {
                 fmt_not_in_metadata(f, topic, *partition, *waited)?;
                 match cause {
@@ -96,6 +101,7 @@ impl fmt::Display for SendError {
                 "the record is {size} bytes when serialized, more than {key} = {limit}: raise {key} or send less"
             ),
             Self::InvalidRecord(why) => f.write_str(why),
+            Self::Partitioner(error) => write!(f, "{error}"),
             Self::Serialization(why) => write!(f, "serialization failed: {why}"),
             Self::Closed => f.write_str("the producer is closed"),
         }

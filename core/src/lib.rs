@@ -1,4 +1,8 @@
 //! The core of ottla: a Kafka producer as plain state machines, without sockets, clocks or threads.
+//!
+//! [`producer`] makes a [`Producer`], which applications call, and a [`Driver`], which does the work
+//! whenever it is polled. A target supplies a [`Transport`](transport::Transport), a
+//! [`Platform`](sync::Platform) with its lock and its clock, and something that polls.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -6,12 +10,31 @@ extern crate alloc;
 
 pub mod accumulator;
 pub mod config;
+mod driver;
+mod error;
+mod interceptor;
+mod metrics;
 pub mod partitioner;
+mod producer;
 pub mod protocol;
+mod record;
 pub mod records;
 pub mod rng;
-pub mod sender;
+mod sender;
 pub mod serializer;
+mod shared;
 pub mod sync;
 pub mod time;
+mod topic;
 pub mod transport;
+
+pub use accumulator::delivery::Delivery;
+pub use config::{Acks, BrokerAddress, ProducerConfig};
+pub use driver::{Driver, producer, producer_with};
+pub use error::{DeliveryError, ErrorCode, Reason, SendError, Written};
+pub use interceptor::{Acknowledgement, Interceptor, Interceptors};
+pub use metrics::{Metrics, Summary, TopicMetrics};
+pub use producer::{Close, Flush, Partitions, Producer, Send};
+pub use record::{Header, Record, RecordMetadata};
+pub use records::{Codec, Compression};
+pub use topic::Topic;

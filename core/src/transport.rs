@@ -10,7 +10,7 @@ use crate::config::BrokerAddress;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct NodeId(pub i32);
 
-impl core::fmt::Display for NodeId {
+impl Display for NodeId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         Display::fmt(&self.0, f)
     }

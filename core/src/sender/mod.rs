@@ -1,1 +1,292 @@
-//! (being built)
+//! What happens to batches: which may leave, on which connection, and what their answers mean.
+//!
+//! A plain state machine owned by the [driver](crate::Driver): bytes and time come in, bytes and wishes
+//! (connect, disconnect) go out. It never waits and never asks for the time. It keeps one *lane* per
+//! partition, with everything that only the sending side needs to know of it, and one *node* per
+//! broker. Work is pushed: a lane is looked at when something happened to it, never in a scan.
+//!
+//! | file | job |
+//! | --- | --- |
+//! | `mod.rs` | the loop body: events, timers, then whatever can be sent |
+//! | `lane.rs` | one partition: what may be sent next, in which order |
+//! | `schedule.rs` | lanes to nodes: linger, backoff, who is ready |
+//! | `drain.rs` | ready lanes to Produce requests |
+//! | `node.rs` | one broker: link, requests in flight, bytes in and out |
+//! | `link.rs` | connecting, handshake, idling, losing a connection |
+//! | `response.rs` | what a broker answered |
+//! | `outcome.rs` | acknowledged, again, failed |
+//! | `split.rs` | one batch becomes several |
+//! | `metadata.rs`, `cluster.rs` | when to ask for metadata, and what to do with the answer |
+//! | `identity.rs` | the producer id and its epoch |
+//! | `expiry.rs` | delivery timeout, closing by force |
+
+mod cluster;
+mod drain;
+mod expiry;
+mod identity;
+mod lane;
+mod link;
+mod metadata;
+mod node;
+mod outcome;
+mod response;
+mod schedule;
+mod split;
+
+use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+use core::mem;
+use core::task::Waker;
+
+use crate::accumulator::buffer_pool::BufferPool;
+use crate::config::ProducerConfig;
+use crate::metrics::Metrics;
+use crate::records::{Compression, Compressor};
+use crate::rng::Rng;
+use crate::shared::{Event, Shared};
+use crate::sync::{Arc, Lock, Platform};
+use crate::time::{Instant, earliest};
+use crate::transport::NodeId;
+
+pub(crate) use link::Wish;
+
+/// A partition's number in the sender.
+type LaneId = u32;
+
+/// See the [module](self).
+pub(crate) struct Sender<X: Platform> {
+    shared: Arc<Shared<X>>,
+    nodes: BTreeMap<NodeId, node::Node<X>>,
+    /// Nodes whose ready lanes, links or requests want a look.
+    active: BTreeSet<NodeId>,
+    lanes: Vec<lane::Lane<X>>,
+    topics: Vec<cluster::TopicEntry<X>>,
+    topic_names: BTreeMap<Arc<str>, usize>,
+    metadata: metadata::Metadata,
+    identity: identity::IdentityState,
+    /// When to look at a lane again: its linger or backoff is over. Entries may be out of date.
+    timers: BinaryHeap<Reverse<(Instant, LaneId)>>,
+    /// When a lane's oldest batch has to have an outcome, one entry per batch, in order.
+    expiries: VecDeque<(Instant, LaneId)>,
+    /// When sends that wait for metadata give up.
+    waits: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Batches with lower numbers leave without lingering.
+    send_below: u64,
+    /// When closing has to be over.
+    closing: Option<Instant>,
+    stopped: bool,
+    /// Some batch got its outcome since the watchers were last woken.
+    completed: bool,
+    wishes: VecDeque<Wish>,
+    compressors: Vec<(Compression, Compressor)>,
+    events: Vec<Event<X>>,
+    rng: Rng,
+    metrics: Metrics,
+    correlation_id: i32,
+    heads: Vec<Vec<u8>>,
+}
+
+impl<X: Platform> Sender<X> {
+    pub(crate) fn new(shared: Arc<Shared<X>>) -> Self {
+        let rng = Rng::new(shared.fresh_seed());
+        let mut sender = Self {
+            nodes: BTreeMap::new(),
+            active: BTreeSet::new(),
+            lanes: Vec::new(),
+            topics: Vec::new(),
+            topic_names: BTreeMap::new(),
+            metadata: metadata::Metadata::default(),
+            identity: identity::IdentityState::default(),
+            timers: BinaryHeap::new(),
+            expiries: VecDeque::new(),
+            waits: BinaryHeap::new(),
+            send_below: 0,
+            closing: None,
+            stopped: false,
+            completed: false,
+            wishes: VecDeque::new(),
+            compressors: Vec::new(),
+            events: Vec::new(),
+            rng,
+            metrics: Metrics::default(),
+            correlation_id: 0,
+            heads: Vec::new(),
+            shared,
+        };
+        sender.bootstrap();
+        sender
+    }
+
+    fn config(&self) -> &ProducerConfig {
+        &self.shared.config
+    }
+
+    /// Does everything that can be done at `now`. Returns false once the producer is closed.
+    pub(crate) fn advance(&mut self, now: Instant) -> bool {
+        if self.stopped {
+            return false;
+        }
+        self.take_events(now);
+        self.fire_timers(now);
+        self.expire(now);
+        self.check_links(now);
+        self.refresh_metadata(now);
+        self.ensure_identity(now);
+        self.visit_active(now);
+        self.wake_waiting(now);
+        self.finish_closing(now);
+        self.publish(now);
+        !self.stopped
+    }
+
+    /// When `advance` has something to do even if nothing happens until then.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        if self.stopped {
+            return None;
+        }
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        let expiry = self.expiries.front().map(|(at, _)| *at);
+        let wait = self.waits.peek().map(|Reverse((at, _))| *at);
+        let memory = self.shared.pool.with(|pool| pool.next_deadline());
+        let nodes = self.nodes.values().filter_map(node::Node::next_wake).min();
+        [timer, expiry, wait, memory, nodes, self.closing, self.metadata_due(), self.identity_due()]
+            .into_iter()
+            .fold(None, earliest)
+    }
+
+    /// Goes to sleep until `next_wake`, unless there is news already.
+    pub(crate) fn sleep(&self, waker: &Waker) -> bool {
+        let until = self.next_wake();
+        self.stopped || self.shared.inbox.with(|inbox| inbox.sleep(until, waker))
+    }
+
+    fn take_events(&mut self, now: Instant) {
+        let mut events = mem::take(&mut self.events);
+        self.shared.inbox.with(|inbox| inbox.take(&mut events));
+        for event in events.drain(..) {
+            self.handle_event(event, now);
+        }
+        self.events = events;
+    }
+
+    fn handle_event(&mut self, event: Event<X>, now: Instant) {
+        match event {
+            Event::Opened { lane, at, .. } => {
+                self.expiries.push_back((at + self.config().delivery_timeout, lane));
+                self.touch_topic(lane, now);
+                self.schedule(lane, now);
+            }
+            Event::Filled { lane } => self.schedule(lane, now),
+            Event::Metadata { topic, deadline } => self.want_topic(&topic, deadline, now),
+            Event::Memory { .. } | Event::Flush => self.send_all_so_far(now),
+            Event::Close { deadline } => self.begin_closing(deadline, now),
+        }
+    }
+
+    /// Everything in the queues leaves without lingering: `flush`, or memory is short.
+    fn send_all_so_far(&mut self, now: Instant) {
+        self.send_below = self.shared.pool.with(|pool| pool.next_number());
+        for Reverse((_, lane)) in mem::take(&mut self.timers) {
+            self.schedule(lane, now);
+        }
+        self.completed = true; // a flush may have nothing to wait for
+    }
+
+    fn fire_timers(&mut self, now: Instant) {
+        while let Some(Reverse((at, lane))) = self.timers.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.timers.pop();
+            self.schedule(lane, now);
+        }
+    }
+
+    /// Wakes those who wait for something that has come, or whose time is up.
+    fn wake_waiting(&mut self, now: Instant) {
+        while let Some(Reverse((at, topic))) = self.waits.peek().copied() {
+            if at > now {
+                break;
+            }
+            self.waits.pop();
+            self.topics[topic].state.wake_waiters();
+        }
+        let overdue = self.shared.pool.with(|pool| pool.overdue(now));
+        overdue.into_iter().for_each(Waker::wake);
+        if mem::take(&mut self.completed) {
+            self.wake_watchers();
+        }
+    }
+
+    fn wake_watchers(&self) {
+        let watchers = self.shared.inbox.with(|inbox| mem::take(&mut inbox.watchers));
+        watchers.into_iter().for_each(Waker::wake);
+    }
+
+    fn begin_closing(&mut self, deadline: Instant, now: Instant) {
+        let earlier = self.closing.is_some_and(|closing| closing <= deadline);
+        self.closing = if earlier { self.closing } else { Some(deadline) };
+        for lane in &self.lanes {
+            lane.partition.close();
+        }
+        let waiting = self.shared.pool.with(BufferPool::close);
+        waiting.into_iter().for_each(Waker::wake);
+        for topic in &self.topics {
+            topic.state.wake_waiters();
+        }
+        self.send_all_so_far(now);
+        self.send_below = u64::MAX;
+    }
+
+    fn finish_closing(&mut self, now: Instant) {
+        let Some(deadline) = self.closing else { return };
+        let done = self.shared.pool.with(|pool| pool.all_complete_below(pool.next_number()));
+        if done || now >= deadline {
+            self.stop();
+        }
+    }
+
+    /// Ends everything at once; what has no outcome fails. Does nothing the second time.
+    pub(crate) fn stop(&mut self) {
+        if self.stopped {
+            return;
+        }
+        self.stopped = true;
+        self.fail_everything();
+        let waiting = self.shared.pool.with(BufferPool::close);
+        waiting.into_iter().for_each(Waker::wake);
+        self.shared.closed.store(true, core::sync::atomic::Ordering::Release);
+        self.shared.inbox.with(|inbox| inbox.stopped = true);
+        for topic in &self.topics {
+            topic.state.wake_waiters();
+        }
+        self.wake_watchers();
+    }
+
+    fn publish(&mut self, now: Instant) {
+        self.metrics.metadata_age = self.metadata_age(now);
+        let metrics = self.metrics;
+        self.shared.metrics.with(|shared| {
+            let buffer_exhausted = shared.buffer_exhausted;
+            *shared = Metrics { buffer_exhausted, ..metrics };
+        });
+    }
+
+    fn next_correlation_id(&mut self) -> i32 {
+        self.correlation_id = self.correlation_id.wrapping_add(1) & i32::MAX;
+        self.correlation_id
+    }
+
+    /// A buffer for a request's bytes, one used before where there is one.
+    fn head_buffer(&mut self) -> Vec<u8> {
+        self.heads.pop().unwrap_or_default()
+    }
+}
+
+impl<X: Platform> Drop for Sender<X> {
+    /// A driver that is dropped leaves nobody waiting.
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,198 @@
+//! The records of one partition that travel together, from the first append to the outcome.
+
+use core::mem;
+
+use super::buffer_pool::Buffer;
+use super::delivery::{BatchResult, Delivery};
+use crate::error::ErrorCode;
+use crate::records::batch::write_producer_state;
+use crate::records::{
+    AppendError, BATCH_OVERHEAD, BatchBuilder, Compression, Compressor, Ratio, RecordFields,
+};
+use crate::sync::{Arc, Platform};
+use crate::time::Instant;
+
+/// Who sent a batch, for the broker's duplicate check: producer id and epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Identity {
+    pub(crate) producer_id: i64,
+    pub(crate) epoch: i16,
+}
+
+/// A batch's place in its partition's order, given when it is first drained.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sequence {
+    pub(crate) identity: Identity,
+    pub(crate) base: i32,
+}
+
+/// The limits a batch grows under.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes with the header, before compression; the first record may exceed them.
+    pub(crate) len: usize,
+    /// Records.
+    pub(crate) records: u32,
+}
+
+/// One batch with everything that is known about it.
+pub(crate) struct ProducerBatch<X: Platform> {
+    builder: BatchBuilder,
+    /// The pool's memory; its bytes are in `builder`.
+    buffer: Buffer,
+    limits: Limits,
+    closed: bool,
+    /// Compressed and complete but for the producer's identity.
+    sealed: bool,
+    /// The size before it was compressed.
+    uncompressed_len: usize,
+    pub(crate) result: Arc<BatchResult<X>>,
+    pub(crate) created: Instant,
+    /// How often it was sent.
+    pub(crate) attempts: u32,
+    pub(crate) sequence: Option<Sequence>,
+    /// The sequence is in the header.
+    stamped: bool,
+    /// Some attempt ended without word from the broker: it may be in the log.
+    pub(crate) maybe_written: bool,
+    pub(crate) last_error: Option<ErrorCode>,
+    /// The outcome has been told while the bytes were still on the wire.
+    pub(crate) resolved: bool,
+}
+
+impl<X: Platform> ProducerBatch<X> {
+    pub(crate) fn new(partition: i32, mut buffer: Buffer, limits: Limits, now: Instant) -> Self {
+        let builder = BatchBuilder::new(mem::take(&mut buffer.bytes));
+        Self::with_builder(partition, builder, buffer, limits, now)
+    }
+
+    /// A batch of records that were in another one before.
+    pub(crate) fn with_builder(
+        partition: i32,
+        builder: BatchBuilder,
+        buffer: Buffer,
+        limits: Limits,
+        created: Instant,
+    ) -> Self {
+        Self {
+            builder,
+            buffer,
+            limits,
+            closed: false,
+            sealed: false,
+            uncompressed_len: 0,
+            stamped: false,
+            result: BatchResult::new(partition),
+            created,
+            attempts: 0,
+            sequence: None,
+            maybe_written: false,
+            last_error: None,
+            resolved: false,
+        }
+    }
+
+    /// Appends unless the batch is closed or has no room; the first record always has.
+    #[inline]
+    pub(crate) fn try_append(
+        &mut self,
+        fields: &RecordFields<'_>,
+        timestamp: i64,
+    ) -> Option<Delivery<X>> {
+        if self.closed {
+            return None;
+        }
+        let limit = if self.builder.record_count() == 0 { usize::MAX } else { self.limits.len };
+        match self.builder.append_within(fields, timestamp, limit) {
+            Ok(index) => {
+                self.closed = self.builder.len() >= self.limits.len
+                    || self.builder.record_count() >= self.limits.records;
+                Some(Delivery::new(self.result.clone(), index, timestamp))
+            }
+            Err(AppendError::NoRoom { .. } | AppendError::Sealed) => {
+                self.closed = true;
+                None
+            }
+        }
+    }
+
+    /// Takes no more records.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Compresses and completes the batch, the first time. Returns how far it shrank.
+    pub(crate) fn seal(&mut self, compressor: Option<&mut Compressor>) -> Option<Ratio> {
+        if self.sealed {
+            return None;
+        }
+        self.sealed = true;
+        self.uncompressed_len = self.builder.len();
+        // Failing to compress leaves a batch that is as fit to be sent, uncompressed.
+        match compressor {
+            Some(compressor) => self.builder.seal(compressor).ok(),
+            None => {
+                Compressor::new(Compression::NONE).and_then(|mut c| self.builder.seal(&mut c)).ok()
+            }
+        }
+    }
+
+    /// Writes the sequence into the sealed batch, if it has one that isn't there yet.
+    pub(crate) fn stamp(&mut self) {
+        let Some(Sequence { identity, base }) = self.sequence.filter(|_| !self.stamped) else {
+            return;
+        };
+        let bytes = self.builder.bytes_mut();
+        let result = write_producer_state(bytes, identity.producer_id, identity.epoch, base);
+        debug_assert!(result.is_ok(), "a sealed batch has a header");
+        self.stamped = true;
+    }
+
+    /// Forgets the sequence: the batch gets another one.
+    pub(crate) fn unnumber(&mut self) {
+        self.sequence = None;
+        self.stamped = false;
+    }
+
+    /// The size that the batch had before it was compressed.
+    pub(crate) fn uncompressed_len(&self) -> usize {
+        self.uncompressed_len
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.builder.bytes()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.builder.len()
+    }
+
+    /// The size of the records alone.
+    pub(crate) fn records_len(&self) -> usize {
+        self.builder.len() - BATCH_OVERHEAD
+    }
+
+    pub(crate) fn record_count(&self) -> u32 {
+        self.builder.record_count()
+    }
+
+    pub(crate) fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
+    /// The number of the batch's buffer: batches that were opened earlier have lower ones.
+    pub(crate) fn number(&self) -> u64 {
+        self.buffer.number
+    }
+
+    /// The memory, to be given back.
+    pub(crate) fn into_buffer(self) -> Buffer {
+        let Self { builder, mut buffer, .. } = self;
+        buffer.bytes = builder.into_bytes();
+        buffer
+    }
+}

@@ -1,0 +1,334 @@
+//! The fixed memory that batches grow in (`buffer.memory`), given out first come, first served.
+//!
+//! Kafka's `BufferPool` with three differences: waiting is a ticket that can be dropped at any time
+//! (never a blocked thread), every buffer carries a number from which `flush` knows what came before
+//! it, and one node may not take the memory of all (see [`BufferPool::may_hold`]).
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::task::Waker;
+
+use crate::time::Instant;
+
+/// Which node's batches a buffer counts for: an index the sender hands out; 0 is "no leader known".
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Account(pub(crate) u16);
+
+/// Memory for one batch. Moved, never shared: whoever holds it is the only one who can touch its bytes,
+/// and it goes back through [`BufferPool::deallocate`].
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    /// Empty; capacity of at least the size asked for.
+    pub(crate) bytes: Vec<u8>,
+    /// What was taken from the pool for it.
+    reserved: usize,
+    account: Account,
+    /// Rises with every allocation: "everything accepted before" is "every lower number".
+    pub(crate) number: u64,
+}
+
+/// A place in the queue for memory.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Ticket(u64);
+
+#[derive(Debug)]
+struct Waiter {
+    ticket: Ticket,
+    size: usize,
+    account: Account,
+    deadline: Instant,
+    granted: Option<Buffer>,
+    waker: Waker,
+}
+
+/// How much one node's batches may hold, in multiples of what is free (Choudhury and Hahne's dynamic
+/// threshold): a node whose broker is slow or down stops at ⁴⁄₅ of the memory, and two of them at
+/// ⁴⁄₉ each, so that the healthy ones always find some.
+const SHARE_OF_FREE: usize = 4;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct BufferPool {
+    total: usize,
+    poolable: usize,
+    /// Bytes that no buffer has.
+    available: usize,
+    /// Buffers of `poolable` bytes, ready for use.
+    free: Vec<Vec<u8>>,
+    waiters: VecDeque<Waiter>,
+    next_ticket: u64,
+    held: Vec<usize>,
+    nodes: usize,
+    incomplete: Incomplete,
+    closed: bool,
+}
+
+impl BufferPool {
+    /// A pool of `total` bytes that keeps buffers of `poolable` bytes for reuse.
+    pub(crate) fn new(total: usize, poolable: usize) -> Self {
+        Self {
+            total,
+            poolable,
+            available: total,
+            free: Vec::new(),
+            waiters: VecDeque::new(),
+            next_ticket: 0,
+            held: Vec::new(),
+            nodes: 1,
+            incomplete: Incomplete::default(),
+            closed: false,
+        }
+    }
+
+    /// Bytes that nobody holds.
+    pub(crate) fn free_bytes(&self) -> usize {
+        self.available + self.free.len() * self.poolable
+    }
+
+    /// All bytes, held or not.
+    pub(crate) fn total_bytes(&self) -> usize {
+        self.total
+    }
+
+    /// How many senders wait for memory.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiters.iter().filter(|w| w.granted.is_none()).count()
+    }
+
+    /// Whether anybody waits for memory: then batches leave without lingering (row E5 `exhausted`).
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.waiters.iter().any(|w| w.granted.is_none())
+    }
+
+    /// How many nodes lead partitions; with one there is nobody to protect.
+    pub(crate) fn set_nodes(&mut self, nodes: usize) {
+        self.nodes = nodes;
+    }
+
+    /// Whether `account` may hold `size` bytes more.
+    fn may_hold(&self, account: Account, size: usize) -> bool {
+        if self.nodes <= 1 {
+            return true;
+        }
+        let held = self.held.get(usize::from(account.0)).copied().unwrap_or(0);
+        held == 0 || held + size <= self.free_bytes().saturating_mul(SHARE_OF_FREE)
+    }
+
+    /// Memory at once, unless there is none or somebody waits for it already.
+    pub(crate) fn try_allocate(&mut self, size: usize, account: Account) -> Option<Buffer> {
+        if self.closed || self.is_exhausted() {
+            return None;
+        }
+        self.take(size, account)
+    }
+
+    fn take(&mut self, size: usize, account: Account) -> Option<Buffer> {
+        if self.free_bytes() < size || !self.may_hold(account, size) {
+            return None;
+        }
+        let (bytes, reserved) = match self.free.pop() {
+            Some(bytes) if size <= self.poolable => (bytes, self.poolable),
+            popped => {
+                self.free.extend(popped);
+                let reserved = self.reserve(size);
+                (Vec::with_capacity(reserved), reserved)
+            }
+        };
+        self.hold(account, reserved);
+        let number = self.incomplete.begin();
+        Some(Buffer { bytes, reserved, account, number })
+    }
+
+    /// Takes `size` bytes out of the available ones, giving free buffers back to the allocator first.
+    /// Small requests take a whole poolable buffer when there is one's worth, so that it can be reused.
+    fn reserve(&mut self, size: usize) -> usize {
+        let wanted = if size <= self.poolable && self.free_bytes() >= self.poolable {
+            self.poolable
+        } else {
+            size
+        };
+        while self.available < wanted {
+            self.free.pop();
+            self.available += self.poolable;
+        }
+        self.available -= wanted;
+        wanted
+    }
+
+    fn hold(&mut self, account: Account, bytes: usize) {
+        let index = usize::from(account.0);
+        if self.held.len() <= index {
+            self.held.resize(index + 1, 0);
+        }
+        self.held[index] += bytes;
+    }
+
+    /// Queues for memory. The ticket must be [claimed](Self::claim) or [dropped](Self::cancel).
+    pub(crate) fn wait(
+        &mut self,
+        size: usize,
+        account: Account,
+        deadline: Instant,
+        waker: &Waker,
+    ) -> Ticket {
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        let waker = waker.clone();
+        self.waiters.push_back(Waiter { ticket, size, account, deadline, granted: None, waker });
+        ticket
+    }
+
+    /// The memory waited for, if it was granted; else remembers whom to wake.
+    pub(crate) fn claim(&mut self, ticket: Ticket, waker: &Waker) -> Option<Buffer> {
+        let index = self.position(ticket)?;
+        if self.waiters[index].granted.is_some() {
+            return self.waiters.remove(index)?.granted;
+        }
+        self.waiters[index].waker.clone_from(waker);
+        None
+    }
+
+    /// Gives up waiting. Memory that was granted in the meantime goes back.
+    pub(crate) fn cancel(&mut self, ticket: Ticket) {
+        if let Some(index) = self.position(ticket)
+            && let Some(waiter) = self.waiters.remove(index)
+            && let Some(buffer) = waiter.granted
+        {
+            self.deallocate(buffer);
+        }
+    }
+
+    fn position(&self, ticket: Ticket) -> Option<usize> {
+        self.waiters.binary_search_by_key(&ticket, |w| w.ticket).ok()
+    }
+
+    /// Takes a buffer back whose batch is complete, or was never begun.
+    pub(crate) fn deallocate(&mut self, buffer: Buffer) {
+        self.incomplete.end(buffer.number);
+        self.release(buffer);
+    }
+
+    /// Takes the memory back; completion is told apart, by [`complete`](Self::complete).
+    pub(crate) fn release(&mut self, buffer: Buffer) {
+        let Buffer { mut bytes, reserved, account, .. } = buffer;
+        self.held[usize::from(account.0)] -= reserved;
+        if reserved == self.poolable && bytes.capacity() == self.poolable && self.poolable > 0 {
+            bytes.clear();
+            self.free.push(bytes);
+        } else {
+            self.available += reserved;
+        }
+        debug_assert!(self.free_bytes() <= self.total, "more memory came back than was given");
+    }
+
+    /// Grants free memory to the longest waiter who can use it and returns whom to wake, outside of the
+    /// lock. Call again until it returns `None`.
+    pub(crate) fn grant(&mut self) -> Option<Waker> {
+        for index in 0..self.waiters.len() {
+            let waiter = &self.waiters[index];
+            if waiter.granted.is_some() {
+                continue;
+            }
+            let (size, account) = (waiter.size, waiter.account);
+            if self.free_bytes() < size {
+                return None; // what is free is kept for the longest waiter, however much it needs
+            }
+            // A waiter over its node's share doesn't hold up the others.
+            if let Some(buffer) = self.take(size, account) {
+                self.waiters[index].granted = Some(buffer);
+                return Some(self.waiters[index].waker.clone());
+            }
+        }
+        None
+    }
+
+    /// The earliest time at which a waiter gives up.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.waiters.iter().filter(|w| w.granted.is_none()).map(|w| w.deadline).min()
+    }
+
+    /// Those whose time is up, to be woken outside of the lock.
+    pub(crate) fn overdue(&self, now: Instant) -> Vec<Waker> {
+        let late = self.waiters.iter().filter(|w| w.granted.is_none() && w.deadline <= now);
+        late.map(|w| w.waker.clone()).collect()
+    }
+
+    /// Refuses all further requests and returns everybody who waits.
+    pub(crate) fn close(&mut self) -> Vec<Waker> {
+        self.closed = true;
+        self.waiters.iter().map(|w| w.waker.clone()).collect()
+    }
+
+    /// Whether the pool was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Turns a buffer into several with the same number: its batch was split. The parts are not counted as
+    /// memory: there are a batch's worth of them, on a path that is rare, and they leave soon.
+    pub(crate) fn divide(&mut self, whole: &Buffer, parts: usize) -> Vec<Buffer> {
+        let (number, account) = (whole.number, whole.account);
+        self.incomplete.add(number, parts as u32);
+        let part = || Buffer { bytes: Vec::new(), reserved: 0, account, number };
+        core::iter::repeat_with(part).take(parts).collect()
+    }
+
+    /// A batch has its outcome: its number no longer counts, though its bytes may still be on the wire.
+    pub(crate) fn complete(&mut self, number: u64) {
+        self.incomplete.end(number);
+    }
+
+    /// Numbers from this one on belong to batches that are not open yet.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.incomplete.next()
+    }
+
+    /// Whether all batches numbered below `number` have their outcome.
+    pub(crate) fn all_complete_below(&self, number: u64) -> bool {
+        self.incomplete.first >= number
+    }
+}
+
+/// Which buffers, by number, belong to batches without an outcome: counts in a sliding window.
+#[derive(Debug, Default)]
+struct Incomplete {
+    first: u64,
+    counts: VecDeque<u32>,
+}
+
+impl Incomplete {
+    fn next(&self) -> u64 {
+        self.first + self.counts.len() as u64
+    }
+
+    fn begin(&mut self) -> u64 {
+        let number = self.next();
+        self.counts.push_back(1);
+        number
+    }
+
+    fn count(&mut self, number: u64) -> Option<&mut u32> {
+        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        self.counts.get_mut(index)
+    }
+
+    fn add(&mut self, number: u64, more: u32) {
+        let count = self.count(number);
+        debug_assert!(count.is_some(), "a complete batch was split");
+        if let Some(count) = count {
+            *count += more;
+        }
+    }
+
+    fn end(&mut self, number: u64) {
+        let count = self.count(number);
+        debug_assert!(count.as_ref().is_some_and(|c| **c > 0), "a batch completed twice");
+        if let Some(count) = count {
+            *count = count.saturating_sub(1);
+        }
+        while self.counts.front() == Some(&0) {
+            self.counts.pop_front();
+            self.first += 1;
+        }
+    }
+}

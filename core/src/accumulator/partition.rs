@@ -1,0 +1,134 @@
+//! One partition as sending threads see it: a queue of batches behind a lock.
+
+use alloc::collections::VecDeque;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use super::batch::{Limits, ProducerBatch};
+use super::buffer_pool::{Account, Buffer};
+use super::delivery::Delivery;
+use crate::records::RecordFields;
+use crate::sync::{Lock, Platform};
+use crate::time::Instant;
+
+/// See the [module](self).
+pub(crate) struct Partition<X: Platform> {
+    /// The partition's number in its topic.
+    pub(crate) index: i32,
+    /// The sender's number for it.
+    pub(crate) lane: u32,
+    /// Batches in the queue; what the adaptive partitioner weighs (KIP-794).
+    queued: AtomicU32,
+    queue: X::Lock<Queue<X>>,
+}
+
+struct Queue<X: Platform> {
+    /// The last one may be open.
+    batches: VecDeque<ProducerBatch<X>>,
+    /// Whose share of the pool its batches count for.
+    account: Account,
+    closed: bool,
+}
+
+/// What became of an append.
+pub(crate) enum Appended<X: Platform> {
+    /// The record is in a batch.
+    Done {
+        delivery: Delivery<X>,
+        /// It is the batch's first record: a buffer was used.
+        opened: bool,
+        /// A batch became ready to leave: it is full, or it had no room for this record.
+        filled: bool,
+    },
+    /// There is no open batch with room and no buffer was given.
+    NeedsBuffer {
+        /// Whose share of the pool it would count for.
+        account: Account,
+        /// The last batch had no room for the record: this is a batch boundary.
+        after_full: bool,
+    },
+    /// The producer is closed.
+    Closed,
+}
+
+impl<X: Platform> Partition<X> {
+    pub(crate) fn new(index: i32, lane: u32, closed: bool) -> Self {
+        let queue = Queue { batches: VecDeque::new(), account: Account::default(), closed };
+        Self { index, lane, queued: AtomicU32::new(0), queue: X::Lock::new(queue) }
+    }
+
+    /// Appends to the open batch, or opens one with `buffer`; takes the buffer only then.
+    #[inline]
+    pub(crate) fn append(
+        &self,
+        fields: &RecordFields<'_>,
+        timestamp: i64,
+        buffer: &mut Option<Buffer>,
+        limits: impl FnOnce(&Buffer) -> Limits,
+        now: impl FnOnce() -> Instant,
+    ) -> Appended<X> {
+        self.queue.with(|queue| {
+            if queue.closed {
+                return Appended::Closed;
+            }
+            if let Some(last) = queue.batches.back_mut()
+                && !last.is_closed()
+            {
+                if let Some(delivery) = last.try_append(fields, timestamp) {
+                    return Appended::Done { delivery, opened: false, filled: last.is_closed() };
+                }
+            }
+            let Some(buffer) = buffer.take() else {
+                let after_full = !queue.batches.is_empty();
+                return Appended::NeedsBuffer { account: queue.account, after_full };
+            };
+            let limits = limits(&buffer);
+            let mut batch = ProducerBatch::new(self.index, buffer, limits, now());
+            let Some(delivery) = batch.try_append(fields, timestamp) else {
+                debug_assert!(false, "a batch refused its first record");
+                return Appended::Closed;
+            };
+            // Batches before this one are closed: they had no room for this record.
+            let filled = batch.is_closed() || !queue.batches.is_empty();
+            queue.batches.push_back(batch);
+            self.queued.store(queue.batches.len() as u32, Ordering::Relaxed);
+            Appended::Done { delivery, opened: true, filled }
+        })
+    }
+
+    /// Looks at the oldest batch.
+    pub(crate) fn peek<R>(&self, look: impl FnOnce(&ProducerBatch<X>) -> R) -> Option<R> {
+        self.queue.with(|queue| queue.batches.front().map(look))
+    }
+
+    /// Takes the oldest batch if `wanted` says so; it is closed then.
+    pub(crate) fn pop_if(
+        &self,
+        wanted: impl FnOnce(&ProducerBatch<X>) -> bool,
+    ) -> Option<ProducerBatch<X>> {
+        self.queue.with(|queue| {
+            let first = queue.batches.front()?;
+            if !wanted(first) {
+                return None;
+            }
+            let mut batch = queue.batches.pop_front()?;
+            batch.close();
+            self.queued.store(queue.batches.len() as u32, Ordering::Relaxed);
+            Some(batch)
+        })
+    }
+
+    /// Batches in the queue.
+    pub(crate) fn queued(&self) -> u32 {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// From now on its batches count for this share of the pool.
+    pub(crate) fn set_account(&self, account: Account) {
+        self.queue.with(|queue| queue.account = account);
+    }
+
+    /// Takes no more records.
+    pub(crate) fn close(&self) {
+        self.queue.with(|queue| queue.closed = true);
+    }
+}

@@ -1,0 +1,313 @@
+//! What is known of the cluster: nodes, topics, who leads which partition.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::lane::Lane;
+use super::node::{Link, Node};
+use super::{LaneId, Sender};
+use crate::accumulator::buffer_pool::Account;
+use crate::accumulator::partition::Partition;
+use crate::config::{BrokerAddress, MetadataRecovery};
+use crate::error::{DeliveryError, ErrorCode, Reason, Written};
+use crate::protocol::metadata::{MetadataPartition, MetadataResponse, MetadataTopic};
+use crate::protocol::uuid::Uuid;
+use crate::sync::{Arc, Lock, Platform};
+use crate::time::Instant;
+use crate::topic::{Layout, Status, TopicState};
+use crate::transport::NodeId;
+
+/// A topic as the sender knows it.
+pub(super) struct TopicEntry<X: Platform> {
+    pub(super) state: Arc<TopicState<X>>,
+    /// Zero where the brokers don't tell (KIP-516).
+    pub(super) id: Uuid,
+    /// Its lanes by partition.
+    pub(super) lanes: Vec<LaneId>,
+    pub(super) last_used: Instant,
+    /// Somebody sends to it.
+    pub(super) tracked: bool,
+    /// It has to be asked about: never answered for, or without a leader somewhere.
+    pub(super) unresolved: bool,
+}
+
+impl<X: Platform> Sender<X> {
+    /// Begins with the bootstrap servers, whose ids are −1, −2, … until the metadata names them.
+    pub(super) fn bootstrap(&mut self) {
+        let addresses = self.config().bootstrap_servers.clone();
+        for (index, address) in addresses.into_iter().enumerate() {
+            let id = NodeId(-1 - index as i32);
+            self.insert_node(id, address, Instant::ZERO);
+        }
+    }
+
+    fn insert_node(&mut self, id: NodeId, address: BrokerAddress, now: Instant) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            if node.address.as_ref() != Some(&address) {
+                node.address = Some(address);
+                self.hang_up_if_idle(id);
+            }
+            return;
+        }
+        let account = Account(self.nodes.len() as u16 + 1);
+        let node = Node::new(Some(address), &self.shared.config, account, now);
+        self.nodes.insert(id, node);
+    }
+
+    fn hang_up_if_idle(&mut self, id: NodeId) {
+        if self.nodes.get(&id).is_some_and(|node| node.in_flight.is_empty()) {
+            self.hang_up(id);
+        }
+    }
+
+    /// Begins again from the bootstrap servers when no metadata came for too long (KIP-899, KIP-1102).
+    pub(super) fn rebootstrap_if_lost(&mut self, now: Instant) {
+        let MetadataRecovery::Rebootstrap { trigger } = self.config().metadata_recovery else {
+            return;
+        };
+        let lost = self.metadata.failing_since.is_some_and(|since| since + trigger <= now);
+        let unreachable = self
+            .nodes
+            .iter()
+            .filter(|(id, _)| id.0 >= 0)
+            .all(|(_, node)| matches!(node.link, Link::Down { .. }) && node.failures > 0);
+        if lost || unreachable {
+            self.rebootstrap();
+        }
+    }
+
+    pub(super) fn rebootstrap(&mut self) {
+        self.metadata.failing_since = None;
+        self.bootstrap();
+    }
+
+    /// A send waits for a topic, or found that it is not known.
+    pub(super) fn want_topic(
+        &mut self,
+        topic: &Arc<TopicState<X>>,
+        deadline: Instant,
+        now: Instant,
+    ) {
+        let (index, new) = self.topic_index(topic, now);
+        let entry = &mut self.topics[index];
+        entry.last_used = now;
+        let first_time = !entry.tracked;
+        entry.tracked = true;
+        entry.unresolved = true;
+        if new || first_time {
+            self.metadata.want_new();
+        } else {
+            self.metadata.want_some();
+        }
+        if deadline > now {
+            self.waits.push(core::cmp::Reverse((deadline, index)));
+        }
+    }
+
+    fn topic_index(&mut self, topic: &Arc<TopicState<X>>, now: Instant) -> (usize, bool) {
+        if let Some(index) = self.topic_names.get(&topic.name) {
+            return (*index, false);
+        }
+        let index = self.topics.len();
+        self.topics.push(TopicEntry {
+            state: topic.clone(),
+            id: Uuid::ZERO,
+            lanes: Vec::new(),
+            last_used: now,
+            tracked: false,
+            unresolved: true,
+        });
+        self.topic_names.insert(topic.name.clone(), index);
+        (index, true)
+    }
+
+    /// A batch was opened: the topic is in use.
+    pub(super) fn touch_topic(&mut self, lane: LaneId, now: Instant) {
+        let topic = &mut self.topics[self.lanes[lane as usize].topic];
+        topic.last_used = now;
+        topic.tracked = true;
+    }
+
+    pub(super) fn handle_metadata(
+        &mut self,
+        node: NodeId,
+        response: &MetadataResponse<'_>,
+        now: Instant,
+    ) {
+        self.throttle(node, response.throttle_time_ms, now);
+        self.metadata.answered(now);
+        self.metrics.metadata_updates += 1;
+        if response.error == ErrorCode::RebootstrapRequired {
+            self.metadata_failed(now);
+            return self.rebootstrap();
+        }
+        if !response.brokers.is_empty() {
+            self.apply_brokers(response, now);
+        }
+        for topic in response.topics {
+            self.apply_topic(&topic, now);
+        }
+        let missing = self.topics.iter().any(|topic| topic.tracked && topic.unresolved);
+        if missing {
+            self.metadata.want_some();
+            self.metadata_fruitless(now);
+        } else {
+            self.metadata_helped(now);
+        }
+    }
+
+    fn apply_brokers(&mut self, response: &MetadataResponse<'_>, now: Instant) {
+        let mut alive = Vec::new();
+        for broker in response.brokers {
+            let Ok(port) = u16::try_from(broker.port) else { continue };
+            alive.push(NodeId(broker.node_id));
+            self.insert_node(NodeId(broker.node_id), BrokerAddress::new(broker.host, port), now);
+        }
+        self.shared.pool.with(|pool| pool.set_nodes(alive.len()));
+        // Brokers that left, and bootstrap addresses whose names are known now.
+        let gone = self.nodes.iter().filter(|(id, node)| {
+            !alive.contains(id) && node.in_flight.is_empty() && node.ready.is_empty()
+        });
+        let gone: Vec<NodeId> = gone.map(|(id, _)| *id).collect();
+        for id in gone {
+            self.hang_up(id);
+            self.nodes.remove(&id);
+        }
+    }
+
+    fn apply_topic(&mut self, answer: &MetadataTopic<'_>, now: Instant) {
+        let Some(&index) = answer.name.and_then(|name| self.topic_names.get(name)) else { return };
+        match answer.error {
+            ErrorCode::None | ErrorCode::LeaderNotAvailable if !answer.partitions.is_empty() => {
+                self.apply_topic_id(index, answer.topic_id, now);
+                self.apply_partitions(index, answer, now);
+            }
+            error @ (ErrorCode::InvalidTopic | ErrorCode::TopicAuthorizationFailed) => {
+                let entry = &mut self.topics[index];
+                entry.unresolved = false;
+                // Asked about again by the next record, in case permissions were granted.
+                entry.tracked = false;
+                entry.state.publish(Status::Refused(error), None);
+            }
+            error => {
+                self.topics[index].unresolved = true;
+                let name = self.topics[index].state.name.clone();
+                self.note_error(format_args!("topic {name}: {error}"));
+            }
+        }
+    }
+
+    /// Another id means another topic of the same name (KIP-516). What was on its way to the old one
+    /// is lost or in a log that is gone; what was never sent goes to the new one.
+    fn apply_topic_id(&mut self, index: usize, id: Uuid, now: Instant) {
+        let old = core::mem::replace(&mut self.topics[index].id, id);
+        if old.is_zero() || id.is_zero() || old == id {
+            return;
+        }
+        for lane_id in self.topics[index].lanes.clone() {
+            let lane = &mut self.lanes[lane_id as usize];
+            lane.leader_epoch = -1;
+            lane.gap = true; // the new log knows nothing of the old one's sequences
+            let retries = core::mem::take(&mut lane.retries);
+            for batch in retries {
+                let written = if batch.maybe_written { Written::Maybe } else { Written::No };
+                let error = DeliveryError {
+                    reason: Reason::TopicRecreated,
+                    written,
+                    attempts: batch.attempts,
+                    message: None,
+                };
+                self.fail(lane_id, batch, error);
+            }
+            self.schedule(lane_id, now);
+        }
+    }
+
+    fn apply_partitions(&mut self, index: usize, answer: &MetadataTopic<'_>, now: Instant) {
+        let known = self.topics[index].lanes.len();
+        let most = answer.partitions.iter().map(|partition| partition.index).max().unwrap_or(-1);
+        // The count of partitions is that of the array: an index beyond it is not believed.
+        let count = (most + 1).clamp(0, answer.partitions.len() as i32) as usize;
+        for partition in known..count {
+            self.add_lane(index, partition as i32);
+        }
+        let mut leaderless = false;
+        let mut changed = Vec::new();
+        for partition in answer.partitions {
+            leaderless |= self.apply_leader(index, &partition, &mut changed);
+        }
+        self.topics[index].unresolved = leaderless;
+        self.publish_layout(index);
+        for lane in changed {
+            self.lanes[lane as usize].backoff_until = None;
+            self.requeue(lane, now);
+        }
+    }
+
+    fn add_lane(&mut self, topic: usize, index: i32) {
+        let id = self.lanes.len() as LaneId;
+        let partition = Arc::new(Partition::new(index, id, self.closing.is_some()));
+        self.lanes.push(Lane::new(partition, topic));
+        self.topics[topic].lanes.push(id);
+    }
+
+    /// Returns whether the partition has no leader.
+    fn apply_leader(
+        &mut self,
+        topic: usize,
+        partition: &MetadataPartition<'_>,
+        changed: &mut Vec<LaneId>,
+    ) -> bool {
+        let lane = usize::try_from(partition.index).ok();
+        let Some(&id) = lane.and_then(|index| self.topics[topic].lanes.get(index)) else {
+            return false;
+        };
+        let leader = (partition.leader_id >= 0).then_some(NodeId(partition.leader_id));
+        if self.set_leader(id, leader, partition.leader_epoch) {
+            changed.push(id);
+        }
+        self.lanes[id as usize].leader.is_none()
+    }
+
+    /// Believes in a leader unless something newer is known (row E2.8). Returns whether it is another.
+    pub(super) fn set_leader(&mut self, id: LaneId, leader: Option<NodeId>, epoch: i32) -> bool {
+        let lane = &mut self.lanes[id as usize];
+        if epoch < lane.leader_epoch {
+            return false;
+        }
+        let leader = leader.filter(|leader| self.nodes.contains_key(leader));
+        let newer = epoch > lane.leader_epoch;
+        lane.leader_epoch = epoch;
+        let other = lane.leader != leader;
+        lane.leader = leader;
+        if other && let Some(node) = leader.and_then(|leader| self.nodes.get(&leader)) {
+            lane.partition.set_account(node.account);
+        }
+        other || (newer && leader.is_some())
+    }
+
+    /// Tells sending threads what partitions there are, if that changed.
+    fn publish_layout(&self, index: usize) {
+        let topic = &self.topics[index];
+        let lanes = || topic.lanes.iter().map(|id| &self.lanes[*id as usize]);
+        let led = lanes().filter(|lane| lane.leader.is_some());
+        let available: Vec<i32> = led.map(|lane| lane.partition.index).collect();
+        let partitions = lanes().map(|lane| lane.partition.clone()).collect();
+        topic.state.publish(Status::Known, Some(Arc::new(Layout { partitions, available })));
+    }
+
+    /// A produce response named the new leader (KIP-951).
+    pub(super) fn learn_leader(&mut self, id: LaneId, leader: i32, epoch: i32, now: Instant) {
+        if self.set_leader(id, Some(NodeId(leader)), epoch) {
+            self.lanes[id as usize].backoff_until = None;
+            self.requeue(id, now);
+        }
+    }
+
+    /// A produce response named the address of a new leader (KIP-951).
+    pub(super) fn learn_node(&mut self, id: i32, host: &str, port: i32, now: Instant) {
+        if let Ok(port) = u16::try_from(port) {
+            self.insert_node(NodeId(id), BrokerAddress::new(host.to_string(), port), now);
+        }
+    }
+}

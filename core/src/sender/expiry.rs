@@ -1,0 +1,127 @@
+//! The end of patience: `delivery.timeout.ms` (KIP-91), and closing by force.
+
+use alloc::boxed::Box;
+
+use super::node::{Request, Sent};
+use super::outcome::expired;
+use super::{LaneId, Sender};
+use crate::accumulator::batch::ProducerBatch;
+use crate::accumulator::delivery::Outcome;
+use crate::error::{DeliveryError, Reason, Written};
+use crate::sync::{Lock, Platform};
+use crate::time::Instant;
+
+impl<X: Platform> Sender<X> {
+    /// Fails the batches whose time is up: in the queues, between attempts and on the wire.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some((at, lane)) = self.expiries.front().copied() {
+            if at > now {
+                return;
+            }
+            self.expiries.pop_front();
+            self.expire_lane(lane, now);
+        }
+    }
+
+    fn expire_lane(&mut self, id: LaneId, now: Instant) {
+        let timeout = self.config().delivery_timeout;
+        let late = |batch: &ProducerBatch<X>| batch.created + timeout <= now;
+        self.expire_on_the_wire(id, late);
+        while self.lanes[id as usize].retries.front().is_some_and(late)
+            && let Some(batch) = self.lanes[id as usize].retries.pop_front()
+        {
+            let error = expired(&batch);
+            self.fail(id, batch, error);
+        }
+        while let Some(batch) = self.lanes[id as usize].partition.pop_if(late) {
+            let error = expired(&batch);
+            self.fail(id, batch, error);
+        }
+        self.schedule(id, now);
+    }
+
+    /// The outcome is told now; the batch itself stays until the wire is done with it, so its bytes
+    /// can't become another batch's under the broker's eyes (row E6.9, KAFKA-19012).
+    fn expire_on_the_wire(&mut self, id: LaneId, late: impl Fn(&ProducerBatch<X>) -> bool) {
+        let Some(node) = self.lanes[id as usize].sent_to else { return };
+        let Some(node) = self.nodes.get_mut(&node) else { return };
+        let mut failed = 0;
+        for sent in produced(&mut node.in_flight) {
+            let batch = &mut sent.batch;
+            if sent.lane == id && !batch.resolved && late(batch) {
+                batch.maybe_written = true;
+                resolve_early(batch, expired(batch));
+                self.shared.pool.with(|pool| pool.complete(batch.number()));
+                failed += u64::from(batch.record_count());
+            }
+        }
+        self.metrics.records_failed += failed;
+        self.completed |= failed > 0;
+    }
+
+    /// What was never sent fails with `error`.
+    pub(super) fn fail_unsent(&mut self, error: &DeliveryError) {
+        for id in 0..self.lanes.len() {
+            while let Some(batch) = self.lanes[id].partition.pop_if(|_| true) {
+                self.fail(id as LaneId, batch, error.clone());
+            }
+        }
+    }
+
+    /// Everything that has no outcome fails: the producer is closed by force.
+    pub(super) fn fail_everything(&mut self) {
+        for lane in &self.lanes {
+            lane.partition.close();
+        }
+        for id in 0..self.lanes.len() {
+            while let Some(batch) = self.lanes[id].retries.pop_front() {
+                let error = closed(&batch);
+                self.fail(id as LaneId, batch, error);
+            }
+            while let Some(batch) = self.lanes[id].partition.pop_if(|_| true) {
+                let error = closed(&batch);
+                self.fail(id as LaneId, batch, error);
+            }
+        }
+        let ids: alloc::vec::Vec<_> = self.nodes.keys().copied().collect();
+        for id in ids {
+            let Some(node) = self.nodes.get_mut(&id) else { continue };
+            for request in core::mem::take(&mut node.in_flight) {
+                let Request::Produce(batches) = request.request else { continue };
+                for Sent { lane, mut batch, .. } in batches {
+                    batch.maybe_written |= request.written > 0;
+                    if batch.resolved {
+                        self.discard(batch);
+                    } else {
+                        let error = closed(&batch);
+                        self.fail(lane, batch, error);
+                    }
+                }
+            }
+            self.hang_up(id);
+        }
+    }
+}
+
+fn produced<X: Platform>(
+    in_flight: &mut alloc::collections::VecDeque<super::node::InFlight<X>>,
+) -> impl Iterator<Item = &mut Sent<X>> {
+    in_flight.iter_mut().flat_map(|request| match &mut request.request {
+        Request::Produce(batches) => batches.as_mut_slice(),
+        _ => &mut [],
+    })
+}
+
+fn resolve_early<X: Platform>(batch: &mut ProducerBatch<X>, error: DeliveryError) {
+    batch.resolved = true;
+    batch.result.resolve(Outcome::Failed(Box::new(error)));
+}
+
+fn closed<X: Platform>(batch: &ProducerBatch<X>) -> DeliveryError {
+    DeliveryError {
+        reason: Reason::Closed,
+        written: if batch.maybe_written { Written::Maybe } else { Written::No },
+        attempts: batch.attempts,
+        message: None,
+    }
+}

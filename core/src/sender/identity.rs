@@ -1,0 +1,148 @@
+//! The producer id and epoch that brokers recognise repeats by (KIP-98, KIP-360).
+
+use super::node::{InFlight, Request};
+use super::{LaneId, Sender};
+use crate::accumulator::batch::Identity;
+use crate::error::{DeliveryError, ErrorCode, Reason, Written};
+use crate::protocol::api_key::ApiKey;
+use crate::protocol::header::{begin_request, finish_request};
+use crate::protocol::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+use crate::sync::Platform;
+use crate::time::Instant;
+use crate::transport::NodeId;
+
+/// Whether there is a producer id. Asked for when the first batch wants one, not before: brokers
+/// remember every id that was given out (KIP-936).
+#[derive(Debug, Default)]
+pub(super) struct IdentityState {
+    current: Option<Identity>,
+    wanted: bool,
+    in_flight: bool,
+    attempts: u32,
+    not_before: Instant,
+}
+
+impl IdentityState {
+    pub(super) fn current(&self) -> Option<Identity> {
+        self.current
+    }
+
+    /// The next epoch, or a new id where epochs are used up. Returns the next identity if it is known
+    /// at once.
+    fn bump(&mut self) {
+        self.current = match self.current {
+            Some(Identity { producer_id, epoch }) if epoch < i16::MAX => {
+                Some(Identity { producer_id, epoch: epoch + 1 })
+            }
+            _ => None,
+        };
+    }
+
+    /// The id is of no more use; another one has to be asked for.
+    pub(super) fn forget(&mut self) {
+        self.current = None;
+    }
+}
+
+impl<X: Platform> Sender<X> {
+    /// Makes a lane ready to number its next batch. False while there is no producer id.
+    pub(super) fn prepare_sequences(&mut self, id: LaneId) -> bool {
+        if !self.config().enable_idempotence {
+            return true;
+        }
+        let lane = &mut self.lanes[id as usize];
+        let current = self.identity.current;
+        if lane.gap && lane.may_restart() {
+            // Other lanes move to the new epoch when nothing of theirs is on its way any more. A lane
+            // that is behind already needs no further epoch.
+            if current.is_some_and(|current| !lane.is_stale(current)) {
+                self.identity.bump();
+                self.metrics.epoch_bumps += 1;
+            }
+            lane.restart(self.identity.current);
+        }
+        let Some(current) = self.identity.current else {
+            self.identity.wanted = true;
+            return false;
+        };
+        let numbered = lane.retries.iter().any(|batch| batch.sequence.is_some());
+        if lane.is_stale(current) && lane.in_flight == 0 && !numbered {
+            lane.restart(Some(current));
+        }
+        true
+    }
+
+    pub(super) fn identity_due(&self) -> Option<Instant> {
+        let waits = self.identity.wanted && !self.identity.in_flight;
+        (waits && self.any_node_up()).then_some(self.identity.not_before)
+    }
+
+    /// Asks for a producer id where one is wanted.
+    pub(super) fn ensure_identity(&mut self, now: Instant) {
+        if self.identity_due().is_none_or(|due| due > now) {
+            return;
+        }
+        let Some(node) = self.least_loaded(now) else { return };
+        let versions = self.nodes.get(&node).map(|node| node.versions);
+        let Some(version) = versions.and_then(|v| v.select(ApiKey::InitProducerId)) else {
+            self.fail_for_want_of_identity(ErrorCode::UnsupportedVersion);
+            return;
+        };
+        let correlation_id = self.next_correlation_id();
+        let mut head = self.head_buffer();
+        let key = ApiKey::InitProducerId;
+        let start =
+            begin_request(&mut head, key, version, correlation_id, &self.config().client_id);
+        InitProducerIdRequest::default().encode(&mut head, version);
+        finish_request(&mut head, start, 0);
+        self.identity.in_flight = true;
+        self.send_request(
+            node,
+            InFlight::new(Request::InitProducerId, version, correlation_id, head, true, now),
+        );
+    }
+
+    pub(super) fn handle_init_producer_id(
+        &mut self,
+        node: NodeId,
+        response: InitProducerIdResponse,
+        now: Instant,
+    ) {
+        self.identity.in_flight = false;
+        self.throttle(node, response.throttle_time_ms, now);
+        if response.error.is_none() {
+            let identity =
+                Identity { producer_id: response.producer_id, epoch: response.producer_epoch };
+            self.identity.current = Some(identity);
+            self.identity.wanted = false;
+            self.identity.attempts = 0;
+            self.activate_all();
+            return;
+        }
+        self.note_error(format_args!("no producer id: {}", response.error));
+        self.identity_failed(now);
+        if !response.error.retriable() {
+            self.fail_for_want_of_identity(response.error);
+        }
+    }
+
+    /// The request got no answer, or a refusal: another try after a while.
+    pub(super) fn identity_failed(&mut self, now: Instant) {
+        self.identity.in_flight = false;
+        self.identity.attempts += 1;
+        self.identity.not_before = now + self.retry_backoff(self.identity.attempts);
+    }
+
+    /// The cluster gives out no producer id: what waits for one fails with the reason. The next
+    /// record asks again, since permissions can be granted while we run (KIP-360 as of 4.0).
+    fn fail_for_want_of_identity(&mut self, code: ErrorCode) {
+        self.identity.wanted = false;
+        let error = DeliveryError {
+            reason: Reason::Broker(code),
+            written: Written::No,
+            attempts: 0,
+            message: Some("enable.idempotence needs a producer id from the cluster".into()),
+        };
+        self.fail_unsent(&error);
+    }
+}

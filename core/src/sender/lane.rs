@@ -1,0 +1,128 @@
+//! One partition on its way to its leader: order, sequences, retries.
+
+use alloc::collections::VecDeque;
+
+use crate::accumulator::batch::{Identity, ProducerBatch, Sequence};
+use crate::accumulator::partition::Partition;
+use crate::records::batch::increment_sequence;
+use crate::sync::{Arc, Platform};
+use crate::time::Instant;
+use crate::transport::NodeId;
+
+/// See the [module](self).
+pub(super) struct Lane<X: Platform> {
+    pub(super) partition: Arc<Partition<X>>,
+    /// Index of its topic.
+    pub(super) topic: usize,
+    pub(super) leader: Option<NodeId>,
+    /// −1 where the brokers don't tell.
+    pub(super) leader_epoch: i32,
+    /// The node in whose ready queue the lane stands.
+    pub(super) queued_at: Option<NodeId>,
+    /// Batches that were sent and have to go again, in order.
+    pub(super) retries: VecDeque<ProducerBatch<X>>,
+    /// Batches on the wire, all of them to `sent_to`.
+    pub(super) in_flight: usize,
+    pub(super) sent_to: Option<NodeId>,
+    pub(super) backoff_until: Option<Instant>,
+    /// Whose sequence numbers are used; changes only while nothing is in flight.
+    identity: Option<Identity>,
+    next_sequence: i32,
+    /// A sequence number was given to a batch that isn't in the log and never will be: the broker
+    /// takes nothing more under this epoch.
+    pub(super) gap: bool,
+}
+
+/// What a lane's next step is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Next {
+    /// Nothing to send, or it has to wait for answers.
+    Nothing,
+    /// Look again then.
+    At(Instant),
+    /// Send.
+    Now,
+}
+
+impl<X: Platform> Lane<X> {
+    pub(super) fn new(partition: Arc<Partition<X>>, topic: usize) -> Self {
+        Self {
+            partition,
+            topic,
+            leader: None,
+            leader_epoch: -1,
+            queued_at: None,
+            retries: VecDeque::new(),
+            in_flight: 0,
+            sent_to: None,
+            backoff_until: None,
+            identity: None,
+            next_sequence: 0,
+            gap: false,
+        }
+    }
+
+    /// Whether another batch may join those on the wire.
+    ///
+    /// Batches that were sent before go one at a time until all of them have an answer, and never
+    /// beside a first one: so order holds with and without idempotence (rows E6.4, E6.6).
+    pub(super) fn may_send(&self, pipeline: usize, current: Option<Identity>) -> bool {
+        if self.in_flight == 0 {
+            return true;
+        }
+        let same_node = self.sent_to == self.leader;
+        let same_identity = current.is_none() || self.identity == current;
+        self.retries.is_empty()
+            && !self.gap
+            && same_node
+            && same_identity
+            && self.in_flight < pipeline
+    }
+
+    /// Puts a batch back that has to be sent again, keeping the order: batches on the wire have
+    /// sequences, or there was only one of them.
+    pub(super) fn put_back(&mut self, batch: ProducerBatch<X>) {
+        let before = |other: &ProducerBatch<X>| match (other.sequence, batch.sequence) {
+            (Some(other), Some(this)) => is_before(other.base, this.base),
+            _ => false,
+        };
+        let at = self.retries.partition_point(before);
+        self.retries.insert(at, batch);
+    }
+
+    /// A new epoch may begin: no answer is outstanding, and no batch to be sent again might be in the
+    /// log under its old sequence, where a new one would store it twice.
+    pub(super) fn may_restart(&self) -> bool {
+        self.in_flight == 0 && !self.retries.iter().any(|batch| batch.maybe_written)
+    }
+
+    /// Whether the lane's sequences belong to another identity than `current`.
+    pub(super) fn is_stale(&self, current: Identity) -> bool {
+        self.identity != Some(current)
+    }
+
+    /// Begins at sequence 0 under another identity.
+    pub(super) fn restart(&mut self, identity: Option<Identity>) {
+        debug_assert!(self.in_flight == 0, "sequences restart only when nothing is in flight");
+        self.identity = identity;
+        self.next_sequence = 0;
+        self.gap = false;
+        for batch in &mut self.retries {
+            batch.unnumber();
+        }
+    }
+
+    /// The sequence of the next batch, of `records` records.
+    pub(super) fn take_sequence(&mut self, records: u32) -> Option<Sequence> {
+        let identity = self.identity?;
+        let base = self.next_sequence;
+        self.next_sequence = increment_sequence(base, records as i32);
+        Some(Sequence { identity, base })
+    }
+}
+
+/// Sequences wrap from `i32::MAX` to 0; those of one partition on the wire are never far apart.
+fn is_before(a: i32, b: i32) -> bool {
+    let distance = b.wrapping_sub(a) & i32::MAX;
+    distance != 0 && distance < 1 << 30
+}

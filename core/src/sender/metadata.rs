@@ -1,0 +1,199 @@
+//! When to ask for metadata: rarely, one request at a time, and never in a storm (rows E2.3, E2.9).
+
+use alloc::vec::Vec;
+
+use super::Sender;
+use super::node::{InFlight, Link, Request};
+use crate::protocol::api_key::ApiKey;
+use crate::protocol::header::{begin_request, finish_request};
+use crate::protocol::metadata::MetadataRequest;
+use crate::sync::Platform;
+use crate::time::{Instant, earliest};
+use crate::transport::NodeId;
+
+/// The state of asking.
+#[derive(Debug, Default)]
+pub(super) struct Metadata {
+    /// All topics in use have to be asked about again.
+    all: bool,
+    /// Some topics (see their entries) have to be asked about.
+    some: bool,
+    in_flight: Option<NodeId>,
+    /// Requests in a row that failed or did not help.
+    fruitless: u32,
+    not_before: Instant,
+    /// When all topics were last answered for.
+    last_full: Option<Instant>,
+    pub(super) last_success: Option<Instant>,
+    /// Since when no request succeeds (KIP-1102).
+    pub(super) failing_since: Option<Instant>,
+    /// The topics the request in flight asks about were all there are.
+    asked_all: bool,
+}
+
+impl Metadata {
+    /// A batch waits for its topic's leader.
+    pub(super) fn want_leader(&mut self, _topic: usize) {
+        self.all = true;
+    }
+
+    /// What is known of the cluster may be out of date.
+    pub(super) fn want_all(&mut self) {
+        self.all = true;
+    }
+
+    /// A topic is not known yet.
+    pub(super) fn want_some(&mut self) {
+        self.some = true;
+    }
+
+    /// A topic nobody asked about yet does not wait for the backoff of others.
+    pub(super) fn want_new(&mut self) {
+        self.some = true;
+        self.not_before = Instant::ZERO;
+    }
+
+    pub(super) fn node_lost(&mut self, id: NodeId) {
+        if self.in_flight == Some(id) {
+            self.in_flight = None;
+        }
+    }
+
+    /// An answer came.
+    pub(super) fn answered(&mut self, now: Instant) {
+        self.in_flight = None;
+        self.last_success = Some(now);
+        self.failing_since = None;
+        if self.asked_all {
+            self.last_full = Some(now);
+        }
+    }
+}
+
+impl<X: Platform> Sender<X> {
+    pub(super) fn metadata_age(&self, now: Instant) -> core::time::Duration {
+        self.metadata.last_success.map(|at| now.since(at)).unwrap_or_default()
+    }
+
+    /// When the next request is due, as far as time decides.
+    pub(super) fn metadata_due(&self) -> Option<Instant> {
+        if self.metadata.in_flight.is_some() || !self.topics.iter().any(|topic| topic.tracked) {
+            return None;
+        }
+        let wanted = self.metadata.all || self.metadata.some;
+        let asked = wanted.then_some(self.metadata.not_before);
+        let aged = self.metadata.last_full.map(|at| at + self.config().metadata_max_age);
+        let due = earliest(asked, aged.map(|at| at.max(self.metadata.not_before)))?;
+        // While no connection is up there is nobody to ask; what opens one is due in its own time.
+        self.any_node_up().then_some(due).or_else(|| self.link_due().map(|at| at.max(due)))
+    }
+
+    /// When the next connection for metadata may be opened, if none is under way.
+    fn link_due(&self) -> Option<Instant> {
+        let mut due = None;
+        for node in self.nodes.values() {
+            match node.link {
+                Link::Down { not_before } => due = earliest(due, Some(not_before)),
+                Link::Opening { .. } | Link::Handshaking | Link::Up => return None,
+            }
+        }
+        due
+    }
+
+    pub(super) fn refresh_metadata(&mut self, now: Instant) {
+        if self.metadata_due().is_none_or(|due| due > now) {
+            return;
+        }
+        self.rebootstrap_if_lost(now);
+        match self.least_loaded(now) {
+            Some(node) => self.ask_metadata(node, now),
+            None => self.connect_any(now),
+        }
+    }
+
+    /// Opens some connection, unless one is being opened.
+    fn connect_any(&mut self, now: Instant) {
+        let under_way = |link: Link| !matches!(link, Link::Down { .. });
+        if self.nodes.values().any(|node| under_way(node.link)) {
+            return;
+        }
+        let free: Vec<NodeId> = self
+            .nodes
+            .iter()
+            .filter(|(_, node)| matches!(node.link, Link::Down { not_before } if not_before <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        if let Some(id) = self.rng.choose(&free)
+            && let Some(node) = self.nodes.get_mut(&id)
+        {
+            node.wanted = true;
+            self.active.insert(id);
+        }
+    }
+
+    fn ask_metadata(&mut self, id: NodeId, now: Instant) {
+        let Some(node) = self.nodes.get(&id) else { return };
+        let Some(version) = node.versions.select(ApiKey::Metadata) else { return };
+        self.forget_idle_topics(now);
+        let full = self.metadata.all || !self.topics.iter().any(|topic| topic.unresolved);
+        let asked = self.topics.iter().filter(|t| t.tracked && (full || t.unresolved));
+        let names: Vec<&str> = asked.map(|topic| &*topic.state.name).collect();
+        if names.is_empty() {
+            (self.metadata.all, self.metadata.some) = (false, false);
+            return;
+        }
+        let request = MetadataRequest {
+            topics: Some(&names),
+            allow_auto_topic_creation: self.config().allow_auto_create_topics,
+        };
+        let mut head = Vec::new();
+        let correlation_id = (self.correlation_id.wrapping_add(1)) & i32::MAX;
+        let client_id = &self.config().client_id;
+        let start = begin_request(&mut head, ApiKey::Metadata, version, correlation_id, client_id);
+        request.encode(&mut head, version);
+        finish_request(&mut head, start, 0);
+        self.correlation_id = correlation_id;
+        self.metadata.asked_all = full;
+        (self.metadata.all, self.metadata.some) = (false, false);
+        self.metadata.in_flight = Some(id);
+        let request = InFlight::new(Request::Metadata, version, correlation_id, head, true, now);
+        self.send_request(id, request);
+    }
+
+    /// Topics nobody sent to for `metadata.max.idle.ms` are not asked about any more.
+    fn forget_idle_topics(&mut self, now: Instant) {
+        let idle = self.config().metadata_max_idle;
+        for topic in &mut self.topics {
+            if topic.tracked && topic.last_used + idle <= now && !topic.unresolved {
+                topic.tracked = false;
+                topic.state.publish(crate::topic::Status::Unknown, None);
+            }
+        }
+    }
+
+    /// The request got no answer.
+    pub(super) fn metadata_failed(&mut self, now: Instant) {
+        self.metadata.in_flight = None;
+        self.metadata.all = true;
+        self.metadata.failing_since.get_or_insert(now);
+        self.metadata_fruitless(now);
+    }
+
+    /// The next request has to wait a little longer than this one had to.
+    pub(super) fn metadata_fruitless(&mut self, now: Instant) {
+        self.metadata.fruitless += 1;
+        self.metadata.not_before = now + self.retry_backoff(self.metadata.fruitless);
+    }
+
+    /// The answer was all that was needed. Even so, two requests are `retry.backoff.ms` apart.
+    pub(super) fn metadata_helped(&mut self, now: Instant) {
+        self.metadata.fruitless = 0;
+        self.metadata.not_before = now + self.retry_backoff(1);
+        self.shared_clear_error();
+    }
+
+    fn shared_clear_error(&self) {
+        use crate::sync::Lock;
+        self.shared.last_error.with(|error| *error = None);
+    }
+}

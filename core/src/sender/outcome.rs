@@ -1,0 +1,287 @@
+//! The end of a batch's way: acknowledged, sent again, or failed with a reason.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::node::Sent;
+use super::{LaneId, Sender};
+use crate::accumulator::batch::ProducerBatch;
+use crate::accumulator::delivery::Outcome;
+use crate::error::{DeliveryError, ErrorCode, Reason, Written};
+use crate::interceptor::Acknowledgement;
+use crate::protocol::produce::PartitionProduceResponse;
+use crate::sync::{Lock, Platform};
+use crate::time::Instant;
+
+impl<X: Platform> Sender<X> {
+    /// The broker's word on one batch.
+    pub(super) fn handle_answer(
+        &mut self,
+        sent: Sent<X>,
+        answer: &PartitionProduceResponse<'_>,
+        now: Instant,
+    ) {
+        if answer.error.refreshes_metadata() {
+            self.metadata.want_all();
+        }
+        match answer.error {
+            ErrorCode::None => {
+                let base = (answer.base_offset >= 0).then_some(answer.base_offset);
+                let time = (answer.log_append_time_ms >= 0).then_some(answer.log_append_time_ms);
+                self.acknowledged(sent, base, time, now);
+            }
+            // It was written before, and the broker doesn't remember where.
+            ErrorCode::DuplicateSequenceNumber => self.acknowledged(sent, None, None, now),
+            ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge
+                if sent.batch.record_count() > 1 && !sent.batch.resolved =>
+            {
+                self.split(sent, now);
+            }
+            ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId => {
+                self.out_of_order(sent, answer.error, now);
+            }
+            ErrorCode::InvalidProducerEpoch => self.fenced(sent, answer, now),
+            error if error.retriable() => {
+                let lane = sent.lane;
+                self.unanswered(sent, error, error.written() != Written::No, now);
+                if let Some(leader) = answer.current_leader {
+                    self.learn_leader(lane, leader.leader_id, leader.leader_epoch, now);
+                }
+            }
+            _ => self.refused(sent, answer, now),
+        }
+    }
+
+    /// In the log, or as good as (`acks=0`).
+    pub(super) fn acknowledged(
+        &mut self,
+        sent: Sent<X>,
+        base_offset: Option<i64>,
+        log_append_time: Option<i64>,
+        now: Instant,
+    ) {
+        let Sent { lane, batch, .. } = sent;
+        self.lanes[lane as usize].in_flight -= 1;
+        if !batch.resolved {
+            self.metrics.records_acknowledged += u64::from(batch.record_count());
+            self.tell_interceptors(lane, &batch, base_offset, None);
+            batch.result.resolve(Outcome::Acknowledged { base_offset, log_append_time });
+        }
+        self.discard(batch);
+        self.requeue_if_idle(lane, now);
+    }
+
+    /// No answer, or one that a repetition may improve: again, if there is time left.
+    pub(super) fn unanswered(
+        &mut self,
+        sent: Sent<X>,
+        code: ErrorCode,
+        maybe_written: bool,
+        now: Instant,
+    ) {
+        let Sent { lane, mut batch, .. } = sent;
+        self.lanes[lane as usize].in_flight -= 1;
+        batch.maybe_written |= maybe_written;
+        batch.last_error = Some(code);
+        self.retry_or_fail(lane, batch, now);
+    }
+
+    fn retry_or_fail(&mut self, lane: LaneId, batch: ProducerBatch<X>, now: Instant) {
+        let config = self.config();
+        if batch.resolved {
+            // Its time was up while it was on the wire. If the broker took it after all, the next
+            // batch fits on; if not, the broker says so.
+            self.discard(batch);
+        } else if batch.created + config.delivery_timeout <= now {
+            let error = expired(&batch);
+            self.fail(lane, batch, error);
+        } else if batch.attempts > config.retries {
+            let code = batch.last_error.unwrap_or(ErrorCode::NetworkException);
+            let error = broker_error(&batch, code, None);
+            self.fail(lane, batch, error);
+        } else {
+            let records = u64::from(batch.record_count());
+            self.metrics.records_retried += records;
+            let backoff = self.retry_backoff(batch.attempts);
+            let state = &mut self.lanes[lane as usize];
+            state.backoff_until = Some(now + backoff);
+            state.put_back(batch);
+            let topic = &self.topics[self.lanes[lane as usize].topic];
+            topic.state.metrics.with(|metrics| metrics.records_retried += records);
+        }
+        self.requeue_if_idle(lane, now);
+    }
+
+    /// After an answer the lane may go on. A place it has in a ready queue stays its own.
+    pub(super) fn requeue_if_idle(&mut self, lane: LaneId, now: Instant) {
+        self.schedule(lane, now);
+    }
+
+    /// The broker expects another sequence. Behind a batch that is to be sent again that is only
+    /// natural; for the first in line it means that one before it never arrived, so a new epoch
+    /// begins for this partition alone, and nothing is fatal (rows F1, §4.12.4).
+    fn out_of_order(&mut self, mut sent: Sent<X>, code: ErrorCode, now: Instant) {
+        let lane = &mut self.lanes[sent.lane as usize];
+        let base = |batch: &ProducerBatch<X>| batch.sequence.map(|sequence| sequence.base);
+        let first_in_line = match lane.retries.front() {
+            None => true,
+            Some(front) => {
+                let position = |b: Option<i32>| b.unwrap_or(0);
+                position(base(&sent.batch)).wrapping_sub(position(base(front))) & i32::MAX > 1 << 30
+            }
+        };
+        if first_in_line {
+            lane.gap = true;
+            // The broker would have taken any of these only after this one.
+            sent.batch.maybe_written = false;
+            for behind in &mut lane.retries {
+                behind.maybe_written = false;
+            }
+        }
+        self.unanswered(sent, code, false, now);
+    }
+
+    /// Somebody else uses the producer id under a newer epoch: get another one.
+    fn fenced(&mut self, sent: Sent<X>, answer: &PartitionProduceResponse<'_>, now: Instant) {
+        let lane = &mut self.lanes[sent.lane as usize];
+        lane.gap = true;
+        let stale = sent.batch.sequence.map(|sequence| sequence.identity);
+        if self.identity.current() == stale {
+            self.identity.forget();
+        }
+        if sent.batch.maybe_written {
+            self.refused(sent, answer, now);
+        } else {
+            self.unanswered(sent, answer.error, false, now);
+        }
+    }
+
+    /// No repetition helps: the batch fails, and its sequence numbers with it.
+    fn refused(&mut self, sent: Sent<X>, answer: &PartitionProduceResponse<'_>, now: Instant) {
+        let Sent { lane, batch, .. } = sent;
+        let state = &mut self.lanes[lane as usize];
+        state.in_flight -= 1;
+        state.gap |= batch.sequence.is_some();
+        if batch.resolved {
+            self.discard(batch);
+        } else {
+            let invalid = invalid_records(&batch, answer);
+            if invalid.is_empty() {
+                let error = broker_error(&batch, answer.error, answer.error_message);
+                self.fail(lane, batch, error);
+            } else if self.config().resend_valid_records && !batch.maybe_written {
+                self.resend_valid(lane, batch, invalid, now);
+            } else {
+                self.fail_records(lane, batch, invalid, answer.error);
+            }
+        }
+        self.requeue_if_idle(lane, now);
+    }
+
+    fn fail_records(
+        &mut self,
+        lane: LaneId,
+        batch: ProducerBatch<X>,
+        invalid: Vec<(u32, DeliveryError)>,
+        code: ErrorCode,
+    ) {
+        self.count_failed(lane, &batch);
+        self.tell_interceptors(lane, &batch, None, Some(&broker_error(&batch, code, None)));
+        batch.result.resolve(Outcome::Refused { invalid, attempts: batch.attempts });
+        self.discard(batch);
+    }
+
+    pub(super) fn fail(&mut self, lane: LaneId, batch: ProducerBatch<X>, error: DeliveryError) {
+        self.count_failed(lane, &batch);
+        self.tell_interceptors(lane, &batch, None, Some(&error));
+        batch.result.resolve(Outcome::Failed(Box::new(error)));
+        self.discard(batch);
+    }
+
+    pub(super) fn count_failed(&mut self, lane: LaneId, batch: &ProducerBatch<X>) {
+        let records = u64::from(batch.record_count());
+        self.metrics.records_failed += records;
+        let topic = &self.topics[self.lanes[lane as usize].topic];
+        topic.state.metrics.with(|metrics| metrics.records_failed += records);
+    }
+
+    pub(super) fn tell_interceptors(
+        &self,
+        lane: LaneId,
+        batch: &ProducerBatch<X>,
+        base_offset: Option<i64>,
+        error: Option<&DeliveryError>,
+    ) {
+        let lane = &self.lanes[lane as usize];
+        for interceptor in &self.shared.interceptors {
+            interceptor.on_acknowledgement(&Acknowledgement {
+                topic: &self.topics[lane.topic].state.name,
+                partition: lane.partition.index,
+                record_count: batch.record_count(),
+                base_offset,
+                error,
+            });
+        }
+    }
+
+    /// A batch that has its outcome and is off the wire: its memory goes back.
+    pub(super) fn discard(&mut self, batch: ProducerBatch<X>) {
+        let resolved = batch.resolved;
+        let number = batch.number();
+        let buffer = batch.into_buffer();
+        self.shared.pool.with(|pool| {
+            if !resolved {
+                pool.complete(number);
+            }
+            pool.release(buffer);
+        });
+        self.shared.grant_memory();
+        self.completed = true;
+    }
+}
+
+/// The records that the broker names as the reason (KIP-467), sorted.
+fn invalid_records<X: Platform>(
+    batch: &ProducerBatch<X>,
+    answer: &PartitionProduceResponse<'_>,
+) -> Vec<(u32, DeliveryError)> {
+    let mut invalid: Vec<(u32, DeliveryError)> = answer
+        .record_errors
+        .iter()
+        .filter_map(|error| {
+            let index = u32::try_from(error.index).ok().filter(|i| *i < batch.record_count())?;
+            let message = error.message.or(answer.error_message);
+            Some((index, broker_error(batch, answer.error, message)))
+        })
+        .collect();
+    invalid.sort_by_key(|(index, _)| *index);
+    invalid.dedup_by_key(|(index, _)| *index);
+    invalid
+}
+
+/// `delivery.timeout.ms` is over.
+pub(super) fn expired<X: Platform>(batch: &ProducerBatch<X>) -> DeliveryError {
+    DeliveryError {
+        reason: Reason::Expired { last: batch.last_error },
+        written: if batch.maybe_written { Written::Maybe } else { Written::No },
+        attempts: batch.attempts,
+        message: None,
+    }
+}
+
+pub(super) fn broker_error<X: Platform>(
+    batch: &ProducerBatch<X>,
+    code: ErrorCode,
+    message: Option<&str>,
+) -> DeliveryError {
+    let written = match code.written() {
+        Written::No if batch.maybe_written => Written::Maybe,
+        written => written,
+    };
+    DeliveryError {
+        reason: Reason::Broker(code),
+        written,
+        attempts: batch.attempts,
+        message: message.map(Into::into),
+    }
+}

@@ -1,0 +1,205 @@
+//! What a broker answered, matched with what it was asked.
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem;
+
+use super::Sender;
+use super::node::{Request, Sent};
+use crate::error::ErrorCode;
+use crate::protocol::api_key::ApiKey;
+use crate::protocol::api_versions::ApiVersionsResponse;
+use crate::protocol::decode_error::DecodeError;
+use crate::protocol::frame::FrameReader;
+use crate::protocol::header::parse_response_header;
+use crate::protocol::init_producer_id::InitProducerIdResponse;
+use crate::protocol::metadata::MetadataResponse;
+use crate::protocol::produce::{PartitionProduceResponse, ProduceResponse, TopicRef};
+use crate::sync::Platform;
+use crate::time::Instant;
+use crate::transport::NodeId;
+
+/// An answer that can't be one.
+enum Nonsense {
+    Decode(DecodeError),
+    Correlation { expected: i32, found: i32 },
+    Unasked,
+}
+
+impl From<DecodeError> for Nonsense {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl fmt::Display for Nonsense {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => write!(f, "corrupt response: {error}"),
+            Self::Correlation { expected, found } => {
+                write!(f, "corrupt response: correlation id {found} where {expected} is due")
+            }
+            Self::Unasked => f.write_str("corrupt response: nothing was asked"),
+        }
+    }
+}
+
+impl<X: Platform> Sender<X> {
+    /// Handles all whole frames that were received from a node.
+    pub(super) fn read_frames(&mut self, id: NodeId, now: Instant) {
+        // The reader is taken out while its frames are looked at, and put back with its buffer.
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let mut reader = mem::replace(&mut node.reader, FrameReader::new(0));
+        let broken = loop {
+            match reader.next_frame() {
+                Ok(None) => break None,
+                Ok(Some(frame)) => {
+                    if let Err(nonsense) = self.handle_frame(id, frame, now) {
+                        break Some(nonsense.to_string());
+                    }
+                }
+                Err(error) => break Some(error.to_string()),
+            }
+        };
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.reader = reader;
+        }
+        match broken {
+            Some(why) => self.refuse_node(id, &why, now),
+            None => self.mark_used(id, now),
+        }
+    }
+
+    /// The answer to the oldest request in flight: a broker answers in order (row D13). Everything in
+    /// it is checked before anything of it has an effect.
+    fn handle_frame(&mut self, id: NodeId, frame: &[u8], now: Instant) -> Result<(), Nonsense> {
+        let node = self.nodes.get_mut(&id).ok_or(Nonsense::Unasked)?;
+        let request = node.in_flight.front().filter(|r| r.is_written()).ok_or(Nonsense::Unasked)?;
+        let (version, expected) = (request.version, request.correlation_id);
+        let key = match request.request {
+            Request::ApiVersions => ApiKey::ApiVersions,
+            Request::Metadata => ApiKey::Metadata,
+            Request::InitProducerId => ApiKey::InitProducerId,
+            Request::Produce(_) => ApiKey::Produce,
+        };
+        let (found, body) = parse_response_header(frame, key.response_header_version(version))?;
+        if found != expected {
+            return Err(Nonsense::Correlation { expected, found });
+        }
+        match key {
+            ApiKey::ApiVersions => {
+                let response = ApiVersionsResponse::parse(body, version)?;
+                self.pop_request(id);
+                self.handle_api_versions(id, response, version, now);
+            }
+            ApiKey::Metadata => {
+                let response = MetadataResponse::parse(body, version)?;
+                self.pop_request(id);
+                self.handle_metadata(id, &response, now);
+            }
+            ApiKey::InitProducerId => {
+                let response = InitProducerIdResponse::parse(body, version)?;
+                self.pop_request(id);
+                self.handle_init_producer_id(id, response, now);
+            }
+            ApiKey::Produce => {
+                let response = ProduceResponse::parse(body, version)?;
+                let batches = self.pop_produce(id, now);
+                self.handle_produce(id, batches, &response, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn pop_request(&mut self, id: NodeId) -> Option<Request<X>> {
+        let request = self.nodes.get_mut(&id)?.in_flight.pop_front()?;
+        self.recycle_head(request.head);
+        Some(request.request)
+    }
+
+    fn pop_produce(&mut self, id: NodeId, now: Instant) -> Vec<Sent<X>> {
+        let Some(node) = self.nodes.get(&id) else { return Vec::new() };
+        let sent_at = node.in_flight.front().map(|request| request.sent_at);
+        let latency = sent_at.map(|at| now.since(at)).unwrap_or_default();
+        self.metrics.request_latency.record_duration(latency);
+        self.metrics.requests_in_flight -= 1;
+        match self.pop_request(id) {
+            Some(Request::Produce(batches)) => batches,
+            _ => Vec::new(),
+        }
+    }
+
+    fn handle_produce(
+        &mut self,
+        id: NodeId,
+        batches: Vec<Sent<X>>,
+        response: &ProduceResponse<'_>,
+        now: Instant,
+    ) {
+        for endpoint in response.node_endpoints {
+            self.learn_node(endpoint.node_id, endpoint.host, endpoint.port, now);
+        }
+        self.throttle(id, response.throttle_time_ms, now);
+        let mut answers = Answers::new(response);
+        for sent in batches {
+            let topic = &self.topics[self.lanes[sent.lane as usize].topic];
+            let index = self.lanes[sent.lane as usize].partition.index;
+            let wanted = |topic_ref: TopicRef<'_>| match topic_ref {
+                TopicRef::Name(name) => name == &*topic.state.name,
+                TopicRef::Id(id) => id == topic.id,
+            };
+            match answers.find(wanted, index) {
+                Some(answer) => self.handle_answer(sent, &answer, now),
+                // 0.8 called this an incomplete response; later clients wait for the timeout (E6.10).
+                None => self.unanswered(sent, ErrorCode::NetworkException, true, now),
+            }
+        }
+    }
+
+    /// Requests that get no answer (`acks=0`) are complete when they are written.
+    pub(super) fn complete_unanswered(&mut self, id: NodeId, now: Instant) {
+        while let Some(node) = self.nodes.get(&id)
+            && node.in_flight.front().is_some_and(|r| r.is_written() && !r.expects_response)
+        {
+            for sent in self.pop_produce(id, now) {
+                self.acknowledged(sent, None, None, now);
+            }
+        }
+    }
+}
+
+/// A response's partitions, looked up in the order of the request, which brokers usually keep.
+struct Answers<'a, 'r> {
+    response: &'r ProduceResponse<'a>,
+    flat: Vec<(TopicRef<'a>, PartitionProduceResponse<'a>)>,
+    next: usize,
+}
+
+impl<'a, 'r> Answers<'a, 'r> {
+    fn new(response: &'r ProduceResponse<'a>) -> Self {
+        let mut flat = Vec::new();
+        for topic in response.topics {
+            flat.extend(topic.partitions.iter().map(|partition| (topic.topic, partition)));
+        }
+        Self { response, flat, next: 0 }
+    }
+
+    fn find(
+        &mut self,
+        wanted: impl Fn(TopicRef<'a>) -> bool,
+        partition: i32,
+    ) -> Option<PartitionProduceResponse<'a>> {
+        debug_assert!(self.response.topics.len() <= self.flat.len() || self.flat.is_empty());
+        let count = self.flat.len();
+        for step in 0..count {
+            let at = (self.next + step) % count;
+            let (topic, answer) = &self.flat[at];
+            if answer.partition == partition && wanted(*topic) {
+                self.next = at + 1;
+                return Some(*answer);
+            }
+        }
+        None
+    }
+}

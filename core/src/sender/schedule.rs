@@ -1,0 +1,90 @@
+//! From partitions to nodes: decides when a lane joins its leader's ready queue.
+
+use core::cmp::Reverse;
+
+use super::lane::Next;
+use super::{LaneId, Sender};
+use crate::accumulator::batch::ProducerBatch;
+use crate::sync::Platform;
+use crate::time::Instant;
+use crate::transport::NodeId;
+
+impl<X: Platform> Sender<X> {
+    /// Looks at a lane to which something happened. The only place that queues lanes.
+    pub(super) fn schedule(&mut self, id: LaneId, now: Instant) {
+        if self.lanes[id as usize].queued_at.is_some() {
+            return;
+        }
+        match self.next_step(id, now) {
+            Next::Nothing => {}
+            Next::At(at) => self.timers.push(Reverse((at, id))),
+            Next::Now => self.enqueue(id),
+        }
+    }
+
+    fn enqueue(&mut self, id: LaneId) {
+        let lane = &mut self.lanes[id as usize];
+        let Some((leader, node)) =
+            lane.leader.and_then(|leader| Some((leader, self.nodes.get_mut(&leader)?)))
+        else {
+            self.metadata.want_leader(lane.topic);
+            return;
+        };
+        lane.queued_at = Some(leader);
+        node.ready.push_back(id);
+        self.active.insert(leader);
+    }
+
+    /// A lane's leader changed: if it stands in the old one's queue, it moves.
+    pub(super) fn requeue(&mut self, id: LaneId, now: Instant) {
+        self.lanes[id as usize].queued_at = None; // its place in the old queue is skipped
+        self.schedule(id, now);
+    }
+
+    pub(super) fn next_step(&self, id: LaneId, now: Instant) -> Next {
+        let lane = &self.lanes[id as usize];
+        if !lane.may_send(self.pipeline(), self.identity.current()) {
+            return Next::Nothing;
+        }
+        if !lane.retries.is_empty() {
+            // Once its backoff is over, a batch that is sent again never lingers (row E5.4).
+            return match lane.backoff_until {
+                Some(until) if until > now => Next::At(until),
+                _ => Next::Now,
+            };
+        }
+        let linger = self.config().linger;
+        let head = lane.partition.peek(|batch| {
+            if self.is_sendable(batch, lane.leader, now) {
+                Next::Now
+            } else {
+                Next::At(batch.created + linger)
+            }
+        });
+        head.unwrap_or(Next::Nothing)
+    }
+
+    /// The triggers of row E5: full, lingered, flushed, memory short, closing; and adaptive linger.
+    pub(super) fn is_sendable(
+        &self,
+        batch: &ProducerBatch<X>,
+        leader: Option<NodeId>,
+        now: Instant,
+    ) -> bool {
+        batch.is_closed()
+            || batch.number() < self.send_below
+            || batch.created + self.config().linger <= now
+            || (self.config().adaptive_linger && self.is_quiet(leader))
+    }
+
+    /// Whether nothing is on its way to the node: then nobody comes for whom to wait.
+    fn is_quiet(&self, node: Option<NodeId>) -> bool {
+        node.and_then(|id| self.nodes.get(&id)).is_some_and(|node| node.in_flight.is_empty())
+    }
+
+    /// How many batches of one partition may be on the wire: with idempotence the broker keeps their
+    /// order, without it only one at a time does.
+    pub(super) fn pipeline(&self) -> usize {
+        if self.config().enable_idempotence { self.config().max_in_flight } else { 1 }
+    }
+}

@@ -1,0 +1,160 @@
+//! What sending threads and the sender share, and how the former tell the latter what happened.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::Waker;
+use core::time::Duration;
+
+use crate::accumulator::buffer_pool::BufferPool;
+use crate::config::ProducerConfig;
+use crate::interceptor::Interceptors;
+use crate::metrics::Metrics;
+use crate::rng::Rng;
+use crate::sync::{Arc, Lock, Platform};
+use crate::time::{Clock, Instant};
+use crate::topic::{TopicHandle, TopicState};
+
+/// See the [module](self).
+///
+/// Locks nest in this order only: a topic handle's, then one of: a partition's queue, the topic's
+/// metadata, the pool, the inbox. No waker and no user code runs under any of them but the handle's,
+/// under which a custom partitioner runs.
+pub(crate) struct Shared<X: Platform> {
+    pub(crate) config: ProducerConfig,
+    pub(crate) clock: X::Clock,
+    pub(crate) topics: X::Lock<BTreeMap<Arc<str>, Arc<TopicHandle<X>>>>,
+    pub(crate) pool: X::Lock<BufferPool>,
+    pub(crate) inbox: X::Lock<Inbox<X>>,
+    pub(crate) metrics: X::Lock<Metrics>,
+    pub(crate) last_error: X::Lock<Option<Arc<str>>>,
+    pub(crate) interceptors: Interceptors,
+    pub(crate) closed: AtomicBool,
+    seeds: X::Lock<Rng>,
+}
+
+impl<X: Platform> Shared<X> {
+    pub(crate) fn new(
+        config: ProducerConfig,
+        clock: X::Clock,
+        interceptors: Interceptors,
+        seed: u64,
+    ) -> Self {
+        let pool = BufferPool::new(config.buffer_memory, config.batch_size);
+        Self {
+            clock,
+            topics: X::Lock::new(BTreeMap::new()),
+            pool: X::Lock::new(pool),
+            inbox: X::Lock::new(Inbox::new()),
+            metrics: X::Lock::new(Metrics::default()),
+            last_error: X::Lock::new(None),
+            interceptors,
+            closed: AtomicBool::new(false),
+            seeds: X::Lock::new(Rng::new(seed)),
+            config,
+        }
+    }
+
+    /// Tells the sender, and wakes it if it sleeps past `due`, when this needs its attention.
+    pub(crate) fn post(&self, event: Event<X>, due: Instant) {
+        let waker = self.inbox.with(|inbox| {
+            inbox.events.push(event);
+            inbox.wake_before(due)
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// A seed for another source of randomness, all of them following from the producer's one seed.
+    pub(crate) fn fresh_seed(&self) -> u64 {
+        self.seeds.with(|rng| u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32()))
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Hands free memory to those who wait for it.
+    pub(crate) fn grant_memory(&self) {
+        while let Some(waker) = self.pool.with(BufferPool::grant) {
+            waker.wake();
+        }
+    }
+
+    /// The share of [`max.block.ms`](ProducerConfig::max_block) that is over.
+    pub(crate) fn waited(&self, since: Instant) -> Duration {
+        self.clock.now().since(since)
+    }
+}
+
+/// What sending threads tell the sender.
+pub(crate) enum Event<X: Platform> {
+    /// A partition's new batch began to wait for company.
+    Opened { lane: u32, number: u64, at: Instant },
+    /// A partition has a batch that needs no more company.
+    Filled { lane: u32 },
+    /// A send waits for a topic's metadata, at most until then.
+    Metadata { topic: Arc<TopicState<X>>, deadline: Instant },
+    /// A send found no memory, and waits for it until then if it waits.
+    Memory { deadline: Option<Instant> },
+    /// Everything accepted before this call has to leave.
+    Flush,
+    /// No more records are accepted; finish until then.
+    Close { deadline: Instant },
+}
+
+/// Events for the sender, and whether it has to be woken for them.
+pub(crate) struct Inbox<X: Platform> {
+    events: Vec<Event<X>>,
+    waker: Option<Waker>,
+    /// The sender sleeps until then, and forever where there is none.
+    sleeps_until: Option<Option<Instant>>,
+    /// The sender has stopped for good.
+    pub(crate) stopped: bool,
+    /// Those who wait for `flush` and `close`.
+    pub(crate) watchers: Vec<Waker>,
+}
+
+impl<X: Platform> Inbox<X> {
+    fn new() -> Self {
+        let (events, watchers) = (Vec::new(), Vec::new());
+        Self { events, waker: None, sleeps_until: None, stopped: false, watchers }
+    }
+
+    fn wake_before(&mut self, due: Instant) -> Option<Waker> {
+        let asleep = self.sleeps_until?;
+        if asleep.is_some_and(|until| until <= due) {
+            return None;
+        }
+        self.sleeps_until = None;
+        self.waker.clone()
+    }
+
+    /// Registers for the end of batches and of the sender.
+    pub(crate) fn watch(&mut self, waker: &Waker) {
+        if !self.watchers.iter().any(|known| known.will_wake(waker)) {
+            self.watchers.push(waker.clone());
+        }
+    }
+
+    /// Swaps the events with an empty list that keeps its capacity.
+    pub(crate) fn take(&mut self, into: &mut Vec<Event<X>>) {
+        debug_assert!(into.is_empty());
+        core::mem::swap(&mut self.events, into);
+        self.sleeps_until = None;
+    }
+
+    /// The sender goes to sleep, unless events have come in the meantime.
+    pub(crate) fn sleep(&mut self, until: Option<Instant>, waker: &Waker) -> bool {
+        if !self.events.is_empty() {
+            return false;
+        }
+        self.sleeps_until = Some(until);
+        match &mut self.waker {
+            Some(known) => known.clone_from(waker),
+            None => self.waker = Some(waker.clone()),
+        }
+        true
+    }
+}
