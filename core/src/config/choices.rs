@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::Compression;
+use crate::records::compression::Compression;
 
 /// How many replicas must have a batch before the broker acknowledges it (`acks`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -2,7 +2,15 @@
 
 mod address;
 mod choices;
-mod compression;
+mod error;
+mod foreign;
+mod keys;
+mod memory;
+mod parse;
+mod properties;
+mod suggest;
+mod topic_name;
+mod validate;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -11,9 +19,12 @@ use core::time::Duration;
 
 pub use address::{AddressError, BrokerAddress};
 pub use choices::{Acks, DnsLookup, MetadataRecovery, TopicOverrides};
-pub use compression::{Codec, Compression};
+pub use error::ConfigError;
+pub use keys::{Key, keys};
+pub use memory::MemoryBudget;
 
 use crate::partitioner::PartitionerKind;
+use crate::records::compression::Compression;
 
 /// Everything a producer can be told. Each field names its key in Kafka's property files.
 ///
@@ -151,6 +162,22 @@ impl Default for ProducerConfig {
 }
 
 impl ProducerConfig {
+    /// For a device with some tens of kilobytes of memory that talks to one or two brokers: 16 KiB of records in
+    /// batches of 2 KiB, and responses of at most 4 KiB. [`memory`](Self::memory) tells the sum.
+    #[must_use]
+    pub fn small() -> Self {
+        Self {
+            max_in_flight: 2,
+            batch_size: 2 * 1024,
+            buffer_memory: 16 * 1024,
+            max_request_size: 8 * 1024,
+            receive_max_bytes: 4 * 1024,
+            send_buffer_bytes: None,
+            receive_buffer_bytes: None,
+            ..Self::default()
+        }
+    }
+
     /// The acknowledgement that `topic`'s batches ask for.
     #[must_use]
     pub fn acks_of(&self, topic: &str) -> Acks {

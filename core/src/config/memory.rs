@@ -1,0 +1,142 @@
+//! How much memory a producer takes, as a sum of named terms.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::ProducerConfig;
+use crate::records::compression::{Codec, Compression};
+
+/// Room for what surrounds the batches of one request: its header, topics and partitions. The batches themselves
+/// are sent from where they are.
+const REQUEST_HEAD: usize = 1024;
+
+/// The most bytes that a producer's parts take, beyond its code and stack.
+///
+/// Not in the sum, as no key bounds them: the metadata (the cluster's nodes, and 32 bytes or so per partition of
+/// the topics in use) and the delivery futures that the program keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MemoryBudget {
+    /// `buffer.memory`: the batches that are filled, wait or are in flight.
+    pub pool: usize,
+    /// The tables of the codecs in use, one compressor for each pair of codec and level.
+    pub codec_tables: usize,
+    /// The output of those compressors, a batch of `max.request.size` each.
+    pub codec_output: usize,
+    /// The responses being received: `receive.message.max.bytes` per connection. Memory is taken as bytes arrive,
+    /// so a connection seldom takes more than some kilobytes.
+    pub receive_frames: usize,
+    /// What surrounds the batches of the requests in flight, about 1 KiB each.
+    pub request_heads: usize,
+}
+
+impl MemoryBudget {
+    const fn terms(&self) -> [(&'static str, usize); 5] {
+        [
+            ("record batches (buffer.memory)", self.pool),
+            ("codec tables", self.codec_tables),
+            ("codec output", self.codec_output),
+            ("receive frames, at most", self.receive_frames),
+            ("request heads", self.request_heads),
+        ]
+    }
+
+    /// The sum of all terms.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.terms().into_iter().fold(0, |sum, (_, bytes)| sum.saturating_add(bytes))
+    }
+}
+
+impl fmt::Display for MemoryBudget {
+    /// One line per term, then the total.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, bytes) in self.terms() {
+            writeln!(f, "{name:<32}{bytes:>14}")?;
+        }
+        write!(f, "{:<32}{:>14}", "total bytes", self.total())
+    }
+}
+
+impl ProducerConfig {
+    /// The memory that a producer with `connections` open at a time takes at most.
+    #[must_use]
+    pub fn memory(&self, connections: usize) -> MemoryBudget {
+        let compressions = self.compressions();
+        let heads = REQUEST_HEAD + self.client_id.len();
+        MemoryBudget {
+            pool: self.buffer_memory,
+            codec_tables: compressions.iter().map(|each| table_size(each.codec())).sum(),
+            codec_output: compressions.len().saturating_mul(self.max_request_size),
+            receive_frames: connections.saturating_mul(self.receive_max_bytes),
+            request_heads: connections.saturating_mul(self.max_in_flight).saturating_mul(heads),
+        }
+    }
+
+    /// Each pair of codec and level that some topic uses, once.
+    fn compressions(&self) -> Vec<Compression> {
+        let mut all: Vec<Compression> = Vec::new();
+        let of_topics = self.topics.values().filter_map(|topic| topic.compression);
+        for compression in of_topics.chain([self.compression]) {
+            if compression.codec() != Codec::None && !all.contains(&compression) {
+                all.push(compression);
+            }
+        }
+        all
+    }
+}
+
+/// The working memory of this crate's encoders, as [`crate::records::compression`] gives it.
+const fn table_size(codec: Codec) -> usize {
+    match codec {
+        Codec::None => 0,
+        Codec::Snappy => 32 * 1024,
+        Codec::Lz4 => 8 * 1024,
+        Codec::Gzip | Codec::Zstd => 300 * 1024,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+    use crate::config::TopicOverrides;
+
+    #[test]
+    fn the_small_profile_fits_a_microcontroller() {
+        let budget = ProducerConfig::small().memory(2);
+        assert!(budget.total() < 32 * 1024, "\n{budget}");
+    }
+
+    #[test]
+    fn each_codec_and_level_counts_once() {
+        let mut config = ProducerConfig::default();
+        assert_eq!((config.memory(1).codec_tables, config.memory(1).codec_output), (0, 0));
+        config.compression = Codec::Lz4.into();
+        for (topic, codec) in [("a", Codec::Lz4), ("b", Codec::Snappy), ("c", Codec::None)] {
+            let compression = Some(codec.into());
+            config
+                .topics
+                .insert(topic.into(), TopicOverrides { compression, ..Default::default() });
+        }
+        let budget = config.memory(1);
+        assert_eq!(budget.codec_tables, (8 + 32) * 1024);
+        assert_eq!(budget.codec_output, 2 * config.max_request_size);
+    }
+
+    #[test]
+    fn the_sum_saturates() {
+        assert_eq!(ProducerConfig::default().memory(usize::MAX).total(), usize::MAX);
+    }
+
+    #[test]
+    fn display_is_a_table_with_a_total() {
+        let budget = ProducerConfig::small().memory(1);
+        let text = budget.to_string();
+        let numbers = text.lines().map(|line| line.rsplit(' ').next().unwrap().parse().unwrap());
+        let (terms, total) = (numbers.clone().take(5).sum::<usize>(), numbers.last().unwrap());
+        assert_eq!((terms, total), (budget.total(), budget.total()), "\n{text}");
+        assert!(text.contains("record batches (buffer.memory)           16384\n"), "\n{text}");
+    }
+}
