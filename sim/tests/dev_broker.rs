@@ -118,7 +118,7 @@ fn records(values: &[&str]) -> Bytes {
         producer_epoch: -1,
         timestamp_type: TimestampType::Creation,
         offset,
-        sequence: -1,
+        sequence: offset as i32,
         timestamp: 1_700_000_000_000,
         key: None,
         value: Some(Bytes::from((*value).to_owned())),

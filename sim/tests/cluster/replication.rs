@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::support::*;
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::{ApiKey, ProduceResponse};
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::{ApiKey, ListOffsetsRequest, ProduceResponse};
 use ottla_sim::cluster::{ClusterConfig, Reply};
 
 const LAG: Duration = Duration::from_millis(20);
@@ -15,6 +16,17 @@ fn lagging() -> ottla_sim::cluster::Cluster {
 
 fn produce_response(version: i16, reply: Reply) -> ProduceResponse {
     response!(decode(ApiKey::Produce, version, sent(reply)), Produce)
+}
+
+/// What ListOffsets calls the latest offset: the high watermark.
+fn latest_offset(cluster: &mut ottla_sim::cluster::Cluster, node: i32, now: Duration) -> i64 {
+    let partition = ListOffsetsPartition::default().with_timestamp(-1);
+    let topic =
+        ListOffsetsTopic::default().with_name(topic_name(TOPIC)).with_partitions(vec![partition]);
+    let request = ListOffsetsRequest::default().with_topics(vec![topic]);
+    let reply = ask(cluster, node, ApiKey::ListOffsets, 7, request, now);
+    response!(decode(ApiKey::ListOffsets, 7, sent(reply)), ListOffsets).topics[0].partitions[0]
+        .offset
 }
 
 #[test]
@@ -75,6 +87,7 @@ fn a_leader_that_moves_loses_what_was_not_replicated_and_says_so() {
     assert_eq!(offsets(&cluster), (0, 0));
     let answer = only_partition(produce_response(9, cluster.resume(token, NOW)));
     assert_eq!(answer.error_code, ResponseError::NotLeaderOrFollower.code());
+    assert_eq!(latest_offset(&mut cluster, 2, NOW + LAG), 0, "nothing is left to be replicated");
     // The new leader never saw the batch: sent again, it is appended and no repeat.
     let reply = ask(&mut cluster, 2, ApiKey::Produce, 9, request(), NOW);
     assert!(matches!(reply, Reply::Later { .. }));
