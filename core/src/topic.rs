@@ -10,7 +10,7 @@ use crate::accumulator::batch::Limits;
 use crate::accumulator::buffer_pool::{Account, Buffer};
 use crate::accumulator::delivery::Delivery;
 use crate::accumulator::partition::{Appended, Partition};
-use crate::config::{Acks, ProducerConfig};
+use crate::config::Acks;
 use crate::error::{ErrorCode, SendError};
 use crate::metrics::TopicMetrics;
 use crate::partitioner::{
@@ -77,7 +77,7 @@ impl<X: Platform> TopicState<X> {
         Arc::new(Self {
             name: name.into(),
             acks: shared.config.acks_of(name),
-            compression: compression_of(&shared.config, name),
+            compression: shared.config.compression_of(name),
             ratio: CompressionRatioEstimator::new(),
             metrics: X::Lock::new(TopicMetrics::default()),
             version: AtomicU32::new(1),
@@ -157,12 +157,6 @@ impl<X: Platform> TopicState<X> {
             _ => (self.uncompressed_target(shared.config.batch_size).max(least), least),
         }
     }
-}
-
-/// The codec of the topic's batches; the configuration was validated before.
-fn compression_of(config: &ProducerConfig, topic: &str) -> Compression {
-    let c = config.compression_of(topic);
-    Compression::new(Codec::from_id(c.codec as u8).unwrap(), c.level).unwrap()
 }
 
 /// A topic resolved once, for sending many records to it. Each handle has its own sticky partition
