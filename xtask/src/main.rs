@@ -10,6 +10,7 @@ mod steps;
 mod test;
 mod tidy;
 mod toolchain;
+mod wrap;
 
 use std::process::ExitCode;
 
@@ -36,7 +37,11 @@ enum Chore {
         build_std: bool,
     },
     /// Check what rustfmt and clippy do not: file lengths, columns, loose ends
-    Tidy,
+    Tidy {
+        /// Wrap the comments that are too wide
+        #[arg(long)]
+        fix: bool,
+    },
     /// Compile the published crates with the oldest Rust that they promise
     Msrv,
 }
@@ -46,7 +51,8 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Full { filter } => full::run(filter.as_deref()),
         Chore::Gates { build_std } => gates::run(build_std),
-        Chore::Tidy => tidy::run(),
+        Chore::Tidy { fix: true } => tidy::fix(),
+        Chore::Tidy { fix: false } => tidy::run(),
         Chore::Msrv => msrv::run(),
     };
     match outcome {

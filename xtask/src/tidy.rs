@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::Outcome;
 use crate::command::{output, root};
+use crate::wrap::wrap_comments;
 
 const MAX_LINES: usize = 400;
 const MAX_COLUMNS: usize = 100;
@@ -15,10 +16,23 @@ const LONG_FILES: [&str; 0] = [];
 /// Paths of somebody's machine. Each is cut in two so that this file may name it.
 const MACHINE_PATHS: [(&str, &str); 3] = [("/ho", "me/"), ("/Us", "ers/"), ("/ro", "ot/")];
 
+/// Wraps wide comments, then looks for what is left.
+pub(crate) fn fix() -> Outcome {
+    for file in files()?.lines().filter(|file| file.ends_with(".rs")) {
+        let path = root().join(file);
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let wrapped = wrap_comments(&text, MAX_COLUMNS);
+        if wrapped != text {
+            fs::write(&path, wrapped).map_err(|e| format!("cannot write {file}: {e}"))?;
+            println!("{file}: comments wrapped");
+        }
+    }
+    run()
+}
+
 /// Looks at every text file that git knows or would add.
 pub(crate) fn run() -> Outcome {
-    let list = ["ls-files", "--cached", "--others", "--exclude-standard"];
-    let files = output(Command::new("git").args(list).current_dir(root()))?;
+    let files = files()?;
     let mut complaints = Vec::new();
     let mut count = 0;
     for file in files.lines() {
@@ -38,6 +52,12 @@ pub(crate) fn run() -> Outcome {
         }
         n => Err(format!("{n} untidy places")),
     }
+}
+
+/// One path a line, from the root.
+fn files() -> Outcome<String> {
+    let list = ["ls-files", "--cached", "--others", "--exclude-standard"];
+    output(Command::new("git").args(list).current_dir(root()))
 }
 
 /// All complaints about one file, each as `file:line: what`.
