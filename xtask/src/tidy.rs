@@ -66,8 +66,13 @@ fn check(file: &str, text: &str) -> Vec<String> {
     let is_rust = file.ends_with(".rs");
     let mut complain = |line: usize, what: &str| complaints.push(format!("{file}:{line}: {what}"));
     for (number, line) in (1..).zip(text.lines()) {
-        if is_rust && line.chars().count() > MAX_COLUMNS {
-            complain(number, "more than 100 columns");
+        // Code is rustfmt's; it leaves comments, and strings that have no good place to break.
+        let is_comment = is_rust && line.trim_start().starts_with("//");
+        if is_comment && line.chars().count() > MAX_COLUMNS {
+            complain(
+                number,
+                "a comment of more than 100 columns, `cargo xtask tidy --fix` wraps it",
+            );
         }
         if line.ends_with([' ', '\t']) && !file.ends_with(".md") {
             complain(number, "blanks at the end of the line");
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn each_untidy_place_is_named_with_its_line() {
-        let wide = "x".repeat(MAX_COLUMNS + 1);
+        let wide = "//".to_owned() + &"x".repeat(MAX_COLUMNS - 1);
         let home = ["/ho", "me/me"].concat();
         let fix = ["// FIX", "ME later"].concat();
         let text = format!("//! A file.\n{wide}\n{fix}\nlet a = 1; \n{home}");
