@@ -17,7 +17,7 @@ use core::fmt;
 use super::compression::{Codec, CompressionError, Compressor};
 use super::crc32c::{crc32c, crc32c_change};
 use super::ratio::Ratio;
-use super::record::{RecordFields, StagedRecord};
+use super::record::{RecordFields, RecordTooLarge, encode_within};
 
 /// The size of a batch's header in bytes.
 pub const BATCH_OVERHEAD: usize = 61;
@@ -327,20 +327,17 @@ impl BatchBuilder {
         if self.sealed {
             return Err(AppendError::Sealed);
         }
-        let (base_timestamp, max_timestamp) = match self.header.record_count {
-            0 => (timestamp, timestamp),
-            _ => (self.header.base_timestamp, self.header.max_timestamp.max(timestamp)),
-        };
+        if self.header.record_count == 0 {
+            self.header.base_timestamp = timestamp;
+            self.header.max_timestamp = timestamp;
+        }
         // Each record takes at least 7 bytes, so the count stays far below its limit.
         let offset_delta = self.header.record_count as u32;
-        let timestamp_delta = timestamp.wrapping_sub(base_timestamp);
-        let record = StagedRecord::new(fields, offset_delta, timestamp_delta);
-        if self.buffer.len().saturating_add(record.len()) > max_len.min(MAX_BATCH_LEN) {
-            return Err(AppendError::NoRoom { size: record.len() });
-        }
-        record.append_to(&mut self.buffer);
-        self.header.base_timestamp = base_timestamp;
-        self.header.max_timestamp = max_timestamp;
+        let timestamp_delta = timestamp.wrapping_sub(self.header.base_timestamp);
+        let room = max_len.min(MAX_BATCH_LEN).saturating_sub(self.buffer.len());
+        encode_within(fields, offset_delta, timestamp_delta, room, &mut self.buffer)
+            .map_err(|RecordTooLarge { size }| AppendError::NoRoom { size })?;
+        self.header.max_timestamp = self.header.max_timestamp.max(timestamp);
         self.header.last_offset_delta = offset_delta as i32;
         self.header.record_count += 1;
         Ok(offset_delta)

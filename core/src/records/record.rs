@@ -12,7 +12,10 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::batch::BATCH_OVERHEAD;
-use super::varint::{self, Bytes, VARINT_MAX_LEN, VARLONG_MAX_LEN, length_len};
+use super::varint::{
+    ShortNumbers, VARINT_MAX_LEN, VARLONG_MAX_LEN, length_len, put_unsigned, put_varlong,
+    varlong_len, zigzag64,
+};
 
 /// The most bytes that a record takes beside its key, value and headers: length, attributes,
 /// timestamp delta, offset delta (Kafka's `DefaultRecord.MAX_RECORD_OVERHEAD`).
@@ -59,11 +62,8 @@ impl core::error::Error for RecordTooLarge {}
 
 /// The exact size in bytes of the record that [`encode`] writes.
 pub fn encoded_len(fields: &RecordFields<'_>, offset_delta: u32, timestamp_delta: i64) -> usize {
-    let body = 1
-        + varint::varlong_len(timestamp_delta)
-        + length_len(offset_delta as usize)
-        + fields_len(fields);
-    length_len(body) + body
+    let body_len = body_len(fields, offset_delta, timestamp_delta);
+    body_len.saturating_add(length_len(body_len))
 }
 
 /// The most bytes that a batch of only this record takes, whatever its timestamp: what is compared
@@ -82,13 +82,7 @@ pub fn encode(
     timestamp_delta: i64,
     out: &mut Vec<u8>,
 ) -> Result<usize, RecordTooLarge> {
-    let staged = StagedRecord::new(fields, offset_delta, timestamp_delta);
-    let size = staged.len();
-    if size > i32::MAX as usize {
-        return Err(RecordTooLarge { size });
-    }
-    staged.append_to(out);
-    Ok(size)
+    encode_within(fields, offset_delta, timestamp_delta, i32::MAX as usize, out)
 }
 
 /// Key, value and headers with their lengths. Saturates, since on 32 bits a few borrowed slices of
@@ -113,90 +107,141 @@ fn headers_len(headers: &[Header<'_>]) -> usize {
     })
 }
 
-/// A record whose first bytes are ready and whose size is therefore known, before anything is
-/// written: a batch can refuse it without having computed its size for nothing.
-pub(super) struct StagedRecord<'a> {
-    fields: RecordFields<'a>,
-    /// From the record's length up to its key; where there is no key, up to its value.
-    prefix: Bytes,
-    prefix_start: usize,
-    len: usize,
+/// Appends the record to `out` if it takes at most `room` bytes, which is at most `i32::MAX`, and
+/// returns its size.
+#[inline]
+pub(super) fn encode_within(
+    fields: &RecordFields<'_>,
+    offset_delta: u32,
+    timestamp_delta: i64,
+    room: usize,
+    out: &mut Vec<u8>,
+) -> Result<usize, RecordTooLarge> {
+    let Some(record) = ShortRecord::measure(fields, offset_delta, timestamp_delta) else {
+        return encode_any_within(fields, offset_delta, timestamp_delta, room, out);
+    };
+    let size = record.len();
+    if size > room {
+        return Err(RecordTooLarge { size });
+    }
+    record.append_to(fields, out);
+    Ok(size)
 }
 
-impl<'a> StagedRecord<'a> {
+#[cold]
+fn encode_any_within(
+    fields: &RecordFields<'_>,
+    offset_delta: u32,
+    timestamp_delta: i64,
+    room: usize,
+    out: &mut Vec<u8>,
+) -> Result<usize, RecordTooLarge> {
+    let body_len = body_len(fields, offset_delta, timestamp_delta);
+    let size = body_len.saturating_add(length_len(body_len));
+    if size > room {
+        return Err(RecordTooLarge { size });
+    }
+    out.reserve(size);
+    put_unsigned(length_number(body_len), out);
+    out.push(0);
+    put_varlong(timestamp_delta, out);
+    put_unsigned(length_number(offset_delta as usize), out);
+    put_nullable(fields.key, out);
+    put_nullable(fields.value, out);
+    put_unsigned(length_number(fields.headers.len()), out);
+    for header in fields.headers {
+        put_nullable(Some(header.key.as_bytes()), out);
+        put_nullable(header.value, out);
+    }
+    Ok(size)
+}
+
+fn body_len(fields: &RecordFields<'_>, offset_delta: u32, timestamp_delta: i64) -> usize {
+    (1 + varlong_len(timestamp_delta) + length_len(offset_delta as usize))
+        .saturating_add(fields_len(fields))
+}
+
+/// The numbers of a record without headers that are all short, its length included: true of nearly
+/// every record, and several times cheaper to write than one by one.
+struct ShortRecord {
+    /// The numbers from the timestamp delta to the key's length and, if there is no key in between,
+    /// the value's.
+    numbers: ShortNumbers,
+    /// The size of what the record's length counts.
+    body_len: usize,
+}
+
+impl ShortRecord {
     #[inline]
-    pub(super) fn new(fields: &RecordFields<'a>, offset_delta: u32, timestamp_delta: i64) -> Self {
-        let mut prefix = Bytes::starting_at(VARINT_MAX_LEN);
-        prefix.put_byte(0);
-        prefix.put_varlong(timestamp_delta);
-        prefix.put_length(offset_delta as usize);
-        let key_and_value_len = match fields.key {
+    fn measure(fields: &RecordFields<'_>, offset_delta: u32, timestamp_delta: i64) -> Option<Self> {
+        let timestamp = zigzag64(timestamp_delta);
+        let offset = length_number(offset_delta as usize);
+        let key = nullable_number(fields.key);
+        let value = nullable_number(fields.value);
+        if (timestamp | offset | key | value) >= ShortNumbers::END || !fields.headers.is_empty() {
+            return None;
+        }
+        let mut numbers = ShortNumbers::default().and(timestamp).and(offset).and(key);
+        let value_len = fields.value.unwrap_or_default().len();
+        // The attributes and the number of headers take one byte each.
+        let body_len = 2 + match fields.key {
+            Some(key) => numbers.len() + key.len() + length_len(value_len) + value_len,
             None => {
-                put_nullable_len(&mut prefix, None);
-                put_nullable_len(&mut prefix, fields.value);
-                fields.value.map_or(0, <[u8]>::len)
-            }
-            Some(key) => {
-                put_nullable_len(&mut prefix, Some(key));
-                key.len().saturating_add(nullable_len(fields.value))
+                numbers = numbers.and(value);
+                numbers.len() + value_len
             }
         };
-        let body = (prefix.end() - VARINT_MAX_LEN)
-            .saturating_add(key_and_value_len)
-            .saturating_add(headers_len(fields.headers));
-        let prefix_start = prefix.put_length_before(VARINT_MAX_LEN, body);
-        let len = body.saturating_add(VARINT_MAX_LEN - prefix_start);
-        Self { fields: *fields, prefix, prefix_start, len }
+        (length_number(body_len) < ShortNumbers::END).then_some(Self { numbers, body_len })
     }
 
     /// The record's size in bytes.
     #[inline]
-    pub(super) const fn len(&self) -> usize {
-        self.len
+    const fn len(&self) -> usize {
+        self.body_len + if self.body_len < 64 { 1 } else { 2 }
     }
 
     #[inline]
-    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
-        self.prefix.append_to(self.prefix_start, out);
-        if let Some(key) = self.fields.key {
+    fn append_to(&self, fields: &RecordFields<'_>, out: &mut Vec<u8>) {
+        let attributes = 0;
+        let start = ShortNumbers::default().and(length_number(self.body_len)).and(attributes);
+        append_start(start.then(self.numbers), start.len() + self.numbers.len(), out);
+        if let Some(key) = fields.key {
             out.extend_from_slice(key);
-            let mut value_len = Bytes::starting_at(0);
-            put_nullable_len(&mut value_len, self.fields.value);
-            value_len.append_to(0, out);
+            let value_number = ShortNumbers::default().and(nullable_number(fields.value));
+            append_start(value_number.bytes(), value_number.len(), out);
         }
-        if let Some(value) = self.fields.value {
-            out.extend_from_slice(value);
-        }
-        if self.fields.headers.is_empty() {
-            out.push(0);
-        } else {
-            append_headers(self.fields.headers, out);
-        }
+        out.extend_from_slice(fields.value.unwrap_or_default());
+        out.push(0);
     }
 }
 
+/// A length as a varint's unsigned number. Those beyond an `i32` are refused before they are
+/// written.
 #[inline]
-fn put_nullable_len(bytes: &mut Bytes, nullable: Option<&[u8]>) {
-    match nullable {
-        None => bytes.put_varint(-1),
-        Some(slice) => bytes.put_length(slice.len()),
-    }
+const fn length_number(length: usize) -> u64 {
+    (length as u64) << 1
 }
 
-fn append_headers(headers: &[Header<'_>], out: &mut Vec<u8>) {
-    append_length(headers.len(), out);
-    for header in headers {
-        append_length(header.key.len(), out);
-        out.extend_from_slice(header.key.as_bytes());
-        let mut value_len = Bytes::starting_at(0);
-        put_nullable_len(&mut value_len, header.value);
-        value_len.append_to(0, out);
-        out.extend_from_slice(header.value.unwrap_or_default());
-    }
+/// The number in front of a key or value.
+#[inline]
+fn nullable_number(bytes: Option<&[u8]>) -> u64 {
+    bytes.map_or(zigzag64(-1), |bytes| length_number(bytes.len()))
 }
 
-fn append_length(length: usize, out: &mut Vec<u8>) {
-    let mut bytes = Bytes::starting_at(0);
-    bytes.put_length(length);
-    bytes.append_to(0, out);
+fn put_nullable(bytes: Option<&[u8]>, out: &mut Vec<u8>) {
+    put_unsigned(nullable_number(bytes), out);
+    out.extend_from_slice(bytes.unwrap_or_default());
+}
+
+/// Appends the first `len` of `bytes`. Where the room allows, it copies all of them and takes back
+/// the surplus: a copy of fixed size is a few instructions, one of variable size a function call.
+#[inline]
+fn append_start(bytes: [u8; 16], len: usize, out: &mut Vec<u8>) {
+    if out.capacity() - out.len() >= bytes.len() {
+        let end = out.len() + len;
+        out.extend_from_slice(&bytes);
+        out.truncate(end);
+    } else {
+        out.extend_from_slice(bytes.get(..len).unwrap_or_default());
+    }
 }

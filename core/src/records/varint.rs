@@ -42,7 +42,7 @@ pub const fn zigzag64(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
-/// The bytes that [`Bytes::put`] writes for `value`, 1 to 10.
+/// The encoded size of an unsigned number, 1 to 10 bytes.
 #[inline]
 pub const fn unsigned_len(value: u64) -> usize {
     // ceil(bits / 7) without a division: exact for every highest bit from 0 to 63.
@@ -107,86 +107,72 @@ fn take_unsigned(input: &mut &[u8], max_len: usize, bits: u32) -> Result<u64, Va
     Err(if input.len() < max_len { VarintError::Truncated } else { VarintError::TooLong })
 }
 
-/// The largest index of a [`Bytes`]: a power of two minus one, so that masking replaces the check.
-const MASK: usize = 63;
-/// What one append copies: more than the longest run of numbers in a record.
-const COPIED: usize = 32;
-
-/// A few numbers gathered on the stack, to be copied out in one go: numbers that are written one
-/// byte at a time straight into a `Vec` would pay for its capacity check with every byte.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bytes {
-    bytes: [u8; MASK + 1],
-    len: usize,
+/// Appends an unsigned number of 1 to 10 bytes.
+pub(super) fn put_unsigned(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
 }
 
-impl Bytes {
-    /// An empty list that leaves `start` bytes free in front.
-    #[inline]
-    pub(crate) const fn starting_at(start: usize) -> Self {
-        Self { bytes: [0; MASK + 1], len: start & MASK }
-    }
+/// Appends a varint.
+pub fn put_varint(value: i32, out: &mut Vec<u8>) {
+    put_unsigned(zigzag32(value).into(), out);
+}
 
-    #[inline]
-    pub(crate) const fn put_byte(&mut self, byte: u8) {
-        self.bytes[self.len & MASK] = byte;
-        self.len += 1;
-    }
+/// Appends a varlong.
+pub fn put_varlong(value: i64, out: &mut Vec<u8>) {
+    put_unsigned(zigzag64(value), out);
+}
 
+/// A few numbers that take at most two bytes each, four of them at most, gathered in a register:
+/// nearly all numbers of a record are that small, and so cost neither a branch nor a capacity check
+/// each.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ShortNumbers {
+    word: u64,
+    bits: u32,
+}
+
+impl ShortNumbers {
+    /// The first number that is too large.
+    pub(super) const END: u64 = 1 << 14;
+
+    /// These numbers and an unsigned one that is less than [`END`](Self::END).
     #[inline]
-    pub(crate) const fn put(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.put_byte(value as u8 | 0x80);
-            value >>= 7;
+    pub(super) const fn and(mut self, value: u64) -> Self {
+        self.word |= value << self.bits;
+        self.bits += 8;
+        if value >= 0x80 {
+            // Moves what is above the low seven bits into the next byte, and sets the eighth.
+            self.word += ((value & 0x3f80) + 0x80) << (self.bits - 8);
+            self.bits += 8;
         }
-        self.put_byte(value as u8);
+        self
     }
 
+    /// The size in bytes.
     #[inline]
-    pub(crate) const fn put_varint(&mut self, value: i32) {
-        self.put(zigzag32(value) as u64);
+    pub(super) const fn len(self) -> usize {
+        self.bits as usize / 8
     }
 
+    /// These numbers' bytes, followed by zeros.
     #[inline]
-    pub(crate) const fn put_varlong(&mut self, value: i64) {
-        self.put(zigzag64(value));
+    pub(super) fn bytes(self) -> [u8; 16] {
+        u128::from(self.word).to_le_bytes()
     }
 
-    /// A length that is known to fit in an `i32`.
+    /// Up to three bytes of these numbers, followed by all of `others`, in 16 bytes.
     #[inline]
-    pub(crate) const fn put_length(&mut self, length: usize) {
-        self.put((length as u64) << 1);
-    }
-
-    /// Writes `length` so that it ends right before index `end`, and returns where it starts.
-    #[inline]
-    pub(crate) fn put_length_before(&mut self, end: usize, length: usize) -> usize {
-        let start = end - length_len(length).min(end);
-        let after = core::mem::replace(&mut self.len, start);
-        self.put_length(length);
-        self.len = after;
-        start
-    }
-
-    /// The index after the last byte.
-    #[inline]
-    pub(crate) const fn end(&self) -> usize {
-        self.len
-    }
-
-    /// Appends the bytes from index `start` on. Where the room allows, it copies a fixed number of
-    /// bytes and takes back the surplus, which costs a fraction of a copy of variable length.
-    #[inline]
-    pub(crate) fn append_to(&self, start: usize, out: &mut Vec<u8>) {
-        let start = start & (COPIED - 1);
-        let len = self.len.saturating_sub(start);
-        if len <= COPIED && out.capacity() - out.len() >= COPIED {
-            let end = out.len() + len;
-            out.extend_from_slice(&self.bytes[start..start + COPIED]);
-            out.truncate(end);
-        } else {
-            out.extend_from_slice(self.bytes.get(start..self.len).unwrap_or_default());
-        }
+    pub(super) fn then(self, others: Self) -> [u8; 16] {
+        let low = self.word | others.word << self.bits;
+        let high = others.word >> (u64::BITS - self.bits);
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&low.to_le_bytes());
+        bytes[8..].copy_from_slice(&high.to_le_bytes());
+        bytes
     }
 }
 
@@ -196,18 +182,14 @@ mod tests {
     use proptest::prelude::*;
 
     fn varint(value: i32) -> Vec<u8> {
-        let mut bytes = Bytes::starting_at(0);
-        bytes.put_varint(value);
         let mut out = Vec::new();
-        bytes.append_to(0, &mut out);
+        put_varint(value, &mut out);
         out
     }
 
     fn varlong(value: i64) -> Vec<u8> {
-        let mut bytes = Bytes::starting_at(0);
-        bytes.put_varlong(value);
         let mut out = Vec::new();
-        bytes.append_to(0, &mut out);
+        put_varlong(value, &mut out);
         out
     }
 
@@ -257,37 +239,39 @@ mod tests {
     fn sizes_are_exact_at_every_boundary() {
         for bits in 0..64 {
             for value in [1u64 << bits, (1u64 << bits) - 1, u64::MAX >> bits] {
-                let mut bytes = Bytes::starting_at(0);
-                bytes.put(value);
-                assert_eq!(unsigned_len(value), bytes.end(), "{value}");
+                let mut bytes = Vec::new();
+                put_unsigned(value, &mut bytes);
+                assert_eq!(unsigned_len(value), bytes.len(), "{value}");
             }
         }
-        assert_eq!(length_len(usize::MAX >> 1), 10 - usize::from(usize::BITS < 64) * 5);
+        assert_eq!(length_len(0x7fff_ffff), 5);
     }
 
     #[test]
-    fn a_length_is_written_right_before_what_follows_it() {
-        for length in [0, 63, 64, 8191, 8192, i32::MAX as usize] {
-            let mut bytes = Bytes::starting_at(VARINT_MAX_LEN);
-            bytes.put_byte(42);
-            let start = bytes.put_length_before(VARINT_MAX_LEN, length);
-            let mut out = Vec::new();
-            bytes.append_to(start, &mut out);
-            let mut rest = &out[..];
-            assert_eq!(take_varint(&mut rest), Ok(length as i32));
-            assert_eq!(rest, [42]);
+    fn short_numbers_are_those_written_one_by_one() {
+        let numbers = [0, 1, 0x7f, 0x80, 0x81, 0xff, 0x100, 0x2000, ShortNumbers::END - 1];
+        for a in numbers {
+            for b in numbers {
+                for c in numbers {
+                    let mut expected = Vec::new();
+                    for number in [a, b, b, c, c] {
+                        put_unsigned(number, &mut expected);
+                    }
+                    let first = ShortNumbers::default().and(a);
+                    let others = ShortNumbers::default().and(b).and(b).and(c).and(c);
+                    assert_eq!(first.len() + others.len(), expected.len());
+                    assert_eq!(first.then(others)[..expected.len()], expected);
+                }
+            }
         }
     }
 
     proptest! {
         #[test]
-        fn round_trip(int: i32, shift in 0..64u32, long: i64, spare in 0..64usize) {
+        fn round_trip(int: i32, shift in 0..64u32, long: i64) {
             let long = long >> shift;
-            let mut out = Vec::with_capacity(spare);
-            let mut bytes = Bytes::starting_at(0);
-            bytes.put_varint(int);
-            bytes.put_varlong(long);
-            bytes.append_to(0, &mut out);
+            let mut out = varint(int);
+            put_varlong(long, &mut out);
             prop_assert_eq!(out.len(), varint_len(int) + varlong_len(long));
             let mut rest = &out[..];
             prop_assert_eq!(take_varint(&mut rest), Ok(int));
