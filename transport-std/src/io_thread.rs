@@ -4,17 +4,20 @@ use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
+use ottla_core::Driver;
 use ottla_core::time::{Clock, Instant};
+use ottla_core::transport::Transport;
 
 use crate::alarm::Alarm;
-use crate::platform::NativeClock;
+use crate::platform::{Native, NativeClock};
 use crate::reactor::Reactor;
 
-/// Handle of the I/O thread. Dropping it ends the thread and waits for that.
+/// Handle of the I/O thread. Dropping it stops the driver and waits for the thread's end; dropped on
+/// the I/O thread itself, it lets the driver finish by itself.
 pub struct IoThread {
     thread: Option<JoinHandle<()>>,
     id: ThreadId,
@@ -22,12 +25,29 @@ pub struct IoThread {
 }
 
 impl IoThread {
-    /// Starts a thread that calls `work` whenever its waker was woken, a socket is ready, or the
-    /// instant has come that it last returned; until it breaks.
+    /// Starts the thread `ottla-io | CLIENT_ID`, which polls `driver` until it has finished. The
+    /// driver's transport must be one of `reactor`.
     ///
     /// # Errors
     /// The operating system's, when it gives no thread or no file descriptor.
-    pub fn run(
+    pub fn spawn<T>(
+        client_id: &str,
+        reactor: Reactor,
+        mut driver: Driver<Native, T>,
+    ) -> io::Result<Self>
+    where
+        T: Transport + Send + 'static,
+        T::Connection: Send,
+    {
+        Self::run(&format!("ottla-io | {client_id}"), reactor, move |cx| match driver.poll(cx) {
+            Poll::Ready(()) => ControlFlow::Break(()),
+            Poll::Pending => ControlFlow::Continue(driver.next_wake()),
+        })
+    }
+
+    /// Starts a thread that calls `work` whenever its waker was woken, a socket is ready, or the
+    /// instant has come that it last returned; until it breaks.
+    fn run(
         name: &str,
         mut reactor: Reactor,
         work: impl FnMut(&mut Context<'_>) -> ControlFlow<(), Option<Instant>> + Send + 'static,
@@ -69,7 +89,7 @@ impl IoThread {
 
 impl Drop for IoThread {
     fn drop(&mut self) {
-        if self.thread.is_some() {
+        if self.thread.is_some() && !self.is_current() {
             self.alarm.stop();
             self.wait();
         }

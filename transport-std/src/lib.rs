@@ -5,7 +5,7 @@
 //!
 //! 1. [`Reactor::new`] opens the poller (epoll, kqueue, IOCP).
 //! 2. [`TcpTransport::new`] makes connections whose readiness that reactor reports.
-//! 3. [`IoThread`] runs the producer's driver on one thread: it sleeps in the reactor until a
+//! 3. [`IoThread::spawn`] runs the producer's driver on one thread: it sleeps in the reactor until a
 //!    socket is ready, a deadline has come, or a sender woke it.
 //!
 //! However many brokers there are, there is one thread, and a connection without news costs no

@@ -112,3 +112,39 @@ impl Lookup {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn until(what: &str, mut done: impl FnMut() -> bool) {
+        let begun = Instant::now();
+        while !done() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_few_threads_answer_many_lookups_and_end() {
+        let resolver = Resolver::default();
+        let broker = BrokerAddress::new("localhost", 9092);
+        let mut lookups: Vec<_> = (0..40).map(|_| resolver.look_up(&broker).unwrap()).collect();
+        assert!(lock(&resolver.0).threads <= THREADS_MAX);
+        lookups.truncate(30); // ten are given up
+        let mut cx = Context::from_waker(Waker::noop());
+        for lookup in &lookups {
+            until("no answer", || match lookup.poll(&mut cx) {
+                Poll::Ready(addresses) => {
+                    assert!(addresses.unwrap().iter().all(|address| address.port() == 9092));
+                    true
+                }
+                Poll::Pending => false,
+            });
+        }
+        until("a thread stays", || lock(&resolver.0).threads == 0);
+        assert!(lock(&resolver.0).waiting.is_empty());
+    }
+}

@@ -16,8 +16,16 @@ use crate::reactor::{Readiness, Sockets};
 const SLICES_PER_WRITE: usize = 64;
 
 /// Whether a read or write that moved less than it could have proves that the socket is not ready any
-/// more, as with epoll and kqueue. Windows' emulation must see the refusal itself.
-const SHORT_MEANS_NOT_READY: bool = cfg!(unix);
+/// more, as with epoll and kqueue. Emulations of them must see the refusal itself.
+const SHORT_MEANS_NOT_READY: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly",
+));
 
 #[derive(Debug)]
 pub(crate) struct Socket {

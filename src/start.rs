@@ -1,0 +1,98 @@
+//! From a configuration to a running producer.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use ottla_core::producer_with;
+use ottla_transport_std::{IoThread, Native, NativeClock, Reactor, TcpOptions, TcpTransport};
+
+use crate::{ConfigError, Interceptors, ProducerConfig};
+
+/// Why a producer could not be started. Nothing is left running.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The configuration is wrong.
+    Config(ConfigError),
+    /// The operating system gives no poller or no thread.
+    Io(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Io(error) => write!(f, "cannot start the I/O thread: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Config(_) => None, // its text is this error's own
+            Self::Io(error) => Some(error),
+        }
+    }
+}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Puts the core, the TCP transport and the I/O thread together. No broker is spoken to yet.
+pub(crate) fn start(
+    mut config: ProducerConfig,
+    interceptors: Interceptors,
+) -> Result<(ottla_core::Producer<Native>, IoThread), StartError> {
+    if config.client_id.is_empty() {
+        config.client_id = next_client_id();
+    }
+    let reactor = Reactor::new()?;
+    let transport = TcpTransport::new(&reactor, TcpOptions::from(&config));
+    let (producer, driver) =
+        producer_with::<Native, _>(config, interceptors, NativeClock, seed(), transport)?;
+    let io_thread = IoThread::spawn(&producer.config().client_id, reactor, driver)?;
+    Ok((producer, io_thread))
+}
+
+/// `producer-1`, `producer-2`, …, as Java names producers that have no name.
+fn next_client_id() -> String {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    format!("producer-{}", STARTED.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+/// Where the producer's randomness begins (jitter of backoffs, the choice of partitions). The hasher
+/// has random keys; time and process set those apart that were forked with the same keys.
+fn seed() -> u64 {
+    RandomState::new().hash_one((SystemTime::now(), process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unnamed_producers_are_numbered() {
+        let (first, second) = (next_client_id(), next_client_id());
+        assert!(first.starts_with("producer-") && second.starts_with("producer-"));
+        assert_ne!(first, second);
+    }
+
+    #[test]
+    fn seeds_differ() {
+        assert_ne!(seed(), seed());
+    }
+}

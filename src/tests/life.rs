@@ -1,0 +1,123 @@
+//! Starting, sleeping and ending.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::{PATIENCE, broker, producer, stored_count};
+use crate::{Acknowledgement, Interceptor, Producer, ProducerConfig, Reason, Record, SendError};
+
+#[test]
+fn closing_sends_what_was_accepted_and_refuses_what_comes_later() {
+    let broker = broker();
+    let producer = producer(broker.address(), &[("linger.ms", "60000")]);
+    let other = producer.clone();
+    let delivery = producer.send_blocking("closed", Record::new(b"x")).unwrap();
+    producer.close_blocking(PATIENCE);
+    assert!(matches!(delivery.try_get(), Some(Ok(_))));
+    assert_eq!(other.try_send("closed", Record::new(b"y")).unwrap_err(), SendError::Closed);
+    assert_eq!(other.send_blocking("new", Record::new(b"y")).unwrap_err(), SendError::Closed);
+    other.flush_blocking();
+    other.close_blocking(PATIENCE);
+    assert_eq!(stored_count(&broker, "closed"), 1);
+}
+
+#[test]
+fn dropping_the_last_handle_sends_what_was_accepted() {
+    let broker = broker();
+    let producer = producer(broker.address(), &[("linger.ms", "60000")]);
+    let topic = producer.topic("dropped");
+    topic.send_blocking(Record::new(b"x")).unwrap();
+    drop(producer);
+    topic.send_blocking(Record::new(b"y")).unwrap();
+    let delivery = topic.send_blocking(Record::new(b"z")).unwrap();
+    drop(topic);
+    assert_eq!(stored_count(&broker, "dropped"), 3);
+    delivery.wait().unwrap();
+}
+
+#[test]
+fn a_forced_close_ends_in_time_and_tells_every_delivery() {
+    let broker = broker();
+    let producer = producer(broker.address(), &[("linger.ms", "60000")]);
+    let delivery = producer.send_blocking("forced", Record::new(b"x")).unwrap();
+    drop(broker);
+    let begun = Instant::now();
+    producer.close_blocking(Duration::from_millis(200));
+    assert!(begun.elapsed() < PATIENCE);
+    assert_eq!(delivery.wait().unwrap_err().reason, Reason::Closed);
+}
+
+#[test]
+fn a_producer_that_never_sent_ends_at_once() {
+    let begun = Instant::now();
+    drop(producer("127.0.0.1:1", &[]));
+    assert!(begun.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn producers_without_a_name_are_numbered_and_named_ones_keep_it() {
+    let unnamed = producer("127.0.0.1:1", &[]);
+    assert!(unnamed.config().client_id.starts_with("producer-"));
+    let named = producer("127.0.0.1:1", &[("client.id", "orders")]);
+    assert_eq!(named.config().client_id, "orders");
+}
+
+/// Counts batches, and holds the producer's last handle to drop it on the I/O thread.
+#[derive(Debug, Default)]
+struct LastHandle {
+    producer: Mutex<Option<Producer>>,
+    batches: AtomicUsize,
+}
+
+impl Interceptor for LastHandle {
+    fn on_acknowledgement(&self, batch: &Acknowledgement<'_>) {
+        assert_eq!((batch.topic, batch.base_offset), ("intercepted", Some(0)));
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        drop(self.producer.lock().unwrap().take());
+    }
+}
+
+#[test]
+fn an_interceptor_may_drop_the_last_handle() {
+    let broker = broker();
+    let mut config = ProducerConfig::default();
+    config.linger = Duration::from_millis(200);
+    config.bootstrap_servers.push(broker.address().to_string().parse().unwrap());
+    let interceptor = Arc::new(LastHandle::default());
+    let producer = Producer::with_interceptors(config, vec![interceptor.clone()]).unwrap();
+    let delivery = producer.send_blocking("intercepted", Record::new(b"x")).unwrap();
+    interceptor.producer.lock().unwrap().replace(producer);
+    delivery.wait().unwrap();
+    assert_eq!(interceptor.batches.load(Ordering::Relaxed), 1);
+    let begun = Instant::now();
+    while Arc::strong_count(&interceptor) > 1 {
+        assert!(begun.elapsed() < PATIENCE, "the I/O thread goes on");
+        std::thread::yield_now();
+    }
+}
+
+/// How often the I/O thread of the producer named `client_id` went to sleep so far.
+#[cfg(target_os = "linux")]
+fn sleeps(client_id: &str) -> u64 {
+    let name = format!("ottla-io | {client_id}");
+    let status = std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok())
+        .find(|status| status.starts_with(&format!("Name:\t{name:.15}")))
+        .expect("the thread runs");
+    let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap();
+    line.split_whitespace().last().unwrap().parse().unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_idle_producer_sleeps() {
+    let broker = broker();
+    let producer = producer(broker.address(), &[("client.id", "idle")]);
+    producer.send_blocking("idle", Record::new(b"x")).unwrap().wait().unwrap();
+    let before = sleeps("idle");
+    std::thread::sleep(Duration::from_millis(500));
+    let woken = sleeps("idle") - before;
+    assert!(woken < 10, "woken {woken} times with nothing to do");
+}

@@ -1,0 +1,122 @@
+//! From plain threads: what is sent is stored, once, in order.
+
+use std::thread;
+
+use super::{broker, producer, stored, stored_count};
+use crate::serializer::{IntegerSerializer, StringSerializer};
+use crate::{Header, Record, SendError, TypedProducer, TypedRecord};
+
+#[test]
+fn threads_send_through_clones_and_every_record_is_where_its_delivery_says() {
+    const THREADS: u32 = 4;
+    const RECORDS: u32 = 2_000;
+    let broker = broker();
+    let producer = producer(broker.address(), &[("linger.ms", "1")]);
+    let told: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let producer = producer.clone();
+                scope.spawn(move || {
+                    let topic = producer.topic("threads");
+                    let deliveries: Vec<_> = (0..RECORDS)
+                        .map(|number| {
+                            let value = (thread * RECORDS + number).to_be_bytes();
+                            let record = Record::new(&value);
+                            (value, topic.send_blocking(record.key(&thread.to_be_bytes())).unwrap())
+                        })
+                        .collect();
+                    let outcome = |(value, delivery): ([u8; 4], crate::Delivery)| {
+                        (value, delivery.wait().unwrap())
+                    };
+                    deliveries.into_iter().map(outcome).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let stored = stored(&broker, "threads");
+    assert_eq!(stored.iter().map(Vec::len).sum::<usize>(), told.len());
+    for (value, metadata) in &told {
+        let record = &stored[metadata.partition as usize][metadata.offset.unwrap() as usize];
+        assert_eq!(record.offset, metadata.offset.unwrap());
+        assert_eq!(record.value.as_deref(), Some(&value[..]));
+    }
+    // The offsets that one thread was told rise: its records have one key, so one partition.
+    for of_thread in told.chunks(RECORDS as usize) {
+        assert!(of_thread.is_sorted_by_key(|(_, metadata)| metadata.offset));
+    }
+}
+
+#[test]
+fn all_parts_of_a_record_arrive() {
+    let broker = broker();
+    let producer = producer(broker.address(), &[]);
+    let headers =
+        [Header { key: "trace", value: Some(b"1") }, Header { key: "trace", value: None }];
+    let record = Record::new(b"value").key(b"key").headers(&headers).timestamp(1_700_000_000_123);
+    let metadata = producer.send_blocking("parts", record.partition(3)).unwrap().wait().unwrap();
+    assert_eq!((metadata.partition, metadata.offset), (3, Some(0)));
+    assert_eq!(metadata.timestamp, 1_700_000_000_123);
+    let stored = &stored(&broker, "parts")[3][0];
+    assert_eq!(stored.key.as_deref(), Some(&b"key"[..]));
+    assert_eq!(stored.value.as_deref(), Some(&b"value"[..]));
+    assert_eq!(stored.timestamp, 1_700_000_000_123);
+    assert_eq!(stored.headers.len(), 1, "kafka-protocol keeps the last of equal keys");
+}
+
+#[test]
+fn try_send_says_that_the_topic_is_not_known_yet_and_later_appends() {
+    let broker = broker();
+    let producer = producer(broker.address(), &[]);
+    let first = producer.try_send("patient", Record::new(b"x"));
+    assert_eq!(first.unwrap_err(), SendError::MetadataPending);
+    assert_eq!(producer.partitions_blocking("patient"), Ok(6));
+    let delivery = producer.try_send("patient", Record::new(b"x")).unwrap();
+    assert_eq!(delivery.wait().unwrap().offset, Some(0));
+}
+
+#[test]
+fn flush_leaves_no_delivery_open() {
+    let broker = broker();
+    let producer = producer(broker.address(), &[("linger.ms", "60000")]);
+    let deliveries: Vec<_> = (0..100_u8)
+        .map(|number| producer.send_blocking("flushed", Record::new(&[number])).unwrap())
+        .collect();
+    assert!(deliveries[99].try_get().is_none(), "it should linger for a minute");
+    producer.flush_blocking();
+    assert!(deliveries.iter().all(|delivery| matches!(delivery.try_get(), Some(Ok(_)))));
+    assert_eq!(stored_count(&broker, "flushed"), 100);
+}
+
+#[test]
+fn a_typed_producer_writes_what_kafkas_deserializers_read() {
+    let broker = broker();
+    let producer = producer(broker.address(), &[]);
+    let typed = TypedProducer::new(producer, IntegerSerializer, StringSerializer);
+    let large = "x".repeat(100_000);
+    for (key, value) in [(258, "first"), (-1, &large), (3, "")] {
+        let record = TypedRecord::new(value).key(&key).partition(0);
+        typed.send_blocking("typed", record).unwrap().wait().unwrap();
+    }
+    typed.send_blocking("typed", TypedRecord::tombstone(&3).partition(0)).unwrap().wait().unwrap();
+    let records = &stored(&broker, "typed")[0];
+    assert_eq!(records[0].key.as_deref(), Some(&[0, 0, 1, 2][..]));
+    assert_eq!(records[0].value.as_deref(), Some(&b"first"[..]));
+    assert_eq!(records[1].key.as_deref(), Some(&[255, 255, 255, 255][..]));
+    assert_eq!(records[1].value.as_deref(), Some(large.as_bytes()));
+    assert_eq!(records[2].value.as_deref(), Some(&[][..]), "an empty value is no tombstone");
+    assert_eq!(records[3].value, None);
+}
+
+#[test]
+fn a_serializer_that_refuses_says_which_part_it_was() {
+    let broker = broker();
+    let refuse = |_: &u8, _: &mut Vec<u8>| Err("too odd");
+    let typed = TypedProducer::<i32, u8, _, _>::new(
+        producer(broker.address(), &[]),
+        IntegerSerializer,
+        refuse,
+    );
+    let error = typed.try_send("typed", TypedRecord::new(&1)).unwrap_err();
+    assert_eq!(error.to_string(), "serialization failed: value: too odd");
+}

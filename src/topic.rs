@@ -1,0 +1,59 @@
+//! A topic resolved once, for sending many records.
+
+use futures_lite::future::block_on;
+use ottla_transport_std::Native;
+
+use crate::{Delivery, Producer, Record, SendError};
+
+/// Sends to one topic without looking it up each time.
+///
+/// Records without a key stick to a partition for a while, so that batches fill up. Each handle has
+/// its own stickiness: threads that send a lot get one each, and don't meet at one partition's lock.
+#[derive(Debug)]
+pub struct Topic {
+    topic: ottla_core::Topic<Native>,
+    /// Keeps the I/O thread running.
+    producer: Producer,
+}
+
+impl Topic {
+    pub(crate) fn new(topic: ottla_core::Topic<Native>, producer: Producer) -> Self {
+        Self { topic, producer }
+    }
+
+    /// The topic's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.topic.name()
+    }
+
+    /// The producer that it sends with.
+    #[must_use]
+    pub fn producer(&self) -> &Producer {
+        &self.producer
+    }
+
+    /// As [`Producer::try_send`].
+    ///
+    /// # Errors
+    /// As [`Producer::try_send`].
+    pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+        self.topic.try_send(record).map(Delivery::new)
+    }
+
+    /// As [`Producer::send`].
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub async fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+        self.topic.send(record).await.map(Delivery::new)
+    }
+
+    /// As [`Producer::send_blocking`].
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn send_blocking(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+        block_on(self.send(record))
+    }
+}
