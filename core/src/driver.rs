@@ -8,9 +8,7 @@ use core::future::{Future, poll_fn};
 use core::mem;
 use core::task::{Context, Poll};
 
-use crate::config::ProducerConfig;
-#[derive(Debug)]
-pub struct ConfigError;
+use crate::config::{ConfigError, ProducerConfig};
 use crate::interceptor::Interceptors;
 use crate::producer::Producer;
 use crate::sender::{Sender, Wish};
@@ -43,7 +41,7 @@ pub fn producer_with<X: Platform, T: Transport>(
     seed: u64,
     transport: T,
 ) -> Result<(Producer<X>, Driver<X, T>), ConfigError> {
-    //config.validate()?;
+    config.validate()?;
     let shared = Arc::new(Shared::new(config, clock, interceptors, seed));
     let sender = Sender::new(shared.clone());
     let driver = Driver { shared: shared.clone(), sender, transport, connections: BTreeMap::new() };

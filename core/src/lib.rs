@@ -29,7 +29,7 @@ mod topic;
 pub mod transport;
 
 pub use accumulator::delivery::Delivery;
-pub use config::{Acks, BrokerAddress, ProducerConfig};
+pub use config::{Acks, BrokerAddress, ConfigError, ProducerConfig};
 pub use driver::{Driver, producer, producer_with};
 pub use error::{DeliveryError, ErrorCode, Reason, SendError, Written};
 pub use interceptor::{Acknowledgement, Interceptor, Interceptors};
