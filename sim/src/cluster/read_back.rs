@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Cluster;
 use super::nodes::replica_plan;
 use crate::batch::BatchHeader;
+use crate::records::{self, StoredRecord};
 
 /// A batch as it stands in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,5 +83,29 @@ impl Cluster {
             .into_iter()
             .filter_map(|bytes| Some(StoredBatch { header: BatchHeader::parse(&bytes)?, bytes }));
         Ok(parsed.collect())
+    }
+
+    /// The records of a partition from `offset` on, of batches of `max_bytes` or few more; none
+    /// at the log's end. The next offset to ask for is the one after the last record's.
+    ///
+    /// # Errors
+    /// `InvalidData` for a batch that can't be read; what the file system says, in a cluster with
+    /// a data directory.
+    pub fn records(
+        &self,
+        topic: &str,
+        partition: i32,
+        offset: i64,
+        max_bytes: usize,
+    ) -> io::Result<Vec<StoredRecord>> {
+        let mut found = Vec::new();
+        for batch in self.batches(topic, partition, offset, max_bytes)? {
+            let records = records::read(&batch.bytes);
+            found.extend(
+                records.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?,
+            );
+        }
+        found.retain(|record| record.offset >= offset);
+        Ok(found)
     }
 }

@@ -7,6 +7,7 @@ use kafka_protocol::ResponseError;
 
 use super::config::ClusterConfig;
 use crate::batch::{BatchHeader, HEADER_BYTES};
+use crate::records;
 
 /// Number of the zstd codec, which Produce below version 7 doesn't know.
 const ZSTD: u8 = 4;
@@ -93,20 +94,29 @@ pub(crate) fn validate(
     if header.has_producer_id() && header.base_sequence < 0 {
         return Err(invalid(format!("invalid sequence {}", header.base_sequence)));
     }
-    check_timestamp(&header, config, now)?;
+    check_records(records, config, now)?;
     Ok(header)
 }
 
-/// `message.timestamp.after.max.ms`, for create time.
-fn check_timestamp(
-    header: &BatchHeader,
-    config: &ClusterConfig,
-    now: Duration,
-) -> Result<(), Refusal> {
-    let latest = (now + config.max_timestamp_ahead).as_millis();
-    if i128::from(header.max_timestamp) > latest as i128 {
-        let message = format!("timestamp {} is later than {latest} allows", header.max_timestamp);
-        return Err(Refusal::new(ResponseError::InvalidTimestamp, message));
+/// That the records can be read, and `message.timestamp.after.max.ms` for each.
+fn check_records(batch: &[u8], config: &ClusterConfig, now: Duration) -> Result<(), Refusal> {
+    let latest = i64::try_from((now + config.max_timestamp_ahead).as_millis()).unwrap_or(i64::MAX);
+    let mut ahead = Vec::new();
+    let readable = records::visit(batch, |record| {
+        if record.timestamp > latest {
+            let message = format!("timestamp {} is later than {latest}", record.timestamp);
+            ahead.push((record.offset_delta as i32, Some(message)));
+        }
+    });
+    if let Err(error) = readable {
+        return Err(Refusal::new(ResponseError::InvalidRecord, error.to_string()));
     }
-    Ok(())
+    if ahead.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal {
+        error: ResponseError::InvalidTimestamp,
+        message: Some("timestamps of some records are too far ahead".to_owned()),
+        records: ahead,
+    })
 }
