@@ -5,6 +5,8 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{ApiKey, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
+use kafka_protocol::records::Compression;
+use ottla_core::Codec;
 use ottla_sim::cluster::{ClusterConfig, Reply};
 use uuid::Uuid;
 
@@ -123,6 +125,8 @@ fn timestamps_may_be_long_past_but_not_far_ahead() {
     assert_eq!(outcome(&mut one_node(), &year_1990), (NONE, 0));
     let year_2200 = Batch { timestamp: 7_258_118_400_000, ..batch(1) };
     assert_eq!(error(&mut one_node(), &year_2200), ResponseError::InvalidTimestamp);
+    let blamed = produce(&mut one_node(), &year_2200).record_errors;
+    assert_eq!(blamed.iter().map(|it| it.batch_index).collect::<Vec<_>>(), [0]);
 }
 
 #[test]
@@ -135,9 +139,43 @@ fn a_batch_above_message_max_bytes_is_too_large() {
 }
 
 #[test]
+fn every_codec_can_be_read_back() {
+    let mut cluster = one_node();
+    let codecs = [
+        (Compression::None, Codec::None),
+        (Compression::Gzip, Codec::Gzip),
+        (Compression::Snappy, Codec::Snappy),
+        (Compression::Lz4, Codec::Lz4),
+        (Compression::Zstd, Codec::Zstd),
+    ];
+    for (base_offset, (compression, codec)) in (0..).step_by(100).zip(codecs) {
+        let sent = Batch { codec: compression, ..batch(100) };
+        assert_eq!(outcome(&mut cluster, &sent), (NONE, base_offset));
+        let read = cluster.records(TOPIC, 0, base_offset + 40, usize::MAX).unwrap();
+        assert_eq!(read.len(), 60);
+        assert_eq!(read[0].offset, base_offset + 40);
+        assert_eq!(read[0].timestamp, sent.timestamp);
+        assert_eq!(read[0].codec, codec);
+        assert_eq!(read[0].value.as_deref(), Some(&b"value 40"[..]));
+        assert_eq!((&read[0].key, &read[0].headers), (&None, &Vec::new()));
+    }
+}
+
+#[test]
+fn records_that_cannot_be_read_are_invalid() {
+    let mislabelled = Batch { attributes: 1, ..batch(1) };
+    assert_eq!(error(&mut one_node(), &mislabelled), ResponseError::InvalidRecord);
+    let mut bytes = BytesMut::from(&batch(2).bytes()[..]);
+    bytes[61] = 0x7f; // the first record's length
+    let crc = crc32c::crc32c(&bytes[21..]);
+    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+    assert_eq!(error_of(&mut one_node(), bytes.freeze()), ResponseError::InvalidRecord);
+}
+
+#[test]
 fn zstd_needs_version_7() {
     let mut cluster = one_node();
-    let zstd = Batch { attributes: 4, ..batch(1) }.bytes();
+    let zstd = Batch { codec: Compression::Zstd, ..batch(1) }.bytes();
     for (version, expected) in [(6, ResponseError::UnsupportedCompressionType.code()), (7, NONE)] {
         let response =
             call(&mut cluster, ApiKey::Produce, version, produce_request(-1, 0, zstd.clone()));

@@ -109,6 +109,7 @@ pub(crate) struct Batch {
     pub(crate) attributes: i16,
     pub(crate) base_offset: i64,
     pub(crate) record_count: Option<i32>,
+    pub(crate) codec: Compression,
 }
 
 /// A batch of `count` records without a producer id.
@@ -122,6 +123,7 @@ pub(crate) fn batch(count: usize) -> Batch {
         attributes: 0,
         base_offset: 0,
         record_count: None,
+        codec: Compression::None,
     }
 }
 
@@ -133,10 +135,10 @@ pub(crate) fn idempotent(producer_id: i64, epoch: i16, sequence: i32, count: usi
 impl Batch {
     pub(crate) fn bytes(&self) -> Bytes {
         let mut bytes = BytesMut::new();
-        let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+        let options = RecordEncodeOptions { version: 2, compression: self.codec };
         RecordBatchEncoder::encode(&mut bytes, &self.records(), &options).unwrap();
         bytes[..8].copy_from_slice(&self.base_offset.to_be_bytes());
-        bytes[21..23].copy_from_slice(&self.attributes.to_be_bytes());
+        bytes[22] |= self.attributes as u8;
         bytes[43..51].copy_from_slice(&self.producer_id.to_be_bytes());
         bytes[51..53].copy_from_slice(&self.epoch.to_be_bytes());
         bytes[53..57].copy_from_slice(&self.sequence.to_be_bytes());
