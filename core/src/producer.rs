@@ -195,8 +195,7 @@ impl<'a, X: Platform> Send<'a, X> {
             }
             Err(ticket) => {
                 self.ticket = Some(ticket);
-                let event = Event::Memory { deadline: Some(deadline) };
-                self.shared.post(event, Instant::ZERO);
+                self.shared.post(Event::Memory, Instant::ZERO);
                 Ok(false)
             }
         }

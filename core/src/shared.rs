@@ -91,13 +91,13 @@ impl<X: Platform> Shared<X> {
 /// What sending threads tell the sender.
 pub(crate) enum Event<X: Platform> {
     /// A partition's new batch began to wait for company.
-    Opened { lane: u32, number: u64, at: Instant },
+    Opened { lane: u32, at: Instant },
     /// A partition has a batch that needs no more company.
     Filled { lane: u32 },
     /// A send waits for a topic's metadata, at most until then.
     Metadata { topic: Arc<TopicState<X>>, deadline: Instant },
-    /// A send found no memory, and waits for it until then if it waits.
-    Memory { deadline: Option<Instant> },
+    /// A send found no memory: batches leave without lingering.
+    Memory,
     /// Everything accepted before this call has to leave.
     Flush,
     /// No more records are accepted; finish until then.

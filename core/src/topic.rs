@@ -270,7 +270,7 @@ pub(crate) fn try_send<X: Platform>(
                         .or_else(|| pool.try_allocate(least, account).filter(|_| least < wanted))
                 });
                 if buffer.is_none() {
-                    shared.post(Event::Memory { deadline: None }, Instant::ZERO);
+                    shared.post(Event::Memory, Instant::ZERO);
                     shared.metrics.with(|metrics| metrics.buffer_exhausted += 1);
                     return Err(SendError::BufferFull);
                 }
@@ -336,7 +336,6 @@ impl<X: Platform> TopicHandle<X> {
         buffer: &mut Option<Buffer>,
     ) -> Result<Delivery<X>, Refusal> {
         let timestamp = record.timestamp.unwrap_or_else(|| shared.clock.unix_millis());
-        let number = buffer.as_ref().map(|buffer| buffer.number);
         let mut at = Instant::ZERO;
         let (appended, lane) = self.local.with(|local| {
             local.refresh(&self.state);
@@ -370,7 +369,7 @@ impl<X: Platform> TopicHandle<X> {
         match appended {
             Appended::Done { delivery, opened, filled } => {
                 if opened || filled {
-                    self.announce(shared, lane, number.filter(|_| opened), at, filled);
+                    self.announce(shared, lane, opened.then_some(at), filled);
                 }
                 Ok(delivery)
             }
@@ -384,17 +383,11 @@ impl<X: Platform> TopicHandle<X> {
     }
 
     /// Tells the sender once per batch that it was opened, and once that it is full.
-    fn announce(
-        &self,
-        shared: &Shared<X>,
-        lane: u32,
-        opened: Option<u64>,
-        at: Instant,
-        filled: bool,
-    ) {
-        if let Some(number) = opened {
-            let due = if filled { Instant::ZERO } else { at + shared.config.linger };
-            shared.post(Event::Opened { lane, number, at }, due);
+    fn announce(&self, shared: &Shared<X>, lane: u32, opened: Option<Instant>, filled: bool) {
+        if let Some(at) = opened {
+            // A batch that is full already is told below; the sender is woken once.
+            let due = at + shared.config.linger;
+            shared.post(Event::Opened { lane, at }, due);
         }
         if filled {
             shared.post(Event::Filled { lane }, Instant::ZERO);

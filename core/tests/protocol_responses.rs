@@ -27,7 +27,7 @@ proptest! {
     ) {
         let body = oracle::encode(&message, version);
         let response = ProduceResponse::parse(&body, version).unwrap();
-        prop_assert_eq!(oracle::produce_as_oracle(&response), message.clone());
+        prop_assert_eq!(oracle::produce_as_oracle(&response), message);
         if ApiKey::Produce.is_flexible(version) {
             let body = oracle::encode(&oracle::produce_from_the_future(message.clone()), version);
             let response = ProduceResponse::parse(&body, version).unwrap();
@@ -42,7 +42,7 @@ proptest! {
     ) {
         let body = oracle::encode(&message, version);
         let response = MetadataResponse::parse(&body, version).unwrap();
-        prop_assert_eq!(oracle::metadata_as_oracle(&response), message.clone());
+        prop_assert_eq!(oracle::metadata_as_oracle(&response), message);
         if ApiKey::Metadata.is_flexible(version) {
             let body = oracle::encode(&oracle::metadata_from_the_future(message.clone()), version);
             let response = MetadataResponse::parse(&body, version).unwrap();
@@ -61,7 +61,7 @@ proptest! {
         }
         let mut bodies = vec![oracle::encode(&message, version)];
         if ApiKey::ApiVersions.is_flexible(version) {
-            let message = oracle::api_versions_from_the_future(message.clone());
+            let message = oracle::api_versions_from_the_future(message);
             bodies.push(oracle::encode(&message, version));
         }
         for body in bodies {
@@ -79,7 +79,7 @@ proptest! {
     ) {
         let mut bodies = vec![oracle::encode(&message, version)];
         if ApiKey::InitProducerId.is_flexible(version) {
-            let message = oracle::init_producer_id_from_the_future(message.clone());
+            let message = oracle::init_producer_id_from_the_future(message);
             bodies.push(oracle::encode(&message, version));
         }
         for body in bodies {

@@ -71,11 +71,9 @@ impl<X: Platform> Partition<X> {
                 return Appended::Closed;
             }
             if let Some(last) = queue.batches.back_mut()
-                && !last.is_closed()
+                && let Some(delivery) = last.try_append(fields, timestamp)
             {
-                if let Some(delivery) = last.try_append(fields, timestamp) {
-                    return Appended::Done { delivery, opened: false, filled: last.is_closed() };
-                }
+                return Appended::Done { delivery, opened: false, filled: last.is_closed() };
             }
             let Some(buffer) = buffer.take() else {
                 let after_full = !queue.batches.is_empty();

@@ -4,6 +4,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::lane::Lane;
+use super::load::Load;
 use super::node::{Link, Node};
 use super::{LaneId, Sender};
 use crate::accumulator::buffer_pool::Account;
@@ -29,6 +30,7 @@ pub(super) struct TopicEntry<X: Platform> {
     pub(super) tracked: bool,
     /// It has to be asked about: never answered for, or without a leader somewhere.
     pub(super) unresolved: bool,
+    pub(super) load: Load,
 }
 
 impl<X: Platform> Sender<X> {
@@ -116,6 +118,7 @@ impl<X: Platform> Sender<X> {
             last_used: now,
             tracked: false,
             unresolved: true,
+            load: Load::default(),
         });
         self.topic_names.insert(topic.name.clone(), index);
         (index, true)

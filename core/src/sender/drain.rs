@@ -24,6 +24,10 @@ impl<X: Platform> Sender<X> {
     /// Sends a node what is ready for it, as long as it may have more.
     pub(super) fn fill(&mut self, id: NodeId, now: Instant) {
         let max_in_flight = self.config().max_in_flight;
+        if let Some(node) = self.nodes.get_mut(&id).filter(|node| !node.ready.is_empty()) {
+            let can_drain = node.may_produce(max_in_flight, now);
+            node.latency.update(now, can_drain);
+        }
         while self.nodes.get(&id).is_some_and(|node| node.may_produce(max_in_flight, now)) {
             let batches = self.collect(id, now);
             if batches.is_empty() {

@@ -18,6 +18,7 @@
 //! | `split.rs` | one batch becomes several |
 //! | `metadata.rs`, `cluster.rs` | when to ask for metadata, and what to do with the answer |
 //! | `identity.rs` | the producer id and its epoch |
+//! | `load.rs` | how full the queues are, for the adaptive partitioner |
 //! | `expiry.rs` | delivery timeout, closing by force |
 
 mod cluster;
@@ -26,6 +27,7 @@ mod expiry;
 mod identity;
 mod lane;
 mod link;
+mod load;
 mod metadata;
 mod node;
 mod outcome;
@@ -172,14 +174,15 @@ impl<X: Platform> Sender<X> {
 
     fn handle_event(&mut self, event: Event<X>, now: Instant) {
         match event {
-            Event::Opened { lane, at, .. } => {
+            Event::Opened { lane, at } => {
                 self.expiries.push_back((at + self.config().delivery_timeout, lane));
                 self.touch_topic(lane, now);
+                self.weigh(lane, now);
                 self.schedule(lane, now);
             }
             Event::Filled { lane } => self.schedule(lane, now),
             Event::Metadata { topic, deadline } => self.want_topic(&topic, deadline, now),
-            Event::Memory { .. } | Event::Flush => self.send_all_so_far(now),
+            Event::Memory | Event::Flush => self.send_all_so_far(now),
             Event::Close { deadline } => self.begin_closing(deadline, now),
         }
     }
