@@ -1,8 +1,8 @@
 //! The Apache Kafka producer that runs where Kafka clients can't: this crate is its native face.
 //!
-//! A [`Producer`] batches records in memory and sends them from one I/O thread, with the semantics of
-//! the Java producer 4.x: idempotent, in order, retried until `delivery.timeout.ms`. It is cheap to
-//! clone, and all its handles may be used from any thread and any async executor.
+//! A [`Producer`] batches records in memory and sends them from one I/O thread, with the semantics
+//! of the Java producer 4.x: idempotent, in order, retried until `delivery.timeout.ms`. It is cheap
+//! to clone, and all its handles may be used from any thread and any async executor.
 //!
 //! # Quickstart
 //!
@@ -28,11 +28,11 @@
 //!
 //! # Three ways to send
 //!
-//! | | waits for metadata and memory | use it |
-//! | --- | --- | --- |
-//! | [`Producer::try_send`] | never: says [`SendError::BufferFull`] | where dropping or deferring is your policy |
-//! | [`Producer::send`] | as a future, first come first served | in async code, on any executor |
-//! | [`Producer::send_blocking`] | on the thread | in plain threads |
+//! | | waits for metadata and memory |
+//! | --- | --- |
+//! | [`Producer::try_send`] | never: says [`SendError::BufferFull`], the record is yours |
+//! | [`Producer::send`] | as a future on any executor, first come first served |
+//! | [`Producer::send_blocking`] | on the calling thread |
 //!
 //! Each returns a [`Delivery`], the record's outcome: a future that can also be
 //! [waited for](Delivery::wait), [looked at](Delivery::try_get), or dropped (the record is sent all
@@ -69,9 +69,9 @@
 //!
 //! # Ending
 //!
-//! [`Producer::close`] sends what was accepted and ends the I/O thread. Dropping the last handle does
-//! the same for a few seconds; a program that must know that everything arrived closes, or awaits the
-//! deliveries.
+//! [`Producer::close`] sends what was accepted and ends the I/O thread. Dropping the last handle
+//! does the same for a few seconds; a program that must know that everything arrived closes, or
+//! awaits the deliveries.
 #![forbid(unsafe_code)]
 
 mod delivery;

@@ -41,7 +41,8 @@ impl Producer {
         Self::with_interceptors(config, Interceptors::new())
     }
 
-    /// [`new`](Self::new) with hooks that see every record and every batch's outcome, in this order.
+    /// [`new`](Self::new) with hooks that see every record and every batch's outcome, in this
+    /// order.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -72,9 +73,9 @@ impl Producer {
         self.core().try_send(topic, record).map(Delivery::new)
     }
 
-    /// Appends a record, waiting up to `max.block.ms` for the topic's metadata and for memory; memory
-    /// is given first come, first served. Cancel-safe: a dropped future has sent nothing and keeps
-    /// nothing.
+    /// Appends a record, waiting up to `max.block.ms` for the topic's metadata and for memory;
+    /// memory is given first come, first served. Cancel-safe: a dropped future has sent nothing and
+    /// keeps nothing.
     ///
     /// # Errors
     /// See [`SendError`].
@@ -123,8 +124,8 @@ impl Producer {
         block_on(self.flush());
     }
 
-    /// Accepts no more records, sends what was accepted, and ends the I/O thread. Records without an
-    /// outcome after `timeout` fail with [`Reason::Closed`](crate::Reason::Closed).
+    /// Accepts no more records, sends what was accepted, and ends the I/O thread. Records without
+    /// an outcome after `timeout` fail with [`Reason::Closed`](crate::Reason::Closed).
     ///
     /// Closes the producer for all its handles.
     pub async fn close(&self, timeout: Duration) {
@@ -165,8 +166,8 @@ impl Drop for Running {
         let Some(io_thread) = self.io_thread.take() else { return };
         let mut close = pin!(self.core.close(DROP_TIMEOUT));
         if io_thread.is_current() {
-            // An interceptor, or a waker, held the last handle: the I/O thread can't wait for itself.
-            // One poll asks it to close, which it does after what it is doing now.
+            // An interceptor, or a waker, held the last handle: the I/O thread can't wait for
+            // itself. One poll asks it to close, which it does after what it is doing now.
             let _ = close.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         } else {
             block_on(close);

@@ -74,8 +74,8 @@ fn next_client_id() -> String {
     format!("producer-{}", STARTED.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
-/// Where the producer's randomness begins (jitter of backoffs, the choice of partitions). The hasher
-/// has random keys; time and process set those apart that were forked with the same keys.
+/// Where the producer's randomness begins (jitter of backoffs, the choice of partitions). The
+/// hasher has random keys; time and process set those apart that were forked with the same keys.
 fn seed() -> u64 {
     RandomState::new().hash_one((SystemTime::now(), process::id()))
 }

@@ -8,7 +8,8 @@ use crate::{Delivery, Producer, Record, SendError};
 /// Sends to one topic without looking it up each time.
 ///
 /// Records without a key stick to a partition for a while, so that batches fill up. Each handle has
-/// its own stickiness: threads that send a lot get one each, and don't meet at one partition's lock.
+/// its own stickiness: threads that send a lot get one each, and don't meet at one partition's
+/// lock.
 #[derive(Debug)]
 pub struct Topic {
     topic: ottla_core::Topic<Native>,

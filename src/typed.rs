@@ -181,8 +181,8 @@ impl<K: ?Sized + fmt::Debug, V: ?Sized + fmt::Debug> fmt::Debug for TypedRecord<
     }
 }
 
-/// A serialized key and value, in the thread's spare vectors: sending a record allocates nothing once
-/// they are large enough.
+/// A serialized key and value, in the thread's spare vectors: sending a record allocates nothing
+/// once they are large enough.
 struct Bytes {
     key: Vec<u8>,
     value: Vec<u8>,

@@ -13,18 +13,19 @@ const ASLEEP: u8 = 2;
 
 /// Wakes the I/O thread.
 ///
-/// Why no wake-up is lost. All changes of `state` are read-modify-writes, so they have one order, and
-/// each acquires what the ones before it released. Consider one `ring` and what it announces (a batch
-/// in a queue, say):
+/// Why no wake-up is lost. All changes of `state` are read-modify-writes, so they have one order,
+/// and each acquires what the ones before it released. Consider one `ring` and what it announces (a
+/// batch in a queue, say):
 /// - It comes before the thread's next [`begin_work`](Self::begin_work): that acquires it, and the
 ///   work that follows sees the batch. If the thread sleeps at that time, `ring` has found `ASLEEP`
-///   and interrupts the poller, which the poller remembers even if the thread has not entered it yet.
-/// - It comes after `begin_work` and before [`may_sleep`](Self::may_sleep): that finds `RUNG` instead
-///   of `WORKING`, and the thread works once more without sleeping.
+///   and interrupts the poller, which the poller remembers even if the thread has not entered it
+///   yet.
+/// - It comes after `begin_work` and before [`may_sleep`](Self::may_sleep): that finds `RUNG`
+///   instead of `WORKING`, and the thread works once more without sleeping.
 ///
 /// A `ring` that finds `RUNG` or `WORKING` does nothing more: under load, waking costs one atomic
-/// exchange. It must be an exchange also where it finds `RUNG`; a plain load that skips it would not
-/// release what this ring announces.
+/// exchange. It must be an exchange also where it finds `RUNG`; a plain load that skips it would
+/// not release what this ring announces.
 pub(crate) struct Alarm {
     state: AtomicU8,
     stopped: AtomicBool,
@@ -85,8 +86,8 @@ mod tests {
 
     use super::*;
 
-    /// Two threads that announce one thing each and ring, and the I/O thread, as single steps that a
-    /// schedule may put in any order.
+    /// Two threads that announce one thing each and ring, and the I/O thread, as single steps that
+    /// a schedule may put in any order.
     struct Model {
         alarm: Alarm,
         /// Interrupts that a ring has begun but not yet delivered to the poller.

@@ -45,7 +45,8 @@ pub(crate) struct Dial {
 }
 
 impl Dial {
-    /// Begins: with the lookup where the host is a name, with the connection where it is an address.
+    /// Begins: with the lookup where the host is a name, with the connection where it is an
+    /// address.
     pub(crate) fn new(dialer: &Dialer, broker: &BrokerAddress) -> Result<Self, TcpError> {
         let mut dial = Self::to(dialer, broker, []);
         match broker.host.parse::<IpAddr>() {

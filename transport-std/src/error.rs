@@ -67,7 +67,8 @@ impl fmt::Display for TcpError {
     }
 }
 
-/// `127.0.0.1:9092: connection refused` for an address, `name:9092: ` and each of its addresses for a name.
+/// `127.0.0.1:9092: connection refused` for an address, `name:9092: ` and each of its addresses for
+/// a name.
 fn fmt_unreachable(
     f: &mut fmt::Formatter<'_>,
     broker: &BrokerAddress,
@@ -111,7 +112,8 @@ impl TcpError {
     }
 }
 
-/// An I/O error in a few words: without the operating system's number, without the resolver's preface.
+/// An I/O error in a few words: without the operating system's number, without the resolver's
+/// preface.
 struct Reason<'a>(&'a io::Error);
 
 impl fmt::Display for Reason<'_> {

@@ -16,8 +16,8 @@ use crate::alarm::Alarm;
 use crate::platform::{Native, NativeClock};
 use crate::reactor::Reactor;
 
-/// Handle of the I/O thread. Dropping it stops the driver and waits for the thread's end; dropped on
-/// the I/O thread itself, it lets the driver finish by itself.
+/// Handle of the I/O thread. Dropping it stops the driver and waits for the thread's end; dropped
+/// on the I/O thread itself, it lets the driver finish by itself.
 pub struct IoThread {
     thread: Option<JoinHandle<()>>,
     id: ThreadId,
@@ -135,7 +135,8 @@ mod tests {
     fn every_wake_up_arrives_while_the_thread_falls_asleep_again_and_again() {
         const THREADS: usize = 4;
         const ROUNDS: u64 = 5_000;
-        // What a thread asks for, and how far the I/O thread has come. Only the alarm orders the two.
+        // What a thread asks for, and how far the I/O thread has come. Only the alarm orders the
+        // two.
         let asked: Arc<[AtomicU64; THREADS]> = Arc::default();
         let done: Arc<[AtomicU64; THREADS]> = Arc::default();
         let (waker_sender, waker_receiver) = mpsc::channel();

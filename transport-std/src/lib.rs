@@ -1,12 +1,12 @@
-//! TCP for ottla where there is `std`: non-blocking sockets on one readiness poller, one I/O thread.
+//! TCP for ottla where there is `std`: non-blocking sockets on a poller, and one I/O thread.
 //!
 //! Users of the `ottla` crate never meet these types. They are for programs that put the core
 //! together themselves:
 //!
 //! 1. [`Reactor::new`] opens the poller (epoll, kqueue, IOCP).
 //! 2. [`TcpTransport::new`] makes connections whose readiness that reactor reports.
-//! 3. [`IoThread::spawn`] runs the producer's driver on one thread: it sleeps in the reactor until a
-//!    socket is ready, a deadline has come, or a sender woke it.
+//! 3. [`IoThread::spawn`] runs the producer's driver on one thread: it sleeps in the reactor until
+//!    a socket is ready, a deadline has come, or a sender woke it.
 //!
 //! However many brokers there are, there is one thread, and a connection without news costs no
 //! system call.

@@ -16,8 +16,8 @@ const EVENTS_PER_TURN: usize = 256;
 
 /// Collects the readiness of all sockets of one [`TcpTransport`](crate::TcpTransport).
 ///
-/// One task owns both the reactor and the driver, and polls the driver after every turn. That is why
-/// connections store no wakers: a turn that ends is the wake-up.
+/// One task owns both the reactor and the driver, and polls the driver after every turn. That is
+/// why connections store no wakers: a turn that ends is the wake-up.
 #[derive(Debug)]
 pub struct Reactor {
     poll: Poll,
@@ -41,8 +41,8 @@ impl Reactor {
         Ok(Self { poll, events, sockets: Arc::new(sockets) })
     }
 
-    /// Sleeps until a socket is ready, the timeout has passed (`None`: no timeout), or an interrupt;
-    /// then notes what is ready.
+    /// Sleeps until a socket is ready, the timeout has passed (`None`: no timeout), or an
+    /// interrupt; then notes what is ready.
     ///
     /// # Errors
     /// The operating system's; a signal is not an error.
@@ -112,8 +112,8 @@ impl Sockets {
 
 /// Which operations on a socket are worth a system call.
 ///
-/// The poller is edge-triggered: it speaks once when a socket becomes ready and then not again until
-/// an operation has found it not ready. The flags remember that in between.
+/// The poller is edge-triggered: it speaks once when a socket becomes ready and then not again
+/// until an operation has found it not ready. The flags remember that in between.
 #[derive(Debug, Default)]
 pub(crate) struct Readiness(AtomicU8);
 

@@ -15,8 +15,8 @@ use crate::reactor::{Readiness, Sockets};
 /// How many slices one write takes. A request of more is written in several calls.
 const SLICES_PER_WRITE: usize = 64;
 
-/// Whether a read or write that moved less than it could have proves that the socket is not ready any
-/// more, as with epoll and kqueue. Emulations of them must see the refusal itself.
+/// Whether a read or write that moved less than it could have proves that the socket is not ready
+/// any more, as with epoll and kqueue. Emulations of them must see the refusal itself.
 const SHORT_MEANS_NOT_READY: bool = cfg!(any(
     target_os = "linux",
     target_os = "android",
@@ -122,8 +122,8 @@ impl Socket {
         }
     }
 
-    /// Whether moving `moved` of `full` bytes proves that the next attempt would be refused, so that
-    /// it needs no system call. Not after the end of the stream was announced: nothing will be
+    /// Whether moving `moved` of `full` bytes proves that the next attempt would be refused, so
+    /// that it needs no system call. Not after the end of the stream was announced: nothing will be
     /// announced again.
     fn is_exhausted(&self, moved: usize, full: usize) -> bool {
         SHORT_MEANS_NOT_READY
@@ -142,7 +142,8 @@ fn begin_to_connect(address: SocketAddr, options: &TcpOptions) -> io::Result<Std
     let socket =
         socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
-    // Batching is linger's and batch.size's task; Nagle's algorithm would only add a delay (as Java).
+    // Batching is linger's and batch.size's task; Nagle's algorithm would only add a delay (as
+    // Java).
     socket.set_tcp_nodelay(true)?;
     socket.set_keepalive(true)?;
     // Before connecting: the receive buffer decides the window scale that the handshake offers.

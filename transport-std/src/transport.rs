@@ -29,10 +29,10 @@ impl From<&ProducerConfig> for TcpOptions {
 
 /// TCP without delay (Nagle's algorithm is off) and with keepalive, as Java's clients.
 ///
-/// A broker's name is looked up on every connect, on a helper thread, and all its addresses are tried
-/// in turn (`client.dns.lookup=use_all_dns_ips`). An address that refuses is left at once. One that is
-/// silent holds the connection until the driver gives up and drops it; the next connection to the same
-/// broker then begins with the address behind it.
+/// A broker's name is looked up on every connect, on a helper thread, and all its addresses are
+/// tried in turn (`client.dns.lookup=use_all_dns_ips`). An address that refuses is left at once.
+/// One that is silent holds the connection until the driver gives up and drops it; the next
+/// connection to the same broker then begins with the address behind it.
 #[derive(Clone, Debug)]
 pub struct TcpTransport(Dialer);
 
