@@ -1,6 +1,7 @@
 //! The one source of randomness: seeded, so that every run can be replayed.
 
-/// xoshiro128++ 1.0 (Blackman and Vigna): 32-bit words only, so that it is quick on a microcontroller.
+/// xoshiro128++ 1.0 (Blackman and Vigna): 32-bit words only, so that it is quick on a
+/// microcontroller.
 ///
 /// Good for spreading load and for jitter, not for secrets.
 #[derive(Clone, Debug)]
@@ -29,7 +30,8 @@ impl Rng {
 
     /// A uniform number in 0 … `bound` − 1; 0 if `bound` is 0.
     ///
-    /// Lemire's multiplication: unbiased, and no division unless the first draw falls in the biased rest.
+    /// Lemire's multiplication: unbiased, and no division unless the first draw falls in the biased
+    /// rest.
     pub fn below(&mut self, bound: u32) -> u32 {
         let mut product = u64::from(self.next_u32()) * u64::from(bound);
         if (product as u32) < bound {

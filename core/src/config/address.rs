@@ -33,7 +33,8 @@ impl fmt::Display for BrokerAddress {
 impl FromStr for BrokerAddress {
     type Err = AddressError;
 
-    /// Reads `host:port` or `[ipv6]:port`; a listener name in front (`PLAINTEXT://host:port`) is allowed as in Java.
+    /// Reads `host:port` or `[ipv6]:port`; a listener name in front (`PLAINTEXT://host:port`) is
+    /// allowed as in Java.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let trimmed = text.trim();
         let rest =
@@ -99,14 +100,14 @@ impl fmt::Display for AddressError {
             AddressProblem::NoHost => f.write_str("the host is missing; expected host:port"),
             AddressProblem::BadHost => f.write_str("the host is malformed; expected host:port"),
             AddressProblem::NoPort => {
-                write!(f, "the port is missing; Kafka usually listens on 9092, so try {address}:9092")
+                write!(f, "the port is missing; Kafka's usual one is 9092: {address}:9092")
             }
             AddressProblem::BadPort => f.write_str("the port must be a number from 1 to 65535"),
             AddressProblem::BareIpv6 => {
                 f.write_str("write an IPv6 address in brackets, as in [::1]:9092")
             }
             AddressProblem::Scheme => f.write_str(
-                "only plaintext TCP addresses are supported here; expected host:port without a scheme",
+                "only plaintext TCP is supported here; expected host:port without a scheme",
             ),
         }
     }
@@ -140,7 +141,7 @@ mod tests {
     #[test]
     fn errors_say_what_to_write_instead() {
         let cases = [
-            ("localhost", "try localhost:9092"),
+            ("localhost", "port is missing; Kafka's usual one is 9092: localhost:9092"),
             ("[::1]", "port is missing"),
             ("::1:9092", "in brackets"),
             (":9092", "host is missing"),

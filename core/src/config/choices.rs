@@ -7,7 +7,8 @@ use crate::records::compression::Compression;
 /// How many replicas must have a batch before the broker acknowledges it (`acks`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Acks {
-    /// `0`: the broker does not answer; a record counts as delivered once it is written to the socket.
+    /// `0`: the broker does not answer; a record counts as delivered once it is written to the
+    /// socket.
     None,
     /// `1`: the leader has it. Lost if the leader dies before a follower copied it.
     Leader,
@@ -28,7 +29,8 @@ impl Acks {
     }
 }
 
-/// What to do when no known broker can be reached (`metadata.recovery.strategy`, KIP-899, KIP-1102).
+/// What to do when no known broker can be reached (`metadata.recovery.strategy`, KIP-899,
+/// KIP-1102).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MetadataRecovery {
     /// Keep trying the brokers of the last known cluster.
@@ -53,11 +55,13 @@ pub enum DnsLookup {
     /// Every address of a name is tried in turn before the connection counts as failed.
     #[default]
     UseAllDnsIps,
-    /// Bootstrap names are first resolved to canonical host names (needed by Kerberos behind an alias).
+    /// Bootstrap names are first resolved to canonical host names (needed by Kerberos behind an
+    /// alias).
     ResolveCanonicalBootstrapServersOnly,
 }
 
-/// What one topic does differently from the producer (`topic.NAME.…`; KIP-1107, 0.8's `compressed.topics`).
+/// What one topic does differently from the producer (`topic.NAME.…`; KIP-1107, 0.8's
+/// `compressed.topics`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct TopicOverrides {

@@ -4,8 +4,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 
-/// A configuration that can't be used, and what to write instead. Never shows a secret: values are named only
-/// for keys that hold none.
+/// A configuration that can't be used, and what to write instead. Never shows a secret: values are
+/// named only for keys that hold none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ConfigError {

@@ -1,4 +1,5 @@
-//! Keys that today's Kafka, an older one or librdkafka knows, but ottla does not take, and what to do instead.
+//! Keys that today's Kafka, an older one or librdkafka knows, but ottla does not take, and what to
+//! do instead.
 
 use alloc::string::ToString;
 
@@ -7,7 +8,8 @@ use super::ConfigError;
 /// A key, or with a `*` at the end all keys that begin so.
 struct Foreign {
     pattern: &'static str,
-    /// Values that ask for nothing which ottla lacks, so that common property files are taken as they are.
+    /// Values that ask for nothing which ottla lacks, so that common property files are taken as
+    /// they are.
     harmless: &'static [&'static str],
     advice: Advice,
 }
@@ -18,7 +20,8 @@ enum Advice {
     Unsupported(&'static str),
 }
 
-/// What to say about `key`; `Ok(true)` if `value` is harmless, `Ok(false)` if the key is not in this table.
+/// What to say about `key`; `Ok(true)` if `value` is harmless, `Ok(false)` if the key is not in
+/// this table.
 pub(super) fn check(key: &str, value: &str) -> Result<bool, ConfigError> {
     let Some(row) = FOREIGN.iter().find(|row| row.is(key)) else { return Ok(false) };
     if row.harmless.iter().any(|harmless| harmless.eq_ignore_ascii_case(value.trim())) {
@@ -56,17 +59,16 @@ const SERIALIZERS: &[&str] = &[
     "org.apache.kafka.common.serialization.ByteArraySerializer",
     "org.apache.kafka.common.serialization.StringSerializer",
 ];
-const SERIALIZER_ADVICE: &str = "records are bytes; to write other types, use a type that implements the Serializer trait \
-     (ByteArraySerializer and StringSerializer are taken as they are)";
+const SERIALIZER_ADVICE: &str = "records are bytes; to write other types, implement the \
+     Serializer trait (ByteArraySerializer and StringSerializer are taken as they are)";
 const PLAINTEXT_ADVICE: &str =
     "TLS and SASL are not there yet; connect to a PLAINTEXT listener and remove the key";
 const TRANSACTION_ADVICE: &str =
     "transactions are not there yet; remove the key (idempotence is on by default)";
-const METRICS_ADVICE: &str = "nothing samples or reports metrics in the background: read the producer's metrics() when you want them, \
-     and remove the key";
+const METRICS_ADVICE: &str = "metrics are not sampled or reported in the background; read them \
+     from the producer and remove the key";
 const CONSUMER_ADVICE: &str = "this is a key of consumers; remove it";
 
-#[rustfmt::skip]
 const FOREIGN: &[Foreign] = &[
     // Kafka 4.x has them, ottla does not.
     unsupported("key.serializer", SERIALIZERS, SERIALIZER_ADVICE),
@@ -78,46 +80,79 @@ const FOREIGN: &[Foreign] = &[
     unsupported("transactional.id", &[], TRANSACTION_ADVICE),
     unsupported("transaction.two.phase.commit.enable", &["false"], TRANSACTION_ADVICE),
     unsupported("transaction.timeout.ms", &["60000"], TRANSACTION_ADVICE),
-    unsupported("interceptor.classes", &[""], "interceptors are Rust values that are set in code; remove the key"),
-    unsupported("config.providers*", &[""], "write the values themselves; nothing is looked up elsewhere"),
-    unsupported("enable.metrics.push", &["false"], "ottla pushes no client metrics to brokers (KIP-714); remove the key or set it to false"),
+    unsupported(
+        "interceptor.classes",
+        &[""],
+        "interceptors are Rust values that are set in code; remove the key",
+    ),
+    unsupported(
+        "config.providers*",
+        &[""],
+        "write the values themselves; nothing is looked up elsewhere",
+    ),
+    unsupported(
+        "enable.metrics.push",
+        &["false"],
+        "no client metrics are pushed to brokers (KIP-714); set it to false",
+    ),
     unsupported("metrics.*", &[], METRICS_ADVICE),
-    unsupported("metric.reporters", &["", "org.apache.kafka.common.metrics.JmxReporter"], METRICS_ADVICE),
-    unsupported("bootstrap.resolve.timeout.ms", &[], "names are resolved within socket.connection.setup.timeout.ms"),
-    unsupported("metadata.cluster.check.enable", &["false"], "the cluster's id is not compared (KIP-1242); remove the key"),
+    unsupported(
+        "metric.reporters",
+        &["", "org.apache.kafka.common.metrics.JmxReporter"],
+        METRICS_ADVICE,
+    ),
+    unsupported(
+        "bootstrap.resolve.timeout.ms",
+        &[],
+        "names are resolved within socket.connection.setup.timeout.ms",
+    ),
+    unsupported(
+        "metadata.cluster.check.enable",
+        &["false"],
+        "the cluster's id is not compared (KIP-1242); remove the key",
+    ),
     unsupported("group.id", &[], CONSUMER_ADVICE),
     unsupported("auto.offset.reset", &[], CONSUMER_ADVICE),
     unsupported("enable.auto.commit", &[], CONSUMER_ADVICE),
-
     // Java producers before 0.11.
     renamed("block.on.buffer.full", "use max.block.ms (9223372036854775807 to wait without end)"),
     renamed("metadata.fetch.timeout.ms", "use max.block.ms"),
     renamed("timeout.ms", "use request.timeout.ms"),
-
     // The 0.8 producer in Scala; some names live on in librdkafka.
     renamed("metadata.broker.list", "use bootstrap.servers"),
-    renamed("producer.type", "every send is asynchronous; for sync, set linger.ms=0 and wait for each delivery"),
+    renamed(
+        "producer.type",
+        "every send is asynchronous; for sync, set linger.ms=0 and wait for each delivery",
+    ),
     renamed("request.required.acks", "use acks"),
     renamed("compression.codec", "use compression.type"),
     renamed("compressed.topics", "set topic.NAME.compression.type for each topic"),
     renamed("message.send.max.retries", "use retries, or delivery.timeout.ms"),
-    renamed("topic.metadata.refresh.interval.ms", "use metadata.max.age.ms (and partitioner.sticky.interval.ms for sticky_time)"),
+    renamed(
+        "topic.metadata.refresh.interval.ms",
+        "use metadata.max.age.ms, and for sticky_time partitioner.sticky.interval.ms",
+    ),
     renamed("queue.buffering.max.ms", "use linger.ms"),
     renamed("queue.buffering.max.messages", "use buffer.memory, which counts bytes"),
     renamed("queue.enqueue.timeout.ms", "use max.block.ms; try_send never waits"),
     renamed("batch.num.messages", "use batch.max.records"),
     renamed("serializer.class", SERIALIZER_ADVICE),
     renamed("key.serializer.class", SERIALIZER_ADVICE),
-
     // librdkafka.
     renamed("queue.buffering.max.kbytes", "use buffer.memory, which counts bytes"),
     renamed("message.max.bytes", "use max.request.size"),
     renamed("message.timeout.ms", "use delivery.timeout.ms"),
     renamed("max.in.flight", "use max.in.flight.requests.per.connection"),
-    renamed("compression.level", "use compression.gzip.level, compression.lz4.level or compression.zstd.level"),
+    renamed(
+        "compression.level",
+        "use compression.gzip.level, compression.lz4.level or compression.zstd.level",
+    ),
     renamed("partitioner", "use partitioner.class"),
     renamed("socket.timeout.ms", "use request.timeout.ms"),
     renamed("socket.send.buffer.bytes", "use send.buffer.bytes"),
     renamed("socket.receive.buffer.bytes", "use receive.buffer.bytes"),
-    renamed("topic.metadata.refresh.sparse", "only the topics in use are asked for; remove the key"),
+    renamed(
+        "topic.metadata.refresh.sparse",
+        "only the topics in use are asked for; remove the key",
+    ),
 ];

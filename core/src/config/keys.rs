@@ -65,62 +65,119 @@ const fn topic_key(
 
 /// A [`Key`] that assigns a field what its parser made of the text.
 macro_rules! field {
-    ($name:literal, $default:literal, $field:ident, $parse:path $(, $range:expr)?; $doc:literal) => {
-        key($name, $default, |config, text| { config.$field = $parse(text $(, $range)?)?; Ok(()) }, $doc)
+    (
+        $name:literal, $default:literal, $field:ident, $parse:path $(, $range:expr)?;
+        $doc:literal
+    ) => {
+        key(
+            $name,
+            $default,
+            |config, text| {
+                config.$field = $parse(text $(, $range)?)?;
+                Ok(())
+            },
+            $doc,
+        )
     };
 }
 
 #[rustfmt::skip]
 const KEYS: &[Key] = &[
-    field!("bootstrap.servers", "", bootstrap_servers, parse::addresses; "HOST:PORT,… of some brokers of the cluster; required"),
-    key("client.id", "", |config, text| { config.client_id = text.trim().into(); Ok(()) }, "the name that brokers log and meter"),
-    field!("client.dns.lookup", "use_all_dns_ips", dns_lookup, parse::dns_lookup; "use_all_dns_ips: try every address of a name"),
+    field!("bootstrap.servers", "", bootstrap_servers, parse::addresses;
+        "HOST:PORT,… of some brokers of the cluster; required"),
+    key("client.id", "", |config, text| { config.client_id = text.trim().into(); Ok(()) },
+        "the name that brokers log and meter"),
+    field!("client.dns.lookup", "use_all_dns_ips", dns_lookup, parse::dns_lookup;
+        "use_all_dns_ips: try every address of a name"),
 
-    field!("acks", "all", acks, parse::acks; "replicas that must have a record: all, 1 (the leader), 0 (don't ask)"),
-    field!("enable.idempotence", "true", enable_idempotence, parse::boolean; "no retry duplicates or reorders a record"),
-    field!("max.in.flight.requests.per.connection", "5", max_in_flight, parse::size, 1..=INT; "requests sent to a broker and not answered"),
-    field!("retries", "2147483647", retries, parse::count, 0..=INT; "how often a batch is tried again within delivery.timeout.ms"),
-    field!("delivery.timeout.ms", "120000", delivery_timeout, parse::millis, 0..=INT; "from send to the outcome of a record, at most"),
-    field!("request.timeout.ms", "30000", request_timeout, parse::millis, 0..=INT; "how long a broker may take to answer"),
-    field!("max.block.ms", "60000", max_block, parse::millis, 0..=LONG; "how long send waits for metadata and memory"),
+    field!("acks", "all", acks, parse::acks;
+        "replicas that must have a record: all, 1 (the leader), 0 (don't ask)"),
+    field!("enable.idempotence", "true", enable_idempotence, parse::boolean;
+        "no retry duplicates or reorders a record"),
+    field!("max.in.flight.requests.per.connection", "5", max_in_flight, parse::size, 1..=INT;
+        "requests sent to a broker and not answered"),
+    field!("retries", "2147483647", retries, parse::count, 0..=INT;
+        "how often a batch is tried again within delivery.timeout.ms"),
+    field!("delivery.timeout.ms", "120000", delivery_timeout, parse::millis, 0..=INT;
+        "from send to the outcome of a record, at most"),
+    field!("request.timeout.ms", "30000", request_timeout, parse::millis, 0..=INT;
+        "how long a broker may take to answer"),
+    field!("max.block.ms", "60000", max_block, parse::millis, 0..=LONG;
+        "how long send waits for metadata and memory"),
 
-    field!("linger.ms", "5", linger, parse::millis, 0..=LONG; "how long a batch waits for more records"),
-    field!("linger.adaptive", "false", adaptive_linger, parse::boolean; "don't linger while nothing else is queued (ottla)"),
-    field!("batch.size", "16384", batch_size, parse::size, 0..=INT; "bytes of a full batch; 0 sends every record alone"),
-    field!("batch.max.records", "-1", batch_max_records, parse::count_or_none; "records of a full batch; -1: no limit (ottla)"),
-    field!("buffer.memory", "33554432", buffer_memory, parse::size, 0..=LONG; "bytes of memory for records not yet acknowledged"),
-    field!("max.request.size", "1048576", max_request_size, parse::size, 0..=INT; "bytes of a request, and of a record, at most"),
+    field!("linger.ms", "5", linger, parse::millis, 0..=LONG;
+        "how long a batch waits for more records"),
+    field!("linger.adaptive", "false", adaptive_linger, parse::boolean;
+        "don't linger while nothing else is queued (ottla)"),
+    field!("batch.size", "16384", batch_size, parse::size, 0..=INT;
+        "bytes of a full batch; 0 sends every record alone"),
+    field!("batch.max.records", "-1", batch_max_records, parse::count_or_none;
+        "records of a full batch; -1: no limit (ottla)"),
+    field!("buffer.memory", "33554432", buffer_memory, parse::size, 0..=LONG;
+        "bytes of memory for records not yet acknowledged"),
+    field!("max.request.size", "1048576", max_request_size, parse::size, 0..=INT;
+        "bytes of a request, and of a record, at most"),
     key("compression.type", "none", set_codec, "none, gzip, snappy, lz4 or zstd"),
-    key("compression.gzip.level", "-1", |config, text| set_level(config, Codec::Gzip, text), "1 (fast) to 9 (small); -1: zlib's default"),
-    key("compression.lz4.level", "9", |config, text| set_level(config, Codec::Lz4, text), "1 (fast) to 17 (small)"),
-    key("compression.zstd.level", "3", |config, text| set_level(config, Codec::Zstd, text), "-131072 (fast) to 22 (small)"),
-    topic_key("topic.NAME.acks", |topic, text| { topic.acks = Some(parse::acks(text)?); Ok(()) }, "acks of one topic (ottla)"),
-    topic_key("topic.NAME.compression.type", set_topic_codec, "compression.type of one topic (ottla)"),
-    topic_key("topic.NAME.compression.level", set_topic_level, "level of topic.NAME.compression.type (ottla)"),
-    field!("record.errors.resend", "false", resend_valid_records, parse::boolean; "send the good records of a batch again that was refused for bad ones (ottla)"),
+    key("compression.gzip.level", "-1", |config, text| set_level(config, Codec::Gzip, text),
+        "1 (fast) to 9 (small); -1: zlib's default"),
+    key("compression.lz4.level", "9", |config, text| set_level(config, Codec::Lz4, text),
+        "1 (fast) to 17 (small)"),
+    key("compression.zstd.level", "3", |config, text| set_level(config, Codec::Zstd, text),
+        "-131072 (fast) to 22 (small)"),
+    topic_key("topic.NAME.acks", |topic, text| { topic.acks = Some(parse::acks(text)?); Ok(()) },
+        "acks of one topic (ottla)"),
+    topic_key("topic.NAME.compression.type", set_topic_codec,
+        "compression.type of one topic (ottla)"),
+    topic_key("topic.NAME.compression.level", set_topic_level,
+        "level of topic.NAME.compression.type (ottla)"),
+    field!("record.errors.resend", "false", resend_valid_records, parse::boolean;
+        "send the good records of a batch again that was refused for bad ones (ottla)"),
 
-    field!("retry.backoff.ms", "100", retry_backoff, parse::millis, 0..=LONG; "wait before the first retry; doubles"),
-    field!("retry.backoff.max.ms", "1000", retry_backoff_max, parse::millis, 0..=LONG; "wait before a retry, at most"),
-    field!("reconnect.backoff.ms", "50", reconnect_backoff, parse::millis, 0..=LONG; "wait before the first reconnection; doubles"),
-    field!("reconnect.backoff.max.ms", "1000", reconnect_backoff_max, parse::millis, 0..=LONG; "wait before a reconnection, at most"),
-    field!("socket.connection.setup.timeout.ms", "10000", connection_setup_timeout, parse::millis, 1..=LONG; "how long connecting may take; doubles"),
-    field!("socket.connection.setup.timeout.max.ms", "30000", connection_setup_timeout_max, parse::millis, 1..=LONG; "how long connecting may take, at most"),
-    field!("connections.max.idle.ms", "180000", connections_max_idle, parse::millis_or_never; "close a connection unused for so long; -1: never (Java: 540000)"),
-    field!("send.buffer.bytes", "131072", send_buffer_bytes, parse::size_or_none; "SO_SNDBUF; -1: the system's"),
-    field!("receive.buffer.bytes", "32768", receive_buffer_bytes, parse::size_or_none; "SO_RCVBUF; -1: the system's"),
-    field!("receive.message.max.bytes", "104857600", receive_max_bytes, parse::size, 1024..=INT; "bytes of a response, at most (librdkafka's name)"),
+    field!("retry.backoff.ms", "100", retry_backoff, parse::millis, 0..=LONG;
+        "wait before the first retry; doubles"),
+    field!("retry.backoff.max.ms", "1000", retry_backoff_max, parse::millis, 0..=LONG;
+        "wait before a retry, at most"),
+    field!("reconnect.backoff.ms", "50", reconnect_backoff, parse::millis, 0..=LONG;
+        "wait before the first reconnection; doubles"),
+    field!("reconnect.backoff.max.ms", "1000", reconnect_backoff_max, parse::millis, 0..=LONG;
+        "wait before a reconnection, at most"),
+    field!("socket.connection.setup.timeout.ms", "10000", connection_setup_timeout,
+        parse::millis, 1..=LONG;
+        "how long connecting may take; doubles"),
+    field!("socket.connection.setup.timeout.max.ms", "30000", connection_setup_timeout_max,
+        parse::millis, 1..=LONG;
+        "how long connecting may take, at most"),
+    field!("connections.max.idle.ms", "180000", connections_max_idle, parse::millis_or_never;
+        "close a connection unused for so long; -1: never (Java: 540000)"),
+    field!("send.buffer.bytes", "131072", send_buffer_bytes, parse::size_or_none;
+        "SO_SNDBUF; -1: the system's"),
+    field!("receive.buffer.bytes", "32768", receive_buffer_bytes, parse::size_or_none;
+        "SO_RCVBUF; -1: the system's"),
+    field!("receive.message.max.bytes", "104857600", receive_max_bytes, parse::size, 1024..=INT;
+        "bytes of a response, at most (librdkafka's name)"),
 
-    field!("metadata.max.age.ms", "300000", metadata_max_age, parse::millis, 0..=LONG; "refresh the cluster's metadata at least so often"),
-    field!("metadata.max.idle.ms", "300000", metadata_max_idle, parse::millis, 5000..=LONG; "forget a topic that got no record for so long"),
-    field!("metadata.recovery.strategy", "rebootstrap", metadata_recovery, parse::recovery; "rebootstrap or none, when no known broker answers"),
-    key("metadata.recovery.rebootstrap.trigger.ms", "300000", set_rebootstrap_trigger, "ask bootstrap.servers again after so long without metadata"),
-    field!("allow.auto.create.topics", "true", allow_auto_create_topics, parse::boolean; "let brokers create unknown topics, if they are set to"),
+    field!("metadata.max.age.ms", "300000", metadata_max_age, parse::millis, 0..=LONG;
+        "refresh the cluster's metadata at least so often"),
+    field!("metadata.max.idle.ms", "300000", metadata_max_idle, parse::millis, 5000..=LONG;
+        "forget a topic that got no record for so long"),
+    field!("metadata.recovery.strategy", "rebootstrap", metadata_recovery, parse::recovery;
+        "rebootstrap or none, when no known broker answers"),
+    key("metadata.recovery.rebootstrap.trigger.ms", "300000", set_rebootstrap_trigger,
+        "ask bootstrap.servers again after so long without metadata"),
+    field!("allow.auto.create.topics", "true", allow_auto_create_topics, parse::boolean;
+        "let brokers create unknown topics, if they are set to"),
 
-    field!("partitioner.class", "", partitioner, parse::partitioner; "builtin (if unset), murmur2_random, round_robin, random, consistent, consistent_random or sticky_time"),
-    key("partitioner.sticky.interval.ms", "600000", set_sticky_interval, "how long sticky_time stays with a partition (ottla)"),
-    field!("partitioner.adaptive.partitioning.enable", "true", partitioner_adaptive, parse::boolean; "give faster brokers more of the records without a key"),
-    field!("partitioner.availability.timeout.ms", "0", partitioner_availability_timeout, parse::millis, 0..=LONG; "avoid partitions whose broker took nothing for so long; 0: off"),
-    field!("partitioner.ignore.keys", "false", partitioner_ignore_keys, parse::boolean; "keys don't decide the partition"),
+    field!("partitioner.class", "", partitioner, parse::partitioner;
+        "builtin (if unset), round_robin, random, consistent, consistent_random, sticky_time"),
+    key("partitioner.sticky.interval.ms", "600000", set_sticky_interval,
+        "how long sticky_time stays with a partition (ottla)"),
+    field!("partitioner.adaptive.partitioning.enable", "true", partitioner_adaptive, parse::boolean;
+        "give faster brokers more of the records without a key"),
+    field!("partitioner.availability.timeout.ms", "0", partitioner_availability_timeout,
+        parse::millis, 0..=LONG;
+        "avoid partitions whose broker took nothing for so long; 0: off"),
+    field!("partitioner.ignore.keys", "false", partitioner_ignore_keys, parse::boolean;
+        "keys don't decide the partition"),
 ];
 
 fn set_codec(config: &mut ProducerConfig, text: &str) -> Parsed<()> {

@@ -6,14 +6,14 @@ use core::fmt;
 use super::ProducerConfig;
 use crate::records::compression::{Codec, Compression};
 
-/// Room for what surrounds the batches of one request: its header, topics and partitions. The batches themselves
-/// are sent from where they are.
+/// Room for what surrounds the batches of one request: its header, topics and partitions. The
+/// batches themselves are sent from where they are.
 const REQUEST_HEAD: usize = 1024;
 
 /// The most bytes that a producer's parts take, beyond its code and stack.
 ///
-/// Not in the sum, as no key bounds them: the metadata (the cluster's nodes, and 32 bytes or so per partition of
-/// the topics in use) and the delivery futures that the program keeps.
+/// Not in the sum, as no key bounds them: the metadata (the cluster's nodes, and 32 bytes or so per
+/// partition of the topics in use) and the delivery futures that the program keeps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct MemoryBudget {
@@ -23,8 +23,8 @@ pub struct MemoryBudget {
     pub codec_tables: usize,
     /// The output of those compressors, a batch of `max.request.size` each.
     pub codec_output: usize,
-    /// The responses being received: `receive.message.max.bytes` per connection. Memory is taken as bytes arrive,
-    /// so a connection seldom takes more than some kilobytes.
+    /// The responses being received: `receive.message.max.bytes` per connection. Memory is taken as
+    /// bytes arrive, so a connection seldom takes more than some kilobytes.
     pub receive_frames: usize,
     /// What surrounds the batches of the requests in flight, about 1 KiB each.
     pub request_heads: usize,
@@ -134,9 +134,10 @@ mod tests {
     fn display_is_a_table_with_a_total() {
         let budget = ProducerConfig::small().memory(1);
         let text = budget.to_string();
-        let numbers = text.lines().map(|line| line.rsplit(' ').next().unwrap().parse().unwrap());
-        let (terms, total) = (numbers.clone().take(5).sum::<usize>(), numbers.last().unwrap());
-        assert_eq!((terms, total), (budget.total(), budget.total()), "\n{text}");
+        let number = |line: &str| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap();
+        let numbers: Vec<_> = text.lines().map(number).collect();
+        let (total, terms) = numbers.split_last().unwrap();
+        assert_eq!((terms.iter().sum(), *total), (budget.total(), budget.total()), "\n{text}");
         assert!(text.contains("record batches (buffer.memory)           16384\n"), "\n{text}");
     }
 }

@@ -34,7 +34,8 @@ use crate::records::compression::Compression;
 pub struct ProducerConfig {
     /// `bootstrap.servers`: the first brokers to ask for the cluster's metadata. Required.
     pub bootstrap_servers: Vec<BrokerAddress>,
-    /// `client.id`: the name that brokers log and meter (quotas). Empty: the façade numbers its producers.
+    /// `client.id`: the name that brokers log and meter (quotas). Empty: the façade numbers its
+    /// producers.
     pub client_id: String,
     /// `client.dns.lookup`.
     pub dns_lookup: DnsLookup,
@@ -56,7 +57,8 @@ pub struct ProducerConfig {
 
     /// `linger.ms`: 5 ms that an unfilled batch waits for company.
     pub linger: Duration,
-    /// `linger.adaptive` (ottla's own): false. When true, a record is sent at once if nothing else is queued.
+    /// `linger.adaptive` (ottla's own): false. When true, a record is sent at once if nothing else
+    /// is queued.
     pub adaptive_linger: bool,
     /// `batch.size`: 16 KiB, the target size of a batch as sent; 0 sends every record alone.
     pub batch_size: usize,
@@ -68,10 +70,11 @@ pub struct ProducerConfig {
     pub max_request_size: usize,
     /// `compression.type` and `compression.CODEC.level`: none.
     pub compression: Compression,
-    /// `topic.NAME.acks`, `topic.NAME.compression.type` (ottla's own): what single topics do differently.
+    /// `topic.NAME.acks`, `topic.NAME.compression.type` (ottla's own): what single topics do
+    /// differently.
     pub topics: BTreeMap<String, TopicOverrides>,
-    /// `record.errors.resend` (ottla's own): false. When true, a batch refused for single bad records (KIP-467)
-    /// is sent again without them; when false all its records fail, as in Java.
+    /// `record.errors.resend` (ottla's own): false. When true, a batch refused for single bad
+    /// records (KIP-467) is sent again without them; when false all its records fail, as in Java.
     pub resend_valid_records: bool,
 
     /// `retry.backoff.ms`: 100 ms before the first retry, doubling.
@@ -88,14 +91,15 @@ pub struct ProducerConfig {
     pub connection_setup_timeout_max: Duration,
     /// `connections.max.idle.ms`: 180 s; `None` (−1) never closes.
     ///
-    /// Java's default is 540 s, but Azure's load balancers drop a connection silently after 240 s without
-    /// traffic, and the next batch then waits a whole `request_timeout` to find out.
+    /// Java's default is 540 s, but Azure's load balancers drop a connection silently after 240 s
+    /// without traffic, and the next batch then waits a whole `request_timeout` to find out.
     pub connections_max_idle: Option<Duration>,
     /// `send.buffer.bytes`: SO_SNDBUF; `None` (−1) leaves it to the operating system.
     pub send_buffer_bytes: Option<usize>,
     /// `receive.buffer.bytes`: SO_RCVBUF; `None` (−1) leaves it to the operating system.
     pub receive_buffer_bytes: Option<usize>,
-    /// `receive.message.max.bytes` (librdkafka's name): 100 MiB. A longer response closes the connection.
+    /// `receive.message.max.bytes` (librdkafka's name): 100 MiB. A longer response closes the
+    /// connection.
     pub receive_max_bytes: usize,
 
     /// `metadata.max.age.ms`: 300 s between refreshes that nothing else caused.
@@ -109,9 +113,11 @@ pub struct ProducerConfig {
 
     /// `partitioner.class`: the built-in one (murmur2 of the key; KIP-794 without a key).
     pub partitioner: PartitionerKind,
-    /// `partitioner.adaptive.partitioning.enable`: true. Faster brokers get more of the records without a key.
+    /// `partitioner.adaptive.partitioning.enable`: true. Faster brokers get more of the records
+    /// without a key.
     pub partitioner_adaptive: bool,
-    /// `partitioner.availability.timeout.ms`: 0 (off). Avoids partitions whose leader takes nothing for so long.
+    /// `partitioner.availability.timeout.ms`: 0 (off). Avoids partitions whose leader takes nothing
+    /// for so long.
     pub partitioner_availability_timeout: Duration,
     /// `partitioner.ignore.keys`: false. When true, keys do not decide the partition.
     pub partitioner_ignore_keys: bool,
@@ -162,8 +168,9 @@ impl Default for ProducerConfig {
 }
 
 impl ProducerConfig {
-    /// For a device with some tens of kilobytes of memory that talks to one or two brokers: 16 KiB of records in
-    /// batches of 2 KiB, and responses of at most 4 KiB. [`memory`](Self::memory) tells the sum.
+    /// For a device with some tens of kilobytes of memory that talks to one or two brokers: 16 KiB
+    /// of records in batches of 2 KiB, and responses of at most 4 KiB. [`memory`](Self::memory)
+    /// tells the sum.
     #[must_use]
     pub fn small() -> Self {
         Self {

@@ -69,13 +69,9 @@ pub(super) fn boolean(text: &str) -> Parsed<bool> {
 pub(super) fn addresses(text: &str) -> Parsed<Vec<BrokerAddress>> {
     let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
     let addresses: Vec<BrokerAddress> = items
-        .map(|item| item.parse().map_err(|error| format!("HOST:PORT,HOST:PORT,…; {error}").into()))
+        .map(|item| item.parse().map_err(|error| format!("HOST:PORT,…; {error}").into()))
         .collect::<Parsed<_>>()?;
-    if addresses.is_empty() {
-        Err("HOST:PORT,HOST:PORT,…; none is given".into())
-    } else {
-        Ok(addresses)
-    }
+    if addresses.is_empty() { Err("HOST:PORT,…; none is given".into()) } else { Ok(addresses) }
 }
 
 pub(super) fn acks(text: &str) -> Parsed<Acks> {

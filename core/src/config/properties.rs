@@ -7,10 +7,12 @@ use super::keys::{Setter, find};
 use super::{ConfigError, ProducerConfig, foreign, suggest, topic_name};
 
 impl ProducerConfig {
-    /// The defaults, changed by `properties` in any order; of two values for one key the later holds. Validated.
+    /// The defaults, changed by `properties` in any order; of two values for one key the later
+    /// holds. Validated.
     ///
-    /// A limit that is not set is raised where a value that is set needs it, as in Java: `delivery.timeout.ms` to
-    /// `linger.ms` + `request.timeout.ms`, and the maximum of each backoff and timeout that doubles to its start.
+    /// A limit that is not set is raised where a value that is set needs it, as in Java:
+    /// `delivery.timeout.ms` to `linger.ms` + `request.timeout.ms`, and the maximum of each backoff
+    /// and timeout that doubles to its start.
     ///
     /// ```
     /// use ottla_core::config::{Acks, ProducerConfig};
@@ -29,7 +31,8 @@ impl ProducerConfig {
     /// ```
     ///
     /// # Errors
-    /// The first key that is unknown or has an invalid value, then what [`validate`](Self::validate) finds.
+    /// The first key that is unknown or has an invalid value, then what
+    /// [`validate`](Self::validate) finds.
     pub fn from_properties<'a>(
         properties: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, ConfigError> {
@@ -45,9 +48,10 @@ impl ProducerConfig {
         Ok(config)
     }
 
-    /// Sets one key. Unlike [`from_properties`](Self::from_properties) it neither validates the whole nor raises
-    /// other limits, and a value that refines another one must come after it: a level after its codec,
-    /// `metadata.recovery.rebootstrap.trigger.ms` after the strategy, `partitioner.sticky.interval.ms` after the class.
+    /// Sets one key. Unlike [`from_properties`](Self::from_properties) it neither validates the
+    /// whole nor raises other limits, and a value that refines another one must come after it: a
+    /// level after its codec, `metadata.recovery.rebootstrap.trigger.ms` after the strategy,
+    /// `partitioner.sticky.interval.ms` after the class.
     ///
     /// # Errors
     /// The key is unknown or not supported, or doesn't take the value.
@@ -104,5 +108,4 @@ fn precedence(key: &str) -> u8 {
 }
 
 #[cfg(test)]
-#[path = "properties_tests.rs"]
 mod tests;

@@ -26,8 +26,8 @@ fn distance(name: &str, key: &str) -> usize {
     edit_distance(name, key).min(without_unit.unwrap_or(usize::MAX))
 }
 
-/// How many insertions, deletions, replacements and swaps of neighbours lead from `a` to `b` (optimal string
-/// alignment). Case and the choice of `.`, `_` and `-` count for nothing.
+/// How many insertions, deletions, replacements and swaps of neighbours lead from `a` to `b`
+/// (optimal string alignment). Case and the choice of `.`, `_` and `-` count for nothing.
 fn edit_distance(a: &str, b: &str) -> usize {
     let a: Vec<u8> = a.bytes().map(folded).collect();
     let b: Vec<u8> = b.bytes().map(folded).collect();

@@ -8,12 +8,14 @@ use super::{Acks, ConfigError, ProducerConfig, topic_name};
 
 type Checked = Result<(), ConfigError>;
 
-/// Idempotence (KIP-98, KAFKA-5494): a broker remembers the last five batches of a producer id per partition.
+/// Idempotence (KIP-98, KAFKA-5494): a broker remembers the last five batches of a producer id per
+/// partition.
 const MAX_IN_FLIGHT_IDEMPOTENT: usize = 5;
 
 impl ProducerConfig {
-    /// Checks that a producer can work with these values. Where Java switches idempotence off silently because
-    /// another value contradicts it, this is an error: nobody should lose a guarantee unawares.
+    /// Checks that a producer can work with these values. Where Java switches idempotence off
+    /// silently because another value contradicts it, this is an error: nobody should lose a
+    /// guarantee unawares.
     ///
     /// # Errors
     /// [`ConfigError::Invalid`] with the first contradiction.
@@ -109,7 +111,7 @@ impl ProducerConfig {
             return require(
                 !self.resend_valid_records,
                 "record.errors.resend",
-                || "needs enable.idempotence=true: without it, records sent again may overtake others",
+                || "needs enable.idempotence=true, or records sent again may overtake others",
             );
         }
         require(
@@ -189,6 +191,10 @@ mod tests {
         config.validate().map_or_else(|error| error.to_string(), |()| String::new())
     }
 
+    fn override_topic(config: &mut ProducerConfig, topic: &str, overrides: TopicOverrides) {
+        config.topics.insert(topic.into(), overrides);
+    }
+
     #[test]
     fn the_defaults_need_a_server_and_nothing_else() {
         assert_eq!(problem(|_| ()), "");
@@ -207,7 +213,7 @@ mod tests {
             (
                 |c| {
                     let acks = Some(Acks::Leader);
-                    c.topics.insert("t".into(), TopicOverrides { acks, ..Default::default() });
+                    override_topic(c, "t", TopicOverrides { acks, ..Default::default() });
                 },
                 "configuration topic.t.acks: must be all",
             ),
@@ -279,12 +285,11 @@ mod tests {
     #[test]
     fn topics_need_legal_names() {
         for name in ["", ".", "..", "a b", "ä", &"x".repeat(250)] {
-            let message =
-                problem(|c| drop(c.topics.insert(name.into(), TopicOverrides::default())));
+            let message = problem(|c| override_topic(c, name, TopicOverrides::default()));
             assert!(message.contains("1 to 249"), "{name:?} {message}");
         }
         let longest = "x".repeat(249);
-        assert_eq!(problem(|c| drop(c.topics.insert(longest, TopicOverrides::default()))), "");
+        assert_eq!(problem(|c| override_topic(c, &longest, TopicOverrides::default())), "");
     }
 
     #[test]
@@ -295,7 +300,7 @@ mod tests {
             assert_eq!(message.is_empty(), codec.is_available(), "{message}");
             let compression = Some(Compression::from(codec));
             let topic = TopicOverrides { compression, ..Default::default() };
-            let message = problem(|c| drop(c.topics.insert("t".into(), topic)));
+            let message = problem(|c| override_topic(c, "t", topic));
             assert_eq!(message.is_empty(), codec.is_available(), "{message}");
         }
     }

@@ -22,10 +22,11 @@ pub enum PartitionerKind {
     /// zlib's CRC-32 of the key; random without a key or with an empty one (librdkafka's default,
     /// `consistent_random`).
     Crc32,
-    /// zlib's CRC-32 of the key; records without a key share the partition of the empty key (librdkafka's
-    /// `consistent`).
+    /// zlib's CRC-32 of the key; records without a key share the partition of the empty key
+    /// (librdkafka's `consistent`).
     Crc32Consistent,
-    /// murmur2 of the key; without a key one random available partition per interval, as the 0.8 producer chose.
+    /// murmur2 of the key; without a key one random available partition per interval, as the 0.8
+    /// producer chose.
     StickyTime {
         /// How long a topic stays with one partition.
         interval: Duration,
@@ -38,10 +39,11 @@ impl PartitionerKind {
     /// `StickyTime` with the 0.8 producer's interval, `topic.metadata.refresh.interval.ms`: 600 s.
     pub const STICKY_TIME: Self = Self::StickyTime { interval: Duration::from_secs(600) };
 
-    /// Whether a record that finds no room in its partition's newest batch is partitioned once more after
-    /// [`Partitioner::on_new_batch`] (KIP-480's `abortOnNewBatch`).
+    /// Whether a record that finds no room in its partition's newest batch is partitioned once more
+    /// after [`Partitioner::on_new_batch`] (KIP-480's `abortOnNewBatch`).
     ///
-    /// Only for users' partitioners: the others lose nothing, and round robin would skip partitions (KAFKA-9965).
+    /// Only for users' partitioners: the others lose nothing, and round robin would skip partitions
+    /// (KAFKA-9965).
     #[must_use]
     pub const fn aborts_on_new_batch(&self) -> bool {
         matches!(self, Self::Custom(_))
@@ -93,20 +95,20 @@ impl UnknownPartitioner {
         let class = self.name.rsplit('.').next().unwrap_or_default();
         match class {
             "DefaultPartitioner" => {
-                "Kafka removed DefaultPartitioner in 4.0 for the built-in one: leave partitioner.class unset"
+                "Kafka 4.0 replaced it by the built-in one: leave partitioner.class unset"
             }
             "UniformStickyPartitioner" => {
-                "Kafka removed UniformStickyPartitioner in 4.0: leave partitioner.class unset and set \
-                 partitioner.ignore.keys=true"
+                "Kafka 4.0 replaced it by the built-in one: leave partitioner.class unset and \
+                 set partitioner.ignore.keys=true"
             }
             "murmur2" => {
                 "use murmur2_random, which hashes keys alike and spreads records without a key"
             }
             "fnv1a" | "fnv1a_random" => "FNV-1a is not built in: implement the Partitioner trait",
             _ => {
-                "expected builtin, murmur2_random, round_robin, random, consistent, consistent_random, \
-                 sticky_time or RoundRobinPartitioner; a partitioner of your own implements the \
-                 Partitioner trait and is set in code"
+                "expected builtin, murmur2_random, round_robin, random, consistent, \
+                 consistent_random, sticky_time or RoundRobinPartitioner; a partitioner of your \
+                 own implements the Partitioner trait and is set in code"
             }
         }
     }

@@ -7,7 +7,8 @@ use crate::time::Instant;
 
 /// A table of cumulative weights: the longer a partition's queue, the smaller its share.
 ///
-/// Java's `BuiltInPartitioner.PartitionLoadStats`; rows E4.3 and E4.4 of the contract are its tests.
+/// Java's `BuiltInPartitioner.PartitionLoadStats`; rows E4.3 and E4.4 of the contract are its
+/// tests.
 #[derive(Clone, Debug, Default)]
 pub struct LoadStats {
     cumulative: Vec<u32>,
@@ -15,11 +16,11 @@ pub struct LoadStats {
 }
 
 impl LoadStats {
-    /// Takes in how many batches wait for each of `partitions`, the partitions that may be chosen, out of the
-    /// topic's `partition_count`.
+    /// Takes in how many batches wait for each of `partitions`, the partitions that may be chosen,
+    /// out of the topic's `partition_count`.
     ///
-    /// The weights are off, so that every partition has the same chance, if there is nothing to choose from or
-    /// nothing to tell the partitions apart. Allocates only while the topic grows.
+    /// The weights are off, so that every partition has the same chance, if there is nothing to
+    /// choose from or nothing to tell the partitions apart. Allocates only while the topic grows.
     pub fn update(&mut self, queue_sizes: &[u32], partitions: &[i32], partition_count: usize) {
         self.clear();
         let queues = &queue_sizes[..queue_sizes.len().min(partitions.len())];
@@ -71,7 +72,8 @@ impl NodeLatency {
         Self { ready_at: now, drained_at: now }
     }
 
-    /// At `now` there is something to send to the node; `can_drain` tells whether the node takes it.
+    /// At `now` there is something to send to the node; `can_drain` tells whether the node takes
+    /// it.
     pub fn update(&mut self, now: Instant, can_drain: bool) {
         self.ready_at = now;
         if can_drain {
@@ -79,8 +81,9 @@ impl NodeLatency {
         }
     }
 
-    /// Whether the node's partitions may be chosen: not if data has waited for it longer than `timeout`
-    /// (`partitioner.availability.timeout.ms`; zero is off). Ask only for partitions with queued data.
+    /// Whether the node's partitions may be chosen: not if data has waited for it longer than
+    /// `timeout` (`partitioner.availability.timeout.ms`; zero is off). Ask only for partitions with
+    /// queued data.
     #[must_use]
     pub fn is_available(&self, timeout: Duration) -> bool {
         timeout.is_zero() || self.ready_at.since(self.drained_at) <= timeout

@@ -69,19 +69,22 @@ impl<'a> PartitionInput<'a> {
 ///     }
 /// }
 ///
+/// let key = Some(b"banana".as_slice());
+/// let available = &[0, 1, 2];
 /// let input =
-///     PartitionInput { topic: "fruit", key: Some(b"banana"), value: None, partition_count: 3, available: &[] };
+///     PartitionInput { topic: "fruit", key, value: None, partition_count: 3, available };
 /// assert_eq!(Reserved.partition(&input), 0);
 /// ```
 pub trait Partitioner: Debug + Shareable {
-    /// The id of the record's partition, in 0 … `partition_count` − 1; any other number fails the record.
+    /// The id of the record's partition, in 0 … `partition_count` − 1; any other number fails the
+    /// record.
     fn partition(&self, input: &PartitionInput<'_>) -> i32;
 
-    /// The newest batch of `previous` has no room and a new one would begin (KIP-480). Afterwards `partition` is
-    /// asked once more for the same record, and its second answer holds.
+    /// The newest batch of `previous` has no room and a new one would begin (KIP-480). Afterwards
+    /// `partition` is asked once more for the same record, and its second answer holds.
     ///
-    /// Move a sticky choice here, but do not count the second call as another record: a round robin that does
-    /// skips every second partition (KAFKA-9965).
+    /// Move a sticky choice here, but do not count the second call as another record: a round robin
+    /// that does skips every second partition (KAFKA-9965).
     fn on_new_batch(&self, topic: &str, previous: i32) {
         let _ = (topic, previous);
     }

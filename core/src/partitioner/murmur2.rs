@@ -3,7 +3,8 @@
 const SEED: u32 = 0x9747_b28c;
 const MULTIPLIER: u32 = 0x5bd1_e995;
 
-/// 32-bit MurmurHash2 as `org.apache.kafka.common.utils.Utils.murmur2` computes it (Java's `int`, signed).
+/// 32-bit MurmurHash2 as `org.apache.kafka.common.utils.Utils.murmur2` computes it (Java's `int`,
+/// signed).
 #[must_use]
 pub fn murmur2(bytes: &[u8]) -> i32 {
     let mut hash = SEED ^ bytes.len() as u32;
@@ -34,8 +35,8 @@ pub fn partition_for_key(key: &[u8], partition_count: u32) -> i32 {
 mod tests {
     use super::*;
 
-    /// The first six rows are those of Kafka's own `UtilsTest`; the others were printed by `Utils.murmur2` of
-    /// kafka-clients 4.3.1.
+    /// The first six rows are those of Kafka's own `UtilsTest`; the others were printed by
+    /// `Utils.murmur2` of kafka-clients 4.3.1.
     const JAVA: [(&[u8], i32); 16] = [
         (b"21", -973932308),
         (b"foobar", -790332482),

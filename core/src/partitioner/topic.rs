@@ -18,8 +18,8 @@ pub enum Choice {
 
 /// The partitioner of one topic.
 ///
-/// Explicit partitions (`Record::partition`) never come here. A record is partitioned once: a retry keeps its
-/// partition, else records would change their order and be duplicated elsewhere.
+/// Explicit partitions (`Record::partition`) never come here. A record is partitioned once: a retry
+/// keeps its partition, else records would change their order and be duplicated elsewhere.
 #[derive(Clone, Debug)]
 pub struct TopicPartitioner {
     kind: PartitionerKind,
@@ -34,7 +34,8 @@ pub struct TopicPartitioner {
 impl TopicPartitioner {
     /// The state of a topic of which nothing was sent yet.
     ///
-    /// `ignore_keys` is `partitioner.ignore.keys`; as in Java it does not concern users' own partitioners.
+    /// `ignore_keys` is `partitioner.ignore.keys`; as in Java it does not concern users' own
+    /// partitioners.
     #[must_use]
     pub fn new(kind: PartitionerKind, ignore_keys: bool, batch_size: usize, rng: &mut Rng) -> Self {
         // A random start, lest all producers begin with the same partition.
@@ -79,8 +80,9 @@ impl TopicPartitioner {
         Ok(Choice::Partition(partition))
     }
 
-    /// Tells a user's partitioner that a new batch would begin ([`super::Partitioner::on_new_batch`]); true if the record
-    /// then is to be partitioned once more.
+    /// Tells a user's partitioner that a new batch would begin
+    /// ([`super::Partitioner::on_new_batch`]); true if the record then is to be partitioned once
+    /// more.
     #[must_use]
     pub fn on_new_batch(&self, topic: &str, previous: i32) -> bool {
         if let PartitionerKind::Custom(custom) = &self.kind {
@@ -89,7 +91,8 @@ impl TopicPartitioner {
         self.kind.aborts_on_new_batch()
     }
 
-    /// The sticky partition of the records for which [`partition`](Self::partition) said [`Choice::Uniform`].
+    /// The sticky partition of the records for which [`partition`](Self::partition) said
+    /// [`Choice::Uniform`].
     pub fn uniform_mut(&mut self) -> &mut UniformPartitioner {
         &mut self.uniform
     }
@@ -198,7 +201,8 @@ mod tests {
         inputs.into_iter().map(&mut choose).collect()
     }
 
-    /// E1.4, B3.2: keys are hashed over all partitions, leaderless ones too, and the empty key is a key.
+    /// E1.4, B3.2: keys are hashed over all partitions, leaderless ones too, and the empty key is a
+    /// key.
     #[test]
     fn built_in_hashes_keys_and_leaves_the_rest_to_uniform() {
         let keys: [Option<&[u8]>; 4] = [Some(b"abc"), Some(b""), Some(b"21"), None];

@@ -35,7 +35,8 @@ impl UniformPartitioner {
         Self { sticky: None, sticky_batch_size: batch_size.max(1), load: LoadStats::default() }
     }
 
-    /// The partition of the next record. It stays the same until [`on_appended`](Self::on_appended) moves on.
+    /// The partition of the next record. It stays the same until [`on_appended`](Self::on_appended)
+    /// moves on.
     pub fn current(&mut self, partitions: Partitions<'_>, rng: &mut Rng) -> i32 {
         if let Some((partition, _)) = self.sticky {
             return partition;
@@ -43,17 +44,19 @@ impl UniformPartitioner {
         self.advance(partitions, rng)
     }
 
-    /// Whether `partition`, as [`current`](Self::current) gave it, still is the current one. Another thread may
-    /// have moved on in between: then the record asks again (E3.3).
+    /// Whether `partition`, as [`current`](Self::current) gave it, still is the current one.
+    /// Another thread may have moved on in between: then the record asks again (E3.3).
     #[must_use]
     pub fn is_current(&self, partition: i32) -> bool {
         self.sticky.is_some_and(|(current, _)| current == partition)
     }
 
-    /// Counts `bytes` appended to the current partition and moves on if that makes a batch's worth (E4.2).
+    /// Counts `bytes` appended to the current partition and moves on if that makes a batch's worth
+    /// (E4.2).
     ///
-    /// `enable_switch` is false while the partition's newest batch has room: moving on waits for the batch to
-    /// fill, up to twice the batch size, lest lingering batches be sent half full. True if it moved on.
+    /// `enable_switch` is false while the partition's newest batch has room: moving on waits for
+    /// the batch to fill, up to twice the batch size, lest lingering batches be sent half full.
+    /// True if it moved on.
     pub fn on_appended(
         &mut self,
         bytes: usize,
