@@ -89,6 +89,14 @@ mod tests {
         assert!(counts.iter().all(|count| (9_600..10_400).contains(count)), "{counts:?}");
     }
 
+    /// Without the rejection, half of the numbers below 3 · 2³⁰ would be multiples of 3.
+    #[test]
+    fn large_bounds_are_not_biased() {
+        let mut rng = Rng::new(8);
+        let multiples = (0..30_000).filter(|_| rng.below(3 << 30).is_multiple_of(3)).count();
+        assert!((9_600..10_400).contains(&multiples), "{multiples}");
+    }
+
     #[test]
     fn degenerate_bounds_do_not_hang_or_panic() {
         let mut rng = Rng::new(0);
