@@ -26,7 +26,7 @@ use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
 
 /// How much more than `batch.size` an uncompressed batch may take, expecting to be compressed.
-const MOST_POOLABLES: usize = 8;
+pub(crate) const MOST_POOLABLES: usize = 8;
 
 /// What all handles of a topic share.
 pub(crate) struct TopicState<X: Platform> {

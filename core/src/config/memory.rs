@@ -5,6 +5,7 @@ use core::fmt;
 
 use super::ProducerConfig;
 use crate::records::compression::{Codec, Compression};
+use crate::topic::MOST_POOLABLES;
 
 /// Room for what surrounds the batches of one request: its header, topics and partitions. The
 /// batches themselves are sent from where they are.
@@ -21,7 +22,7 @@ pub struct MemoryBudget {
     pub pool: usize,
     /// The tables of the codecs in use, one compressor for each pair of codec and level.
     pub codec_tables: usize,
-    /// The output of those compressors, a batch of `max.request.size` each.
+    /// The output of those compressors: for each the largest batch before compression.
     pub codec_output: usize,
     /// The responses being received: `receive.message.max.bytes` per connection. Memory is taken as
     /// bytes arrive, so a connection seldom takes more than some kilobytes.
@@ -67,10 +68,15 @@ impl ProducerConfig {
         MemoryBudget {
             pool: self.buffer_memory,
             codec_tables: compressions.iter().map(|each| table_size(each.codec())).sum(),
-            codec_output: compressions.len().saturating_mul(self.max_request_size),
+            codec_output: compressions.len().saturating_mul(self.largest_batch()),
             receive_frames: connections.saturating_mul(self.receive_max_bytes),
             request_heads: connections.saturating_mul(self.max_in_flight).saturating_mul(heads),
         }
+    }
+
+    /// Before compression: a batch that is expected to shrink, or the largest record alone.
+    fn largest_batch(&self) -> usize {
+        self.batch_size.saturating_mul(MOST_POOLABLES).max(self.max_request_size)
     }
 
     /// Each pair of codec and level that some topic uses, once.

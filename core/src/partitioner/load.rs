@@ -9,10 +9,22 @@ use crate::time::Instant;
 ///
 /// Java's `BuiltInPartitioner.PartitionLoadStats`; rows E4.3 and E4.4 of the contract are its
 /// tests.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct LoadStats {
     cumulative: Vec<u32>,
     partitions: Vec<i32>,
+}
+
+/// By hand, as the derived `clone_from` would not reuse the memory.
+impl Clone for LoadStats {
+    fn clone(&self) -> Self {
+        Self { cumulative: self.cumulative.clone(), partitions: self.partitions.clone() }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.cumulative.clone_from(&source.cumulative);
+        self.partitions.clone_from(&source.partitions);
+    }
 }
 
 impl LoadStats {
@@ -138,6 +150,15 @@ mod tests {
         assert_eq!(stats.total_weight(), 5);
         stats.update(&[1, 1], &[0, 1], 2);
         assert_eq!((stats.total_weight(), stats.partition_at(0)), (0, None));
+    }
+
+    #[test]
+    fn clone_from_reuses_the_memory() {
+        let mut copy = stats(&[5, 0, 0, 0], &[0, 1, 2, 3], 4);
+        let memory = (copy.cumulative.as_ptr(), copy.partitions.as_ptr());
+        copy.clone_from(&stats(&[0, 3, 1], &[0, 1, 2], 3));
+        assert_eq!(copy.cumulative, [4, 5, 8]);
+        assert_eq!((copy.cumulative.as_ptr(), copy.partitions.as_ptr()), memory);
     }
 
     #[test]
