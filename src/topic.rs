@@ -3,14 +3,14 @@
 use futures_lite::future::block_on;
 use ottla_transport_std::Native;
 
-use crate::{Delivery, Producer, Record, SendError};
+use crate::{Delivery, Producer, Record, SendError, TopicMetrics};
 
 /// Sends to one topic without looking it up each time.
 ///
 /// Records without a key stick to a partition for a while, so that batches fill up. Each handle has
-/// its own stickiness: threads that send a lot get one each, and don't meet at one partition's
-/// lock.
-#[derive(Debug)]
+/// its own stickiness: give each thread that sends a lot a clone, and they don't meet at one
+/// partition's lock.
+#[derive(Clone, Debug)]
 pub struct Topic {
     topic: ottla_core::Topic<Native>,
     /// Keeps the I/O thread running.
@@ -32,6 +32,12 @@ impl Topic {
     #[must_use]
     pub fn producer(&self) -> &Producer {
         &self.producer
+    }
+
+    /// What was counted for this topic so far, by all handles.
+    #[must_use]
+    pub fn metrics(&self) -> TopicMetrics {
+        self.topic.metrics()
     }
 
     /// As [`Producer::try_send`].

@@ -84,6 +84,7 @@ fn flush_leaves_no_delivery_open() {
         .collect();
     assert!(deliveries[99].try_get().is_none(), "it should linger for a minute");
     producer.flush_blocking();
+    assert_eq!(producer.topic("flushed").metrics().records_sent, 100);
     assert!(deliveries.iter().all(|delivery| matches!(delivery.try_get(), Some(Ok(_)))));
     assert_eq!(stored_count(&broker, "flushed"), 100);
 }

@@ -33,6 +33,9 @@ impl From<&ProducerConfig> for TcpOptions {
 /// tried in turn (`client.dns.lookup=use_all_dns_ips`). An address that refuses is left at once.
 /// One that is silent holds the connection until the driver gives up and drops it; the next
 /// connection to the same broker then begins with the address behind it.
+///
+/// `client.dns.lookup=resolve_canonical_bootstrap_servers_only` makes no difference: it matters to
+/// Kerberos only.
 #[derive(Clone, Debug)]
 pub struct TcpTransport(Dialer);
 
