@@ -1,0 +1,149 @@
+//! From flags to a running producer: collects the configuration and starts it.
+
+use std::path::Path;
+use std::{fs, io};
+
+use ottla::{Producer, StartError};
+
+use crate::failure::Failure;
+
+/// Configuration by key; a later value of a key replaces the earlier one.
+#[derive(Debug, Default)]
+pub(crate) struct Properties(Vec<(String, String)>);
+
+impl Properties {
+    /// Nothing set yet.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets `key`, whatever it was.
+    pub(crate) fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.0.retain(|(known, _)| known != key);
+        self.0.push((key.to_owned(), value.into()));
+    }
+
+    /// Sets `key` unless it is there already.
+    pub(crate) fn set_default(&mut self, key: &str, value: &str) {
+        if !self.0.iter().any(|(known, _)| known == key) {
+            self.set(key, value);
+        }
+    }
+
+    /// Takes `KEY=VALUE` arguments.
+    pub(crate) fn set_all(&mut self, pairs: &[String]) -> Result<(), Failure> {
+        for pair in pairs {
+            let Some((key, value)) = pair.split_once('=') else {
+                return Err(Failure::usage(format!("expected KEY=VALUE, not '{pair}'")));
+            };
+            self.set(key.trim(), value);
+        }
+        Ok(())
+    }
+
+    /// Takes a file of `KEY=VALUE` lines; `#` and `!` begin comments, as in Java's property files.
+    pub(crate) fn read(&mut self, path: &Path) -> Result<(), Failure> {
+        let name = path.display();
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("cannot read {name}: {}", reason(&error))))?;
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with(['#', '!']) {
+                continue;
+            }
+            let Some((key, value)) = split_property(line) else {
+                let number = index + 1;
+                return Err(Failure::usage(format!("{name}:{number}: expected KEY=VALUE")));
+            };
+            self.set(&key, value);
+        }
+        Ok(())
+    }
+
+    /// Sets the bootstrap servers; Kafka's own port is assumed where one is missing.
+    pub(crate) fn set_brokers(&mut self, brokers: &str) {
+        self.set("bootstrap.servers", with_ports(brokers));
+    }
+
+    /// Starts a producer.
+    pub(crate) fn start(self) -> Result<Producer, Failure> {
+        if !self.0.iter().any(|(key, _)| key == "bootstrap.servers") {
+            return Err(Failure::usage(
+                "no brokers: name them with -b HOST:PORT, or try 'ottla quickstart'",
+            ));
+        }
+        let pairs = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        Producer::from_properties(pairs).map_err(|error| match error {
+            StartError::Config(error) => Failure::usage(error.to_string()),
+            other => Failure::new(other.to_string()),
+        })
+    }
+}
+
+/// The key and the value around the first `=` that no backslash escapes.
+fn split_property(line: &str) -> Option<(String, String)> {
+    let equals = line
+        .match_indices('=')
+        .map(|(index, _)| index)
+        .find(|&index| !line[..index].ends_with('\\'))?;
+    let (key, value) = (line[..equals].trim(), line[equals + 1..].trim());
+    let unescape = |text: &str| text.replace("\\:", ":").replace("\\=", "=");
+    (!key.is_empty()).then(|| (unescape(key), unescape(value)))
+}
+
+/// `host1:port1,host2:9092`: each address of a list, with Kafka's port where it has none.
+pub(crate) fn with_ports(brokers: &str) -> String {
+    brokers.split(',').map(with_port).collect::<Vec<_>>().join(",")
+}
+
+fn with_port(address: &str) -> String {
+    let address = address.trim();
+    let has_port = match address.rsplit_once(']') {
+        Some((_, after)) => !after.is_empty(),
+        None => address.is_empty() || address.contains(':'),
+    };
+    if has_port { address.to_owned() } else { format!("{address}:9092") }
+}
+
+/// What went wrong with a file, without the `(os error 2)` that only machines want.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_port_is_kafkas() {
+        assert_eq!(with_port("host"), "host:9092");
+        assert_eq!(with_port(" host:1 "), "host:1");
+        assert_eq!(with_port("[::1]"), "[::1]:9092");
+        assert_eq!(with_port("[::1]:2"), "[::1]:2");
+        assert_eq!(with_port(""), "");
+        assert_eq!(with_port("::1"), "::1");
+    }
+
+    #[test]
+    fn later_values_replace_earlier_ones() {
+        let mut properties = Properties::new();
+        properties.set_all(&["a=1".into(), "b=x=y".into(), "a=2".into()]).unwrap();
+        properties.set_default("a", "3");
+        assert_eq!(properties.0, [("b".into(), "x=y".into()), ("a".into(), "2".into())]);
+        assert!(properties.set_all(&["a".into()]).is_err());
+    }
+
+    #[test]
+    fn java_escapes_in_property_files() {
+        let pair = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));
+        assert_eq!(split_property("a = b=c"), pair("a", "b=c"));
+        assert_eq!(split_property("a=host\\:9092"), pair("a", "host:9092"));
+        assert_eq!(split_property("a\\=b=c"), pair("a=b", "c"));
+        assert_eq!(split_property("=b"), None);
+        assert_eq!(split_property("ab"), None);
+    }
+}

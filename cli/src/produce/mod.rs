@@ -1,0 +1,166 @@
+//! `ottla produce`: one thread reads and sends, this one waits for outcomes, one watches.
+//!
+//! | file | job |
+//! |---|---|
+//! | [`source`] | which inputs there are |
+//! | [`splitter`] | cutting bytes into pieces, in bounded memory |
+//! | [`template`] | from a piece to a record |
+//! | [`pump`] | the reading thread |
+//! | [`reaper`] | outcomes in the order of the input |
+//! | [`watcher`] | progress and warnings |
+//! | [`failures`] | what failed, in little memory |
+//! | [`summary`] | the end |
+
+mod failures;
+mod pump;
+mod reaper;
+mod shared;
+mod source;
+mod splitter;
+mod summary;
+mod template;
+mod watcher;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
+use std::time::Duration;
+
+use ottla::{Metrics, Producer};
+
+use crate::args::{ClientArgs, ProduceArgs};
+use crate::client::Properties;
+use crate::failure::{FAILED, Failure, INTERRUPTED};
+use crate::progress::Progress;
+use crate::{interrupt, logger, stdout};
+use pump::{Event, Pump};
+use reaper::Reaper;
+pub(crate) use reaper::Tally;
+use shared::Shared;
+use source::Source;
+use summary::Summary;
+use watcher::Watcher;
+
+/// Chunks of 64 records between the threads. Usually `buffer.memory` is used up long before.
+const CHUNKS_IN_FLIGHT: usize = 16 * 1024;
+
+/// Produces all input; success only if every record was acknowledged.
+pub(crate) fn run(args: ProduceArgs) -> Result<ExitCode, Failure> {
+    logger::start(args.verbose);
+    let (quiet, json, verbose) = (args.quiet, args.json, args.verbose > 0);
+    let topic = args.topic.clone();
+    let outcome = produce(args)?;
+    let summary = Summary {
+        topic: &topic,
+        sources: &outcome.sources,
+        tally: &outcome.tally,
+        metrics: outcome.metrics,
+        skipped: outcome.skipped,
+        interrupted: interrupt::requested(),
+        verbose,
+    };
+    if let Some(failure) = &outcome.tally.failure {
+        failure.report();
+    }
+    if json {
+        stdout::line(&summary.to_json().to_string());
+    } else if !quiet && outcome.tally.deserves_a_summary() {
+        eprint!("{}", summary.to_text());
+    }
+    Ok(outcome.status())
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) tally: Tally,
+    pub(crate) metrics: Metrics,
+    skipped: u64,
+    sources: Vec<String>,
+}
+
+impl Outcome {
+    fn status(&self) -> ExitCode {
+        if interrupt::requested() {
+            ExitCode::from(INTERRUPTED)
+        } else if self.tally.failures.count() > 0 || self.tally.failure.is_some() {
+            ExitCode::from(FAILED)
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Reads, sends and waits for every outcome.
+pub(crate) fn produce(args: ProduceArgs) -> Result<Outcome, Failure> {
+    let sources = Source::all(&args.files)?;
+    let names: Vec<String> = sources.iter().map(Source::name).collect();
+    let verbose = args.verbose > 0;
+    let progress = if args.quiet || args.json {
+        Progress::hidden()
+    } else {
+        Progress::new(sources.iter().map(Source::size).sum())
+    };
+    let producer = properties(&args)?.start()?;
+    let shared = Arc::new(Shared::default());
+    let (events, received) = mpsc::sync_channel(CHUNKS_IN_FLIGHT);
+    stop_on_interrupt(&producer, &shared, &events, &progress)?;
+    let watcher = Watcher::start(producer.clone(), shared.clone(), progress.clone(), verbose);
+    let pump = Pump { args, sources, producer: producer.clone(), shared: shared.clone(), events };
+    // Never joined: on Ctrl-C it may be waiting for input that doesn't come.
+    thread::spawn(move || pump.run());
+    let tally = Reaper::new(shared.clone(), &progress, &names, verbose).run(&received);
+    drop(watcher);
+    progress.finish();
+    let metrics = producer.metrics();
+    producer.close_blocking(Duration::ZERO);
+    Ok(Outcome { tally, metrics, skipped: shared.skipped.load(SeqCst), sources: names })
+}
+
+/// First Ctrl-C: take no more input, wait for what was sent. Second: don't wait. Third: leave.
+fn stop_on_interrupt(
+    producer: &Producer,
+    shared: &Arc<Shared>,
+    events: &SyncSender<Event>,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let (producer, shared) = (producer.clone(), shared.clone());
+    let (events, progress) = (events.clone(), progress.clone());
+    interrupt::listen(move |count| match count {
+        1 => {
+            shared.stop.store(true, SeqCst);
+            progress.warning("interrupted: waiting for what was sent; again to give up");
+            producer.close_blocking(producer.config().delivery_timeout);
+            // What the reading thread still handles comes before the end that is told here.
+            while shared.busy.load(SeqCst) {
+                thread::sleep(Duration::from_millis(5));
+            }
+            // The reaper is gone where the input ended at the same moment.
+            let _ = events.send(Event::End(None));
+        }
+        2 => producer.close_blocking(Duration::ZERO),
+        _ => std::process::exit(i32::from(INTERRUPTED)),
+    })
+}
+
+/// What is configured by `-F`, then `-X`, then the flags of their own.
+fn properties(args: &ProduceArgs) -> Result<Properties, Failure> {
+    let mut properties = Properties::new();
+    let ClientArgs { brokers, properties: pairs, config } = &args.client;
+    if let Some(path) = config {
+        properties.read(path)?;
+    }
+    properties.set_all(pairs)?;
+    if let Some(brokers) = brokers {
+        properties.set_brokers(brokers);
+    }
+    if let Some(codec) = &args.compression {
+        properties.set("compression.type", codec);
+    }
+    if let Some(seconds) = args.max_block {
+        properties.set("max.block.ms", (u64::from(seconds) * 1000).to_string());
+    }
+    Ok(properties)
+}

@@ -1,0 +1,79 @@
+//! Ten times a second, while the others may be waiting: draws the progress and tells what the
+//! producer is struggling with.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use ottla::Producer;
+
+use super::shared::Shared;
+use crate::progress::Progress;
+
+const TICK: Duration = Duration::from_millis(100);
+/// A warning that differs from the last one waits so long.
+const WARNING_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The running thread; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Watcher {
+    end: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watcher {
+    /// Starts to watch. Warnings are only for as long as nothing is acknowledged, unless `verbose`.
+    pub(crate) fn start(
+        producer: Producer,
+        shared: Arc<Shared>,
+        progress: Progress,
+        verbose: bool,
+    ) -> Self {
+        let (end, ended) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || {
+            let mut warnings = Warnings { last: None, verbose };
+            while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                let (read, acknowledged) = (&shared.read, &shared.acknowledged);
+                let acknowledged = acknowledged.load(Relaxed);
+                progress.update(read.load(Relaxed), acknowledged, shared.failed.load(Relaxed));
+                warnings.look(&producer, acknowledged, &progress);
+            }
+        });
+        Self { end: Some(end), thread: Some(thread) }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.end.take();
+        if let Some(thread) = self.thread.take() {
+            // It only panics if drawing does; the outcome of the records is not concerned.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Says what is new, not too often.
+struct Warnings {
+    last: Option<(Arc<str>, Instant)>,
+    verbose: bool,
+}
+
+impl Warnings {
+    fn look(&mut self, producer: &Producer, acknowledged: u64, progress: &Progress) {
+        if acknowledged > 0 && !self.verbose {
+            return;
+        }
+        let Some(error) = producer.last_error() else { return };
+        let said = self
+            .last
+            .as_ref()
+            .is_some_and(|(last, at)| *last == error || at.elapsed() < WARNING_INTERVAL);
+        if !said {
+            progress.warning(&format!("{error}; trying again"));
+            self.last = Some((error, Instant::now()));
+        }
+    }
+}
