@@ -39,8 +39,12 @@ fn records() -> impl Strategy<Value = Vec<OwnedRecord>> {
     vec(record, 1..80)
 }
 
+fn available() -> Vec<Codec> {
+    Codec::ALL.into_iter().filter(|codec| codec.is_available()).collect()
+}
+
 fn codec() -> impl Strategy<Value = Codec> {
-    proptest::sample::select(&Codec::ALL[..])
+    proptest::sample::select(available())
 }
 
 fn batch_of(records: &[OwnedRecord], compressor: &mut Compressor) -> Vec<u8> {
@@ -181,7 +185,7 @@ fn large_batches_of_many_blocks_pass_in_every_codec() {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         value.extend_from_slice(format!("word{} ", (random >> 52) * (random >> 60)).as_bytes());
     }
-    for codec in Codec::ALL {
+    for codec in available() {
         for len in [0, 1, 14, 15, 16, 32_768, 65_534, 65_535, 65_536, 131_072, value.len()] {
             let record = OwnedRecord {
                 key: None,

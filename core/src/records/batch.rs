@@ -1,247 +1,17 @@
-//! A record batch while it grows, and its header once it is complete:
-//!
-//! ```text
-//!  0 base offset: i64           | 8 length of what follows: i32 | 12 partition leader epoch: i32
-//! 16 magic: i8 = 2              | 17 CRC-32C of what follows    | 21 attributes: i16
-//! 23 last offset delta: i32     | 27 base timestamp: i64        | 35 max timestamp: i64
-//! 43 producer id: i64           | 51 producer epoch: i16        | 53 base sequence: i32
-//! 57 record count: i32          | 61 records
-//! ```
-//!
-//! All big-endian (Kafka's `DefaultRecordBatch`). The header is reserved first, so that a finished
-//! batch is one contiguous slice.
+//! A record batch while it grows. Its header is reserved first, so that a finished batch is one
+//! contiguous slice.
 
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::compression::{Codec, CompressionError, Compressor};
-use super::crc32c::{crc32c, crc32c_change};
+use super::compression::{CompressionError, Compressor};
 use super::ratio::Ratio;
 use super::record::{RecordFields, RecordTooLarge, encode_within};
 
-/// The size of a batch's header in bytes.
-pub const BATCH_OVERHEAD: usize = 61;
-/// The largest batch in bytes: its length field has 32 bits.
-pub const MAX_BATCH_LEN: usize = i32::MAX as usize;
-/// The message format that this module reads and writes.
-pub const MAGIC: u8 = 2;
-/// The bytes in front of what a batch's length counts.
-pub(super) const LOG_OVERHEAD: usize = 12;
-/// Where the checksum's input begins.
-pub(super) const CRC_START: usize = 21;
-/// The producer id, epoch and base sequence.
-const PRODUCER_STATE: core::ops::Range<usize> = 43..57;
-
-/// The flags of a batch.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct Attributes(i16);
-
-impl Attributes {
-    const CODEC_MASK: i16 = 0b111;
-    const LOG_APPEND_TIME: i16 = 1 << 3;
-    const TRANSACTIONAL: i16 = 1 << 4;
-    const CONTROL: i16 = 1 << 5;
-
-    /// The attributes as they are in a header.
-    pub const fn from_bits(bits: i16) -> Self {
-        Self(bits)
-    }
-
-    /// The attributes as they are in a header.
-    pub const fn bits(self) -> i16 {
-        self.0
-    }
-
-    /// The same attributes of a batch compressed with `codec`.
-    #[must_use]
-    pub const fn with_codec(self, codec: Codec) -> Self {
-        Self(self.0 & !Self::CODEC_MASK | codec.id() as i16)
-    }
-
-    /// The same attributes of a batch that is part of a transaction, or isn't.
-    #[must_use]
-    pub const fn with_transactional(self, transactional: bool) -> Self {
-        self.with(Self::TRANSACTIONAL, transactional)
-    }
-
-    /// The same attributes of a batch of control records, which consumers don't show, or of data.
-    #[must_use]
-    pub const fn with_control(self, control: bool) -> Self {
-        self.with(Self::CONTROL, control)
-    }
-
-    /// The same attributes of a batch whose timestamps the broker set, or the producer.
-    #[must_use]
-    pub const fn with_log_append_time(self, log_append_time: bool) -> Self {
-        self.with(Self::LOG_APPEND_TIME, log_append_time)
-    }
-
-    /// How the records are compressed; `None` where the id is unknown.
-    pub const fn codec(self) -> Option<Codec> {
-        Codec::from_id((self.0 & Self::CODEC_MASK) as u8)
-    }
-
-    /// Whether the batch is part of a transaction.
-    pub const fn is_transactional(self) -> bool {
-        self.0 & Self::TRANSACTIONAL != 0
-    }
-
-    /// Whether these are control records, such as a transaction's end.
-    pub const fn is_control(self) -> bool {
-        self.0 & Self::CONTROL != 0
-    }
-
-    /// Whether every record has the batch's max timestamp, set by the broker.
-    pub const fn is_log_append_time(self) -> bool {
-        self.0 & Self::LOG_APPEND_TIME != 0
-    }
-
-    const fn with(self, flag: i16, set: bool) -> Self {
-        Self(if set { self.0 | flag } else { self.0 & !flag })
-    }
-}
-
-impl fmt::Debug for Attributes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attributes")
-            .field("codec", &self.codec())
-            .field("transactional", &self.is_transactional())
-            .field("control", &self.is_control())
-            .field("log_append_time", &self.is_log_append_time())
-            .finish()
-    }
-}
-
-/// What a batch's header says beside its magic, length and checksum, which follow from the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BatchHeader {
-    /// The offset of the first record; 0 in what a producer sends, since the broker gives it.
-    pub base_offset: i64,
-    /// -1 in what a producer sends.
-    pub partition_leader_epoch: i32,
-    /// Codec, transaction and control flags.
-    pub attributes: Attributes,
-    /// The last record's offset less the base offset.
-    pub last_offset_delta: i32,
-    /// The first record's timestamp in milliseconds since 1970.
-    pub base_timestamp: i64,
-    /// The latest timestamp of a record in milliseconds since 1970.
-    pub max_timestamp: i64,
-    /// The idempotent or transactional producer; -1 if neither.
-    pub producer_id: i64,
-    /// The producer's epoch; -1 if there is no producer id.
-    pub producer_epoch: i16,
-    /// The first record's sequence; -1 if there is no producer id.
-    pub base_sequence: i32,
-    /// The number of records.
-    pub record_count: i32,
-}
-
-impl Default for BatchHeader {
-    /// An empty, uncompressed batch of a producer without an id.
-    fn default() -> Self {
-        Self {
-            base_offset: 0,
-            partition_leader_epoch: -1,
-            attributes: Attributes::default(),
-            last_offset_delta: -1,
-            base_timestamp: -1,
-            max_timestamp: -1,
-            producer_id: -1,
-            producer_epoch: -1,
-            base_sequence: -1,
-            record_count: 0,
-        }
-    }
-}
-
-/// A batch can't have a header written: it is shorter than one, or longer than [`MAX_BATCH_LEN`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct InvalidBatchLen {
-    /// The batch's length in bytes.
-    pub len: usize,
-}
-
-impl fmt::Display for InvalidBatchLen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { len } = self;
-        write!(f, "{len} bytes can't be a record batch: it has {BATCH_OVERHEAD} to {MAX_BATCH_LEN}")
-    }
-}
-
-impl core::error::Error for InvalidBatchLen {}
-
-/// Writes the header over the first [`BATCH_OVERHEAD`] bytes of `batch`, whose records are
-/// complete, and computes the checksum in one pass. May be called again for the same records.
-///
-/// # Errors
-/// [`InvalidBatchLen`], with `batch` as it was.
-pub fn write_header(batch: &mut [u8], header: &BatchHeader) -> Result<(), InvalidBatchLen> {
-    let len = batch.len();
-    let Some(bytes) = batch.first_chunk_mut::<BATCH_OVERHEAD>().filter(|_| len <= MAX_BATCH_LEN)
-    else {
-        return Err(InvalidBatchLen { len });
-    };
-    bytes[0..8].copy_from_slice(&header.base_offset.to_be_bytes());
-    bytes[8..12].copy_from_slice(&((len - LOG_OVERHEAD) as i32).to_be_bytes());
-    bytes[12..16].copy_from_slice(&header.partition_leader_epoch.to_be_bytes());
-    bytes[16] = MAGIC;
-    bytes[21..23].copy_from_slice(&header.attributes.bits().to_be_bytes());
-    bytes[23..27].copy_from_slice(&header.last_offset_delta.to_be_bytes());
-    bytes[27..35].copy_from_slice(&header.base_timestamp.to_be_bytes());
-    bytes[35..43].copy_from_slice(&header.max_timestamp.to_be_bytes());
-    bytes[PRODUCER_STATE].copy_from_slice(&producer_state(
-        header.producer_id,
-        header.producer_epoch,
-        header.base_sequence,
-    ));
-    bytes[57..61].copy_from_slice(&header.record_count.to_be_bytes());
-    let crc = crc32c(&batch[CRC_START..]);
-    batch[17..21].copy_from_slice(&crc.to_be_bytes());
-    Ok(())
-}
-
-/// Gives a finished batch another producer id, epoch and base sequence. The checksum is corrected
-/// for the changed bytes, without a second pass over the records.
-///
-/// # Errors
-/// [`InvalidBatchLen`], with `batch` as it was.
-pub fn write_producer_state(
-    batch: &mut [u8],
-    producer_id: i64,
-    producer_epoch: i16,
-    base_sequence: i32,
-) -> Result<(), InvalidBatchLen> {
-    let len = batch.len();
-    let Some(bytes) = batch.first_chunk_mut::<BATCH_OVERHEAD>() else {
-        return Err(InvalidBatchLen { len });
-    };
-    let new = producer_state(producer_id, producer_epoch, base_sequence);
-    let mut difference = new;
-    for (new, old) in difference.iter_mut().zip(&bytes[PRODUCER_STATE]) {
-        *new ^= old;
-    }
-    bytes[PRODUCER_STATE].copy_from_slice(&new);
-    let change = crc32c_change(&difference, len - PRODUCER_STATE.end);
-    for (byte, change) in bytes[17..21].iter_mut().zip(change.to_be_bytes()) {
-        *byte ^= change;
-    }
-    Ok(())
-}
-
-fn producer_state(id: i64, epoch: i16, sequence: i32) -> [u8; 14] {
-    let mut bytes = [0; 14];
-    bytes[0..8].copy_from_slice(&id.to_be_bytes());
-    bytes[8..10].copy_from_slice(&epoch.to_be_bytes());
-    bytes[10..14].copy_from_slice(&sequence.to_be_bytes());
-    bytes
-}
-
-/// The sequence that comes `increment` records after `sequence`: 0 follows `i32::MAX`
-/// (`DefaultRecordBatch.incrementSequence`).
-pub const fn increment_sequence(sequence: i32, increment: i32) -> i32 {
-    (sequence as u32).wrapping_add(increment as u32) as i32 & i32::MAX
-}
+pub use super::header::{
+    Attributes, BATCH_OVERHEAD, BatchHeader, InvalidBatchLen, MAGIC, MAX_BATCH_LEN,
+    increment_sequence, write_header, write_producer_state,
+};
 
 /// A record that a batch doesn't take; the batch is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -429,5 +199,137 @@ impl BatchBuilder {
     /// The buffer with the batch in it.
     pub fn into_bytes(self) -> Vec<u8> {
         self.buffer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+
+    use super::*;
+    use crate::records::compression::{Codec, Encoder};
+
+    const FIELDS: RecordFields<'_> = RecordFields { key: None, value: Some(b"abc"), headers: &[] };
+
+    fn batch_of(records: usize) -> BatchBuilder {
+        let mut batch = BatchBuilder::new(Vec::with_capacity(4096));
+        for i in 0..records {
+            batch.append(&FIELDS, i as i64).expect("there is room");
+        }
+        batch
+    }
+
+    struct Shrinks;
+
+    impl Encoder for Shrinks {
+        fn compress(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
+            out.extend_from_slice(&input[..input.len() / 4]);
+            Ok(())
+        }
+    }
+
+    struct Fails;
+
+    impl Encoder for Fails {
+        fn compress(&mut self, _: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
+            out.push(1);
+            Err(CompressionError::Encoder(Codec::Zstd))
+        }
+    }
+
+    struct Grows;
+
+    impl Encoder for Grows {
+        fn compress(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
+            out.extend_from_slice(input);
+            Ok(())
+        }
+    }
+
+    fn sealed_with(encoder: Box<dyn Encoder + Send>) -> (BatchBuilder, Option<Ratio>) {
+        let mut batch = batch_of(40);
+        let mut compressor = Compressor::with_encoder(Codec::Zstd, encoder);
+        let ratio = batch.seal(&mut compressor).ok();
+        (batch, ratio)
+    }
+
+    #[test]
+    fn counts_and_tracks_timestamps() {
+        let mut batch = BatchBuilder::new(Vec::new());
+        for (i, timestamp) in [50, 70, 20, -3].into_iter().enumerate() {
+            assert_eq!(batch.append(&FIELDS, timestamp), Ok(i as u32));
+        }
+        let header = batch.header();
+        assert_eq!((header.base_timestamp, header.max_timestamp), (50, 70));
+        assert_eq!((header.record_count, header.last_offset_delta), (4, 3));
+        assert_eq!(batch.len(), BATCH_OVERHEAD + 4 * 10);
+    }
+
+    #[test]
+    fn a_record_too_many_leaves_no_trace() {
+        let mut batch = batch_of(1);
+        let before = batch.bytes().to_vec();
+        let limit = batch.len() + 9;
+        let no_room = Err(AppendError::NoRoom { size: 10 });
+        assert_eq!((batch.bytes(), batch.record_count()), (&before[..], 1));
+        assert_eq!(batch.header().max_timestamp, 0);
+        assert_eq!(batch.append_within(&FIELDS, 9, limit), no_room);
+        assert_eq!(batch.append_within(&FIELDS, 9, limit + 1), Ok(1));
+        assert_eq!(batch.append_within(&FIELDS, 9, 0), no_room);
+    }
+
+    #[test]
+    fn a_refused_first_record_sets_no_base_timestamp() {
+        let mut batch = BatchBuilder::new(Vec::new());
+        assert!(batch.append_within(&FIELDS, 1000, 62).is_err());
+        assert_eq!(batch.append(&FIELDS, 7), Ok(0));
+        assert_eq!((batch.header().base_timestamp, batch.header().max_timestamp), (7, 7));
+    }
+
+    #[test]
+    fn a_buffer_is_used_from_its_beginning_and_given_back() {
+        let mut buffer = Vec::with_capacity(4096);
+        buffer.extend_from_slice(&[0xee; 1000]);
+        let address = buffer.as_ptr();
+        let mut batch = BatchBuilder::new(buffer);
+        assert_eq!((batch.len(), batch.capacity(), batch.record_count()), (61, 4096, 0));
+        batch.append(&FIELDS, 0).expect("there is room");
+        batch.seal(&mut Compressor::with_encoder(Codec::Lz4, Box::new(Shrinks))).expect("it seals");
+        let buffer = batch.into_bytes();
+        assert_eq!((buffer.as_ptr(), buffer.capacity()), (address, 4096));
+    }
+
+    #[test]
+    fn a_smaller_result_replaces_the_records() {
+        let (batch, ratio) = sealed_with(Box::new(Shrinks));
+        assert_eq!(batch.header().attributes.codec(), Some(Codec::Zstd));
+        assert_eq!(batch.records_len(), 40 * 10 / 4);
+        assert_eq!(ratio, Some(Ratio::of(1, 4)));
+    }
+
+    #[test]
+    fn what_doesnt_shrink_stays_as_it_is() {
+        let (batch, ratio) = sealed_with(Box::new(Grows));
+        assert_eq!(batch.header().attributes.codec(), Some(Codec::None));
+        assert_eq!(batch.bytes()[BATCH_OVERHEAD..], batch_of(40).bytes()[BATCH_OVERHEAD..]);
+        assert_eq!(ratio, Some(Ratio::ONE));
+    }
+
+    #[test]
+    fn a_failed_encoder_leaves_a_batch_that_can_be_sent() {
+        let (batch, ratio) = sealed_with(Box::new(Fails));
+        assert_eq!(ratio, None);
+        let (plain, _) = sealed_with(Box::new(Grows));
+        assert_eq!(batch.bytes(), plain.bytes());
+    }
+
+    #[test]
+    fn a_sealed_batch_stays_sealed() {
+        let (mut batch, _) = sealed_with(Box::new(Shrinks));
+        let before = batch.bytes().to_vec();
+        assert_eq!(batch.append(&FIELDS, 0), Err(AppendError::Sealed));
+        let mut compressor = Compressor::with_encoder(Codec::Zstd, Box::new(Shrinks));
+        assert_eq!(batch.seal(&mut compressor), Ok(Ratio::ONE));
+        assert_eq!(batch.bytes(), before);
     }
 }

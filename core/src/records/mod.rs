@@ -4,7 +4,8 @@
 //! |---|---|
 //! | [`varint`] | zigzag variable-length integers |
 //! | [`record`] | one record's bytes |
-//! | [`batch`] | growing a batch, its 61-byte header, a new producer state for a finished batch |
+//! | [`batch`] | growing a batch and sealing it |
+//! | `header` | a batch's 61-byte header; a new producer state for a finished batch |
 //! | [`reader`] | reading a batch back, trusting no byte of it |
 //! | [`crc32c`] | the checksum of a batch |
 //! | [`compression`] | gzip, snappy, lz4 and zstd in the framings that Kafka reads |
@@ -15,6 +16,7 @@ pub mod compression;
 #[cfg(any(not(feature = "std"), feature = "gzip", test))]
 mod crc;
 pub mod crc32c;
+mod header;
 pub mod ratio;
 pub mod reader;
 pub mod record;

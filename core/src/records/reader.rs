@@ -4,9 +4,9 @@
 use alloc::vec::Vec;
 use core::{fmt, str};
 
-use super::batch::{Attributes, BATCH_OVERHEAD, BatchHeader, CRC_START, LOG_OVERHEAD, MAGIC};
 use super::compression::{self, Codec, CompressionError};
 use super::crc32c::crc32c;
+use super::header::{Attributes, BATCH_OVERHEAD, BatchHeader, CRC_START, LOG_OVERHEAD, MAGIC};
 use super::record::Header;
 use super::varint::{VarintError, take_varint, take_varlong};
 

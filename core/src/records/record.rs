@@ -11,7 +11,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::batch::BATCH_OVERHEAD;
+use super::header::BATCH_OVERHEAD;
 use super::varint::{
     ShortNumbers, VARINT_MAX_LEN, VARLONG_MAX_LEN, length_len, put_unsigned, put_varlong,
     varlong_len, zigzag64,
@@ -243,5 +243,95 @@ fn append_start(bytes: [u8; 16], len: usize, out: &mut Vec<u8>) {
         out.truncate(end);
     } else {
         out.extend_from_slice(bytes.get(..len).unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(fields: &RecordFields<'_>, offset: u32, timestamp: i64, room: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(room);
+        let size = encode(fields, offset, timestamp, &mut out).expect("it fits");
+        assert_eq!(size, out.len());
+        assert_eq!(encoded_len(fields, offset, timestamp), size);
+        assert!(size + BATCH_OVERHEAD <= size_upper_bound(fields));
+        out
+    }
+
+    #[test]
+    fn known_bytes() {
+        let nothing = RecordFields::default();
+        assert_eq!(encoded(&nothing, 0, 0, 0), [12, 0, 0, 0, 1, 1, 0]);
+        let headers = [Header { key: "h", value: None }, Header { key: "", value: Some(b"v") }];
+        let full = RecordFields { key: Some(b"k"), value: Some(b""), headers: &headers };
+        let bytes = encoded(&full, 64, -1, 0);
+        assert_eq!(bytes, [28, 0, 1, 128, 1, 2, b'k', 0, 4, 2, b'h', 1, 0, 2, b'v'][..]);
+    }
+
+    #[test]
+    fn the_upper_bound_is_kafkas() {
+        // AbstractRecords.estimateSizeInBytesUpperBound for magic 2: 61 + 21 + key, value, headers.
+        assert_eq!(size_upper_bound(&RecordFields::default()), 61 + 21 + 1 + 1 + 1);
+        let headers = [Header { key: "key", value: Some(&[0; 100]) }];
+        let fields = RecordFields { key: Some(&[0; 64]), value: Some(&[0; 10]), headers: &headers };
+        assert_eq!(size_upper_bound(&fields), 61 + 21 + 66 + 11 + 1 + 4 + 102);
+    }
+
+    /// Every size of every number next to where it changes, through both ways of writing.
+    #[test]
+    fn the_short_way_writes_what_the_long_way_does() {
+        let bytes = vec![0xab; 8200];
+        let lens = [0, 1, 52, 63, 64, 65, 8100, 8191, 8192];
+        let slices = || lens.iter().map(|len| Some(&bytes[..*len])).chain([None]);
+        for (key, value) in slices().flat_map(|key| slices().map(move |value| (key, value))) {
+            let fields = RecordFields { key, value, headers: &[] };
+            for offset in [0, 63, 64, 8191, 8192, i32::MAX as u32] {
+                for timestamp in [0, -64, 64, 8191, -8192, 8192, -8193, i64::MAX, i64::MIN] {
+                    let mut long = Vec::new();
+                    encode_any_within(&fields, offset, timestamp, usize::MAX, &mut long)
+                        .expect("it fits");
+                    // With and without the room for a copy of fixed size.
+                    assert!(encoded(&fields, offset, timestamp, 0) == long);
+                    assert!(encoded(&fields, offset, timestamp, long.len() + 16) == long);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_room_is_kept_to_the_byte() {
+        let headers = [Header { key: "h", value: None }];
+        for headers in [&[][..], &headers] {
+            let fields = RecordFields { key: None, value: Some(b"value"), headers };
+            let size = encoded_len(&fields, 0, 0);
+            let mut out = vec![7];
+            let refused = encode_within(&fields, 0, 0, size - 1, &mut out);
+            assert_eq!((refused, &out[..]), (Err(RecordTooLarge { size }), &[7][..]));
+            assert_eq!(encode_within(&fields, 0, 0, size, &mut out), Ok(size));
+            assert_eq!(out.len(), 1 + size);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_is_as_long_as_it_is_said_to_be(
+            key in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..300)),
+            value in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..9000)),
+            names in proptest::collection::vec(".{0,20}", 0..70),
+            offset in 0..=i32::MAX as u32,
+            timestamp: i64,
+            shift in 0..64u32,
+        ) {
+            let headers: Vec<_> = names
+                .iter()
+                .map(|key| Header { key, value: key.as_bytes().get(3..) })
+                .collect();
+            let (key, value) = (key.as_deref(), value.as_deref());
+            encoded(&RecordFields { key, value, headers: &headers }, offset, timestamp >> shift, 0);
+        }
     }
 }

@@ -164,3 +164,54 @@ impl From<Codec> for Compression {
         Self { codec, level: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn names_and_ids_are_kafkas() {
+        for (id, name) in ["none", "gzip", "snappy", "lz4", "zstd"].into_iter().enumerate() {
+            let codec: Codec = name.parse().expect("a codec");
+            assert_eq!((codec.id(), codec.to_string().as_str()), (id as u8, name));
+            assert_eq!(Codec::from_id(id as u8), Some(codec));
+        }
+        assert_eq!(Codec::from_id(5), None);
+        assert_eq!("LZ4".parse::<Codec>(), Err(UnknownCodec));
+    }
+
+    #[test]
+    fn levels_are_kafkas() {
+        for (codec, good, bad) in [
+            (Codec::Gzip, &[-1, 1, 9][..], &[0, -2, 10][..]),
+            (Codec::Lz4, &[1, 9, 17], &[0, -1, 18]),
+            (Codec::Zstd, &[-131_072, -1, 0, 3, 22], &[-131_073, 23]),
+            (Codec::Snappy, &[], &[0, 1]),
+            (Codec::None, &[], &[0, 1]),
+        ] {
+            for level in good {
+                let compression = Compression::new(codec, Some(*level)).expect("a level");
+                assert_eq!((compression.codec(), compression.level()), (codec, Some(*level)));
+            }
+            for level in bad {
+                let error = CompressionError::InvalidLevel { codec, level: *level };
+                assert_eq!(Compression::new(codec, Some(*level)), Err(error));
+            }
+            assert_eq!(Compression::from(codec).level(), codec.default_level());
+        }
+    }
+
+    #[test]
+    fn errors_say_what_to_do() {
+        let message = |codec, level| Compression::new(codec, Some(level)).unwrap_err().to_string();
+        assert_eq!(message(Codec::Gzip, 10), "gzip has no compression level 10; use 1 to 9");
+        let none = "snappy has no compression levels; leave the level out";
+        assert_eq!(message(Codec::Snappy, 1), none);
+        assert_eq!(
+            CompressionError::NotCompiledIn(Codec::Zstd).to_string(),
+            "zstd compression isn't compiled in; build with the Cargo feature `zstd`"
+        );
+    }
+}

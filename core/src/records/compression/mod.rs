@@ -134,3 +134,28 @@ fn append(bytes: &[u8], out: &mut Vec<u8>, max_len: usize) -> Result<(), Compres
     out.extend_from_slice(bytes);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_codec_that_isnt_compiled_in_is_named() {
+        for codec in Codec::ALL {
+            let missing = CompressionError::NotCompiledIn(codec);
+            let expected = if codec.is_available() { None } else { Some(missing) };
+            assert_eq!(Compressor::new(Compression::from(codec)).err(), expected);
+            let decompressed = decompress(codec, &[], &mut Vec::new(), 100);
+            assert_eq!(decompressed == Err(missing), !codec.is_available());
+        }
+    }
+
+    #[test]
+    fn what_needs_no_decompression_is_bounded_as_well() {
+        let mut out = alloc::vec![9; 50];
+        assert_eq!(decompress(Codec::None, &[1; 10], &mut out, 10), Ok(()));
+        assert_eq!(out, [1; 10]);
+        let too_large = Err(CompressionError::TooLarge { max_len: 9 });
+        assert_eq!(decompress(Codec::None, &[1; 10], &mut out, 9), too_large);
+    }
+}
