@@ -1,6 +1,8 @@
 //! Every response in every version, written by an independent implementation of the protocol; and
 //! what becomes of it when bytes are missing, wrong or made up.
 
+#![allow(clippy::redundant_clone, reason = "prop_assert_eq takes its arguments by value")]
+
 mod protocol_oracle;
 
 use ottla_core::protocol::api_key::ApiKey;
@@ -27,7 +29,7 @@ proptest! {
     ) {
         let body = oracle::encode(&message, version);
         let response = ProduceResponse::parse(&body, version).unwrap();
-        prop_assert_eq!(oracle::produce_as_oracle(&response), message);
+        prop_assert_eq!(oracle::produce_as_oracle(&response), message.clone());
         if ApiKey::Produce.is_flexible(version) {
             let body = oracle::encode(&oracle::produce_from_the_future(message.clone()), version);
             let response = ProduceResponse::parse(&body, version).unwrap();
@@ -42,7 +44,7 @@ proptest! {
     ) {
         let body = oracle::encode(&message, version);
         let response = MetadataResponse::parse(&body, version).unwrap();
-        prop_assert_eq!(oracle::metadata_as_oracle(&response), message);
+        prop_assert_eq!(oracle::metadata_as_oracle(&response), message.clone());
         if ApiKey::Metadata.is_flexible(version) {
             let body = oracle::encode(&oracle::metadata_from_the_future(message.clone()), version);
             let response = MetadataResponse::parse(&body, version).unwrap();
@@ -61,7 +63,7 @@ proptest! {
         }
         let mut bodies = vec![oracle::encode(&message, version)];
         if ApiKey::ApiVersions.is_flexible(version) {
-            let message = oracle::api_versions_from_the_future(message);
+            let message = oracle::api_versions_from_the_future(message.clone());
             bodies.push(oracle::encode(&message, version));
         }
         for body in bodies {
@@ -79,7 +81,7 @@ proptest! {
     ) {
         let mut bodies = vec![oracle::encode(&message, version)];
         if ApiKey::InitProducerId.is_flexible(version) {
-            let message = oracle::init_producer_id_from_the_future(message);
+            let message = oracle::init_producer_id_from_the_future(message.clone());
             bodies.push(oracle::encode(&message, version));
         }
         for body in bodies {
