@@ -18,7 +18,7 @@ use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
 use crate::topic::{
-    Need, Refusal, Status, Topic, TopicHandle, TopicState, give_back, prepare, try_send,
+    Need, Refusal, Status, Topic, TopicHandle, TopicState, ask_again, give_back, prepare, try_send,
 };
 
 /// A Kafka producer. Clones are handles of the same producer.
@@ -157,7 +157,10 @@ impl<'a, X: Platform> Send<'a, X> {
             }
             match self.handle.append(self.shared, &record, &mut self.buffer) {
                 Ok(delivery) => return Poll::Ready(Ok(delivery)),
-                Err(Refusal::Error(error)) => return Poll::Ready(Err(error)),
+                Err(Refusal::Error(error)) => {
+                    ask_again(self.shared, &self.handle, &error);
+                    return Poll::Ready(Err(error));
+                }
                 Err(Refusal::Need(Need::Metadata(partition))) => {
                     match self.wait_for_metadata(partition, cx) {
                         Poll::Ready(Ok(())) => {}

@@ -256,6 +256,7 @@ pub(crate) fn try_send<X: Platform>(
             }
             Err(Refusal::Error(error)) => {
                 give_back(shared, buffer);
+                ask_again(shared, handle, &error);
                 return Err(error);
             }
             Err(Refusal::Need(Need::Metadata(_))) => {
@@ -276,6 +277,18 @@ pub(crate) fn try_send<X: Platform>(
                 }
             }
         }
+    }
+}
+
+/// A topic that was refused may be there, or permitted, by now: the next record may find it so.
+pub(crate) fn ask_again<X: Platform>(
+    shared: &Shared<X>,
+    handle: &TopicHandle<X>,
+    error: &SendError,
+) {
+    if matches!(error, SendError::Topic { .. }) {
+        let topic = handle.state.clone();
+        shared.post(Event::Metadata { topic, deadline: Instant::ZERO }, Instant::ZERO);
     }
 }
 
@@ -386,7 +399,8 @@ impl<X: Platform> TopicHandle<X> {
     fn announce(&self, shared: &Shared<X>, lane: u32, opened: Option<Instant>, filled: bool) {
         if let Some(at) = opened {
             // A batch that is full already is told below; the sender is woken once.
-            let due = at + shared.config.linger;
+            let linger = &shared.config.linger;
+            let due = if shared.config.adaptive_linger { at } else { at + *linger };
             shared.post(Event::Opened { lane, at }, due);
         }
         if filled {

@@ -38,7 +38,15 @@ struct Waiter {
     account: Account,
     deadline: Instant,
     granted: Option<Buffer>,
+    /// It was told that its time is up.
+    told: bool,
     waker: Waker,
+}
+
+impl Waiter {
+    fn waits(&self) -> bool {
+        self.granted.is_none() && !self.told
+    }
 }
 
 /// How much one node's batches may hold, in multiples of what is free (Choudhury and Hahne's dynamic
@@ -174,7 +182,15 @@ impl BufferPool {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         let waker = waker.clone();
-        self.waiters.push_back(Waiter { ticket, size, account, deadline, granted: None, waker });
+        self.waiters.push_back(Waiter {
+            ticket,
+            size,
+            account,
+            deadline,
+            granted: None,
+            told: false,
+            waker,
+        });
         ticket
     }
 
@@ -244,13 +260,17 @@ impl BufferPool {
 
     /// The earliest time at which a waiter gives up.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.waiters.iter().filter(|w| w.granted.is_none()).map(|w| w.deadline).min()
+        self.waiters.iter().filter(|w| w.waits()).map(|w| w.deadline).min()
     }
 
     /// Those whose time is up, to be woken outside of the lock.
-    pub(crate) fn overdue(&self, now: Instant) -> Vec<Waker> {
-        let late = self.waiters.iter().filter(|w| w.granted.is_none() && w.deadline <= now);
-        late.map(|w| w.waker.clone()).collect()
+    pub(crate) fn overdue(&mut self, now: Instant) -> Vec<Waker> {
+        let late = self.waiters.iter_mut().filter(|w| w.waits() && w.deadline <= now);
+        late.map(|w| {
+            w.told = true;
+            w.waker.clone()
+        })
+        .collect()
     }
 
     /// Refuses all further requests and returns everybody who waits.

@@ -51,7 +51,8 @@ impl<X: Platform> Sender<X> {
             }
             return;
         }
-        let account = Account(self.nodes.len() as u16 + 1);
+        self.accounts = self.accounts.wrapping_add(1).max(1);
+        let account = Account(self.accounts);
         let node = Node::new(Some(address), &self.shared.config, account, now);
         self.nodes.insert(id, node);
     }
@@ -187,9 +188,8 @@ impl<X: Platform> Sender<X> {
             }
             error @ (ErrorCode::InvalidTopic | ErrorCode::TopicAuthorizationFailed) => {
                 let entry = &mut self.topics[index];
+                // The next record asks again, in case permissions were granted.
                 entry.unresolved = false;
-                // Asked about again by the next record, in case permissions were granted.
-                entry.tracked = false;
                 entry.state.publish(Status::Refused(error), None);
             }
             error => {
@@ -242,8 +242,7 @@ impl<X: Platform> Sender<X> {
         self.topics[index].unresolved = leaderless;
         self.publish_layout(index);
         for lane in changed {
-            self.lanes[lane as usize].backoff_until = None;
-            self.requeue(lane, now);
+            self.move_to_leader(lane, now);
         }
     }
 
@@ -302,8 +301,7 @@ impl<X: Platform> Sender<X> {
     /// A produce response named the new leader (KIP-951).
     pub(super) fn learn_leader(&mut self, id: LaneId, leader: i32, epoch: i32, now: Instant) {
         if self.set_leader(id, Some(NodeId(leader)), epoch) {
-            self.lanes[id as usize].backoff_until = None;
-            self.requeue(id, now);
+            self.move_to_leader(id, now);
         }
     }
 

@@ -47,9 +47,7 @@ impl<X: Platform> Sender<X> {
             let Some(lane) = self.nodes.get_mut(&id).and_then(|node| node.ready.pop_front()) else {
                 break;
             };
-            if self.lanes[lane as usize].queued_at != Some(id) {
-                continue; // it has moved to another leader
-            }
+            debug_assert_eq!(self.lanes[lane as usize].queued_at, Some(id));
             match self.take_batch(lane, &mut room, batches.is_empty(), now) {
                 Taken::Batch(batch) => {
                     batches.push(Sent { lane, splice: 0, batch: *batch });

@@ -74,7 +74,8 @@ impl<X: Platform> Sender<X> {
 
     pub(super) fn identity_due(&self) -> Option<Instant> {
         let waits = self.identity.wanted && !self.identity.in_flight;
-        (waits && self.any_node_up()).then_some(self.identity.not_before)
+        let at = self.askable_at().filter(|_| waits)?;
+        Some(at.max(self.identity.not_before))
     }
 
     /// Asks for a producer id where one is wanted.

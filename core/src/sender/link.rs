@@ -158,7 +158,13 @@ impl<X: Platform> Sender<X> {
                 self.refuse_node(id, "no answer within request.timeout.ms", now);
             }
             Link::Up if idle && node.ready.is_empty() => self.hang_up(id),
-            _ => {}
+            _ => self.end_throttle(id, now),
+        }
+    }
+
+    fn end_throttle(&mut self, id: NodeId, now: Instant) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.throttled_until = node.throttled_until.filter(|until| *until > now);
         }
     }
 
@@ -257,7 +263,6 @@ impl<X: Platform> Sender<X> {
     pub(super) fn mark_used(&mut self, id: NodeId, now: Instant) {
         let idle = self.config().connections_max_idle;
         if let Some(node) = self.nodes.get_mut(&id) {
-            node.last_used = now;
             node.idle_at = idle.map(|idle| now + idle);
         }
     }
@@ -272,8 +277,10 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    pub(super) fn any_node_up(&self) -> bool {
-        self.nodes.values().any(Node::is_up)
+    /// From when on some connected node takes a request. Nodes that have bytes left to be written are
+    /// not waited for: when these are gone, the sender is called anyway.
+    pub(super) fn askable_at(&self) -> Option<Instant> {
+        self.nodes.values().filter_map(Node::askable_at).min()
     }
 
     /// The connected node with the fewest requests in flight that may have another.

@@ -84,8 +84,8 @@ impl<X: Platform> Sender<X> {
         let asked = wanted.then_some(self.metadata.not_before);
         let aged = self.metadata.last_full.map(|at| at + self.config().metadata_max_age);
         let due = earliest(asked, aged.map(|at| at.max(self.metadata.not_before)))?;
-        // While no connection is up there is nobody to ask; what opens one is due in its own time.
-        self.any_node_up().then_some(due).or_else(|| self.link_due().map(|at| at.max(due)))
+        let somebody = self.askable_at().or_else(|| self.link_due());
+        somebody.map(|at| at.max(due))
     }
 
     /// When the next connection for metadata may be opened, if none is under way.
@@ -94,7 +94,9 @@ impl<X: Platform> Sender<X> {
         for node in self.nodes.values() {
             match node.link {
                 Link::Down { not_before } => due = earliest(due, Some(not_before)),
-                Link::Opening { .. } | Link::Handshaking | Link::Up => return None,
+                Link::Opening { .. } | Link::Handshaking => return None,
+                // A node that takes no more bytes says nothing about the others.
+                Link::Up => {}
             }
         }
         due
@@ -113,7 +115,7 @@ impl<X: Platform> Sender<X> {
 
     /// Opens some connection, unless one is being opened.
     fn connect_any(&mut self, now: Instant) {
-        let under_way = |link: Link| !matches!(link, Link::Down { .. });
+        let under_way = |link: Link| matches!(link, Link::Opening { .. } | Link::Handshaking);
         if self.nodes.values().any(|node| under_way(node.link)) {
             return;
         }

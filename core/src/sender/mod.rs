@@ -85,6 +85,8 @@ pub(crate) struct Sender<X: Platform> {
     events: Vec<Event<X>>,
     rng: Rng,
     metrics: Metrics,
+    /// The last share of the pool that was given to a node.
+    accounts: u16,
     correlation_id: i32,
     heads: Vec<Vec<u8>>,
 }
@@ -112,6 +114,7 @@ impl<X: Platform> Sender<X> {
             events: Vec::new(),
             rng,
             metrics: Metrics::default(),
+            accounts: 0,
             correlation_id: 0,
             heads: Vec::new(),
             shared,

@@ -40,7 +40,6 @@ pub(super) struct Node<X: Platform> {
     /// Lanes with a batch that may leave.
     pub(super) ready: VecDeque<LaneId>,
     pub(super) throttled_until: Option<Instant>,
-    pub(super) last_used: Instant,
     /// When the connection has been idle for too long.
     pub(super) idle_at: Option<Instant>,
     pub(super) request_timeout: core::time::Duration,
@@ -140,7 +139,6 @@ impl<X: Platform> Node<X> {
             in_flight: VecDeque::new(),
             ready: VecDeque::new(),
             throttled_until: None,
-            last_used: now,
             idle_at: None,
             request_timeout: config.request_timeout,
             account,
@@ -162,6 +160,12 @@ impl<X: Platform> Node<X> {
         self.is_up() && !self.is_throttled(now) && self.is_written()
     }
 
+    /// From when on it takes a request, if only time can make it.
+    pub(super) fn askable_at(&self) -> Option<Instant> {
+        let ready = self.is_up() && self.is_written();
+        ready.then(|| self.throttled_until.unwrap_or(Instant::ZERO))
+    }
+
     pub(super) fn may_produce(&self, max_in_flight: usize, now: Instant) -> bool {
         !self.ready.is_empty() && self.may_send(now) && self.in_flight.len() < max_in_flight
     }
@@ -171,7 +175,6 @@ impl<X: Platform> Node<X> {
     }
 
     pub(super) fn push(&mut self, request: InFlight<X>) {
-        self.last_used = request.sent_at;
         self.in_flight.push_back(request);
     }
 
@@ -206,8 +209,8 @@ impl<X: Platform> Node<X> {
             Link::Opening { until } => Some(until),
             Link::Handshaking => self.request_deadline(),
             Link::Up => {
-                let throttle = self.throttled_until.filter(|_| wanted);
-                let idle = if self.in_flight.is_empty() { self.idle_at } else { None };
+                let throttle = self.throttled_until;
+                let idle = self.idle_at.filter(|_| self.in_flight.is_empty() && !wanted);
                 earliest(earliest(self.request_deadline(), throttle), idle)
             }
         }

@@ -68,7 +68,7 @@ impl<X: Platform> Sender<X> {
             batch.result.resolve(Outcome::Acknowledged { base_offset, log_append_time });
         }
         self.discard(batch);
-        self.requeue_if_idle(lane, now);
+        self.schedule(lane, now);
     }
 
     /// No answer, or one that a repetition may improve: again, if there is time left.
@@ -109,11 +109,6 @@ impl<X: Platform> Sender<X> {
             let topic = &self.topics[self.lanes[lane as usize].topic];
             topic.state.metrics.with(|metrics| metrics.records_retried += records);
         }
-        self.requeue_if_idle(lane, now);
-    }
-
-    /// After an answer the lane may go on. A place it has in a ready queue stays its own.
-    pub(super) fn requeue_if_idle(&mut self, lane: LaneId, now: Instant) {
         self.schedule(lane, now);
     }
 
@@ -175,7 +170,7 @@ impl<X: Platform> Sender<X> {
                 self.fail_records(lane, batch, invalid, answer.error);
             }
         }
-        self.requeue_if_idle(lane, now);
+        self.schedule(lane, now);
     }
 
     fn fail_records(

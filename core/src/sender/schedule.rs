@@ -35,10 +35,20 @@ impl<X: Platform> Sender<X> {
         self.active.insert(leader);
     }
 
-    /// A lane's leader changed: if it stands in the old one's queue, it moves.
+    /// A lane was taken out of its node's queue: it joins again if it has more.
     pub(super) fn requeue(&mut self, id: LaneId, now: Instant) {
-        self.lanes[id as usize].queued_at = None; // its place in the old queue is skipped
+        self.lanes[id as usize].queued_at = None;
         self.schedule(id, now);
+    }
+
+    /// A lane's leader changed: if it stands in the old one's queue, it moves.
+    pub(super) fn move_to_leader(&mut self, id: LaneId, now: Instant) {
+        let old = self.lanes[id as usize].queued_at;
+        if let Some(node) = old.and_then(|old| self.nodes.get_mut(&old)) {
+            node.ready.retain(|lane| *lane != id);
+        }
+        self.lanes[id as usize].backoff_until = None;
+        self.requeue(id, now);
     }
 
     pub(super) fn next_step(&self, id: LaneId, now: Instant) -> Next {

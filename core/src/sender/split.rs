@@ -46,7 +46,7 @@ impl<X: Platform> Sender<X> {
                 self.fail(lane, batch, error);
             }
         }
-        self.requeue_if_idle(lane, now);
+        self.schedule(lane, now);
     }
 
     /// Fails the invalid records and sends the others again.
