@@ -98,7 +98,8 @@ const fn table_size(codec: Codec) -> usize {
         Codec::None => 0,
         Codec::Snappy => 32 * 1024,
         Codec::Lz4 => 8 * 1024,
-        Codec::Gzip | Codec::Zstd => 300 * 1024,
+        Codec::Gzip => 310 * 1024,
+        Codec::Zstd => 400 * 1024,
     }
 }
 
