@@ -9,6 +9,7 @@ pub mod kafka;
 mod process;
 mod progress;
 mod scratch;
+pub mod text;
 
 pub use process::Guarded;
 pub use progress::Progress;
