@@ -312,7 +312,8 @@ pub(crate) struct QuickstartArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Lines to produce, keyed by the text before the first ':'; a sample log is written without it.
+    /// Lines to produce, keyed by the text before the first ':'; a sample log is written without
+    /// it.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
 }

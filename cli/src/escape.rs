@@ -25,7 +25,8 @@ impl FromStr for Delimiter {
     }
 }
 
-/// Replaces `\n \r \t \\ \0 \xN \xNN`; a backslash before anything else stands for itself, as in kcat.
+/// Replaces `\n \r \t \\ \0 \xN \xNN`; a backslash before anything else stands for itself, as in
+/// kcat.
 fn unescape(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

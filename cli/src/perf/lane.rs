@@ -13,7 +13,8 @@ use super::pending::{Acknowledged, Outcomes, Pending};
 use super::stats::{Totals, Window};
 use crate::kind;
 
-/// As fast as possible, so many records share one look at the clock: it would cost as much as sending.
+/// As fast as possible, so many records share one look at the clock: it would cost as much as
+/// sending.
 const RECORDS_PER_CLOCK: u64 = 32;
 /// As fast as possible, acknowledgements are looked for so often.
 const LOOK_INTERVAL: Duration = Duration::from_micros(200);
@@ -119,7 +120,7 @@ impl Lane {
     fn pace(&mut self, index: u64) -> bool {
         if let Some(interval) = self.task.interval {
             self.wait_until(interval.mul_f64(index as f64));
-        } else if index % RECORDS_PER_CLOCK == 0 || self.task.await_each {
+        } else if index.is_multiple_of(RECORDS_PER_CLOCK) || self.task.await_each {
             self.now = self.start.elapsed();
             if self.now >= self.looked + LOOK_INTERVAL {
                 self.look();

@@ -1,5 +1,5 @@
-//! Deliveries that are not known yet, by partition: within one they complete in order, so that a slow
-//! partition does not make the others' latencies look longer than they are.
+//! Deliveries that are not known yet, by partition: within one they complete in order, so that a
+//! slow partition does not make the others' latencies look longer than they are.
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -66,7 +66,7 @@ pub(crate) fn run(args: ProduceArgs) -> Result<ExitCode, Failure> {
     }
     if json {
         stdout::line(&summary.to_json().to_string());
-    } else if !quiet && outcome.tally.deserves_a_summary() {
+    } else if !quiet {
         eprint!("{}", summary.to_text());
     }
     Ok(outcome.status())

@@ -1,4 +1,5 @@
-//! The reading side of `ottla produce`: input in, records into the producer, deliveries handed over.
+//! The reading side of `ottla produce`: input in, records into the producer, deliveries handed
+//! over.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -125,8 +126,8 @@ impl<'a> Feed<'a> {
         Ok(())
     }
 
-    /// A partition that does not exist is said at once; the producer itself would wait `max.block.ms`
-    /// for somebody to add it.
+    /// A partition that does not exist is said at once; the producer itself would wait
+    /// `max.block.ms` for somebody to add it.
     fn check_partition(&self) -> Result<(), Stop> {
         let (partition, topic) = (self.pump.args.partition, &self.pump.args.topic);
         if partition < 0 {

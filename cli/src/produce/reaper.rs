@@ -147,11 +147,6 @@ impl<'a> Reaper<'a> {
 }
 
 impl Tally {
-    /// Whether there is more to tell than what a single error line has told.
-    pub(crate) fn deserves_a_summary(&self) -> bool {
-        self.acknowledged > 0 || self.failures.count() > 1
-    }
-
     /// How many failures were not shown.
     pub(crate) fn unshown(&self, verbose: bool) -> u64 {
         if verbose { 0 } else { self.failures.count().saturating_sub(SHOWN_MAX) }

@@ -17,7 +17,8 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The sources that `files` name; those that obviously can't be read are errors before anything is sent.
+    /// The sources that `files` name; those that obviously can't be read are errors before anything
+    /// is sent.
     pub(crate) fn all(files: &[PathBuf]) -> Result<Vec<Self>, Failure> {
         if files.is_empty() {
             return Ok(vec![Self::Stdin]);

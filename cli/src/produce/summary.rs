@@ -48,28 +48,36 @@ impl Summary<'_> {
         })
     }
 
-    /// A few lines.
+    /// A few lines, or nothing where an error line has told it all.
     pub(crate) fn to_text(&self) -> String {
         let tally = self.tally;
-        let (records, elapsed) = (tally.acknowledged, tally.elapsed);
+        let mut text = String::new();
+        if tally.acknowledged > 0 || tally.failures.count() > 1 {
+            text += &self.acknowledged_text();
+            text += &self.failures_text();
+        }
+        text + &self.interrupted_text()
+    }
+
+    fn acknowledged_text(&self) -> String {
+        let Tally { acknowledged: records, elapsed, latencies, .. } = self.tally;
         let mut text = format!(
             "{} records ({}) acknowledged by topic {} in {}: {} records/s, {}/s\n",
-            count(records),
-            bytes(tally.bytes),
+            count(*records),
+            bytes(self.tally.bytes),
             self.topic,
-            duration(elapsed),
-            count(per_second(records as f64, elapsed) as u64),
-            bytes(per_second(tally.bytes as f64, elapsed) as u64),
+            duration(*elapsed),
+            count(per_second(*records as f64, *elapsed) as u64),
+            bytes(per_second(self.tally.bytes as f64, *elapsed) as u64),
         );
-        if records > 0 {
-            let at =
-                |quantile| duration(Duration::from_micros(tally.latencies.micros_at(quantile)));
+        if *records > 0 {
+            let at = |quantile| duration(Duration::from_micros(latencies.micros_at(quantile)));
             text += &format!("latency p50 {}, p99 {}", at(0.5), at(0.99));
             text += &format!("; {} retries", count(self.metrics.records_retried));
             text += &self.skipped_text();
             text.push('\n');
         }
-        text + &self.failures_text() + &self.interrupted_text()
+        text
     }
 
     fn skipped_text(&self) -> String {

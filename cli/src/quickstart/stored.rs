@@ -81,7 +81,8 @@ impl Topic {
         self.partitions.values().map(|partition| partition.records).sum()
     }
 
-    /// Whether exactly the lines of `input` are stored, those of a key in one partition and in order.
+    /// Whether exactly the lines of `input` are stored, those of a key in one partition and in
+    /// order.
     pub(crate) fn verify(&self, input: &[u8]) -> Result<(), Failure> {
         let mut expected: HashMap<Bytes, Vec<Bytes>> = HashMap::new();
         for line in input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -131,6 +132,6 @@ impl Topic {
 }
 
 fn differs(key: &Bytes, how: &str) -> Failure {
-    let key = key.as_ref().map_or("(none)".into(), |key| String::from_utf8_lossy(key));
+    let key = key.as_deref().map_or_else(|| "(none)".into(), String::from_utf8_lossy);
     Failure::new(format!("what was read back differs from the file: key {key} {how}"))
 }

@@ -24,7 +24,8 @@ pub(crate) trait Reader {
     fn record(&mut self, record: &Stored<'_>) -> Result<(), Failure>;
 }
 
-/// Shows `reader` the batches of `bytes` from `first` on, and returns the offset after the last one.
+/// Shows `reader` the batches of `bytes` from `first` on, and returns the offset after the last
+/// one.
 ///
 /// The first batch may begin before `first`, and the last may be cut off: that is how brokers send.
 pub(crate) fn read(
