@@ -15,7 +15,7 @@ const TARGETS: [&str; 4] = [
 /// The smallest core, the codecs that fit in 64 KiB, all codecs.
 const FEATURES: [&str; 3] = ["", "lz4,snappy", "gzip,lz4,snappy,zstd"];
 
-/// Compiles the core for every target with every set of features.
+/// Compiles the core for every target with every set of features; a warning is an error.
 pub(crate) fn run(build_std: bool) -> Outcome {
     for target in TARGETS {
         let toolchain = Toolchain::find(target, build_std)?;
@@ -24,6 +24,7 @@ pub(crate) fn run(build_std: bool) -> Outcome {
             let mut check = toolchain.cargo("check", target);
             check.args(["--quiet", "--locked", "--package", "ottla-core"]);
             check.args(["--no-default-features", "--features", features]);
+            check.env("RUSTFLAGS", "--deny warnings");
             execute(&mut check)?;
         }
     }
