@@ -11,7 +11,8 @@ use crate::partitioner::PartitionError;
 pub use crate::protocol::error_code::{ErrorCode, Written};
 use crate::sync::Arc;
 
-/// Why a record was not accepted. Nothing of it was stored or sent; the caller still has the record.
+/// Why a record was not accepted. Nothing of it was stored or sent; the caller still has the
+/// record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SendError {
@@ -22,13 +23,15 @@ pub enum SendError {
         /// How long the call waited.
         waited: Duration,
     },
-    /// The topic's partitions are not known yet (only `try_send` says this): they have been asked for.
+    /// The topic's partitions are not known yet (only `try_send` says this): they have been asked
+    /// for.
     MetadataPending,
     /// The topic, or that partition of it, did not appear in the metadata within `max.block.ms`.
     NotInMetadata {
         /// The topic.
         topic: String,
-        /// The partition that was asked for and how many there are, where the topic itself is known.
+        /// The partition that was asked for and how many there are, where the topic itself is
+        /// known.
         partition: Option<(i32, u32)>,
         /// How long the call waited.
         waited: Duration,

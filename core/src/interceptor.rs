@@ -10,8 +10,8 @@ use crate::sync::{Arc, Shareable};
 /// Sees records before they are partitioned and batches when their outcome is known (Kafka's
 /// `ProducerInterceptor`). Runs on the sending thread and on the driver's: be quick, never block.
 pub trait Interceptor: Debug + Shareable {
-    /// May change what is sent, for instance add headers that it owns. Called once per record, in the
-    /// order in which interceptors were added.
+    /// May change what is sent, for instance add headers that it owns. Called once per record, in
+    /// the order in which interceptors were added.
     fn on_send<'a>(&'a self, topic: &str, record: Record<'a>) -> Record<'a> {
         let _ = topic;
         record

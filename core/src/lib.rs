@@ -1,7 +1,7 @@
 //! The core of ottla: a Kafka producer as plain state machines, without sockets, clocks or threads.
 //!
-//! [`producer`] makes a [`Producer`], which applications call, and a [`Driver`], which does the work
-//! whenever it is polled. A target supplies a [`Transport`](transport::Transport), a
+//! [`producer`] makes a [`Producer`], which applications call, and a [`Driver`], which does the
+//! work whenever it is polled. A target supplies a [`Transport`](transport::Transport), a
 //! [`Platform`](sync::Platform) with its lock and its clock, and something that polls.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -57,8 +57,8 @@ impl<X: Platform> Producer<X> {
     }
 
     /// Appends a record as soon as the topic's metadata and memory are there, waiting up to
-    /// `max.block.ms`; those who wait for memory get it first come, first served. Dropping the future
-    /// takes nothing with it.
+    /// `max.block.ms`; those who wait for memory get it first come, first served. Dropping the
+    /// future takes nothing with it.
     pub fn send<'a>(&'a self, topic: &str, record: Record<'a>) -> Send<'a, X> {
         Send::new(&self.shared, self.handle(topic), record)
     }
@@ -69,8 +69,8 @@ impl<X: Platform> Producer<X> {
         Partitions { wait: MetadataWait::new(self.shared.clone(), topic) }
     }
 
-    /// Sends everything that was accepted before this call, without lingering, and waits until all of
-    /// it has an outcome. Records accepted later are not waited for.
+    /// Sends everything that was accepted before this call, without lingering, and waits until all
+    /// of it has an outcome. Records accepted later are not waited for.
     pub fn flush(&self) -> Flush<X> {
         Flush { shared: self.shared.clone(), below: None }
     }

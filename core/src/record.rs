@@ -77,8 +77,8 @@ impl<'a> Record<'a> {
 pub struct RecordMetadata {
     /// The partition.
     pub partition: i32,
-    /// The record's offset; `None` with `acks=0`, and where a broker answered that it had the record
-    /// already without saying where (`DUPLICATE_SEQUENCE_NUMBER`).
+    /// The record's offset; `None` with `acks=0`, and where a broker answered that it had the
+    /// record already without saying where (`DUPLICATE_SEQUENCE_NUMBER`).
     pub offset: Option<i64>,
     /// The stored timestamp in milliseconds: the record's own, or the broker's for topics with
     /// `LogAppendTime`.

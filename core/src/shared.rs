@@ -18,8 +18,8 @@ use crate::topic::{TopicHandle, TopicState};
 /// See the [module](self).
 ///
 /// Locks nest in this order only: a topic handle's, then one of: a partition's queue, the topic's
-/// metadata, the pool, the inbox. No waker and no user code runs under any of them but the handle's,
-/// under which a custom partitioner runs.
+/// metadata, the pool, the inbox. No waker and no user code runs under any of them but the
+/// handle's, under which a custom partitioner runs.
 pub(crate) struct Shared<X: Platform> {
     pub(crate) config: ProducerConfig,
     pub(crate) clock: X::Clock,

@@ -1,4 +1,5 @@
-//! What a target supplies so that the producer can be shared: a lock, a clock, and how to count references.
+//! What a target supplies so that the producer can be shared: a lock, a clock, and how to count
+//! references.
 
 use core::cell::RefCell;
 
@@ -7,8 +8,8 @@ use crate::time::Clock;
 /// The reference count of everything shared; this target has no compare-and-swap.
 #[cfg(not(target_has_atomic = "ptr"))]
 pub use alloc::rc::Rc as Arc;
-/// The reference count of everything shared. Targets without compare-and-swap (thumbv6m, riscv32imc)
-/// have one thread and no `alloc::sync`, so they count without atomics.
+/// The reference count of everything shared. Targets without compare-and-swap (thumbv6m,
+/// riscv32imc) have one thread and no `alloc::sync`, so they count without atomics.
 #[cfg(target_has_atomic = "ptr")]
 pub use alloc::sync::Arc;
 
@@ -31,7 +32,8 @@ impl<T> Lock<T> for RefCell<T> {
     }
 }
 
-/// What a target supplies: how to exclude, how to tell time. The one type parameter of the producer.
+/// What a target supplies: how to exclude, how to tell time. The one type parameter of the
+/// producer.
 pub trait Platform: Sized + 'static {
     /// A mutex where threads share the producer, a [`RefCell`] where there is one thread.
     type Lock<T>: Lock<T>;

@@ -300,7 +300,8 @@ pub(crate) fn give_back<X: Platform>(shared: &Shared<X>, buffer: Option<Buffer>)
     }
 }
 
-/// Interceptors, validity and size (rows B2.1, B2.4, E1.3): all that needs neither metadata nor memory.
+/// Interceptors, validity and size (rows B2.1, B2.4, E1.3): all that needs neither metadata nor
+/// memory.
 pub(crate) fn prepare<'a, X: Platform>(
     shared: &'a Shared<X>,
     topic: &str,
@@ -476,8 +477,8 @@ impl<X: Platform> Local<X> {
 
     /// A new batch would begin: where a partitioner may move on (KIP-480, KIP-794). True if it did.
     ///
-    /// The built-in one leaves a partition whose batch is full, not only when `batch.size` bytes were
-    /// counted as Java does: so no visit ends with the first records of a second batch.
+    /// The built-in one leaves a partition whose batch is full, not only when `batch.size` bytes
+    /// were counted as Java does: so no visit ends with the first records of a second batch.
     fn at_batch_boundary(&mut self, topic: &str, partition: i32, after_full: bool) -> bool {
         if !self.sticky {
             return self.partitioner.on_new_batch(topic, partition);

@@ -1,4 +1,5 @@
-//! The seam between the producer and a network: byte pipes to nodes, opened and polled, never blocking.
+//! The seam between the producer and a network: byte pipes to nodes, opened and polled, never
+//! blocking.
 
 use core::fmt::{Debug, Display};
 use core::task::{Context, Poll};
@@ -21,8 +22,9 @@ pub trait Transport {
     /// The pipe.
     type Connection: Connection;
 
-    /// Begins to connect and returns at once; the connection is `Pending` until it is up and reports a
-    /// failure on first use. `address` is `None` where the transport routes by node id alone (a bridge).
+    /// Begins to connect and returns at once; the connection is `Pending` until it is up and
+    /// reports a failure on first use. `address` is `None` where the transport routes by node id
+    /// alone (a bridge).
     fn connect(
         &mut self,
         node: NodeId,

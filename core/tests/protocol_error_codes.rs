@@ -1,4 +1,5 @@
-//! Error codes against an independent list, and against the table of what each means for a producer.
+//! Error codes against an independent list, and against the table of what each means for a
+//! producer.
 
 use kafka_protocol::error::ResponseError;
 use ottla_core::protocol::error_code::{ErrorCode, Written};

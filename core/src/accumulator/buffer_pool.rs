@@ -1,8 +1,8 @@
 //! The fixed memory that batches grow in (`buffer.memory`), given out first come, first served.
 //!
 //! Kafka's `BufferPool` with three differences: waiting is a ticket that can be dropped at any time
-//! (never a blocked thread), every buffer carries a number from which `flush` knows what came before
-//! it, and one node may not take the memory of all (see [`BufferPool::may_hold`]).
+//! (never a blocked thread), every buffer carries a number from which `flush` knows what came
+//! before it, and one node may not take the memory of all (see [`BufferPool::may_hold`]).
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -14,8 +14,8 @@ use crate::time::Instant;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Account(pub(crate) u16);
 
-/// Memory for one batch. Moved, never shared: whoever holds it is the only one who can touch its bytes,
-/// and it goes back through [`BufferPool::deallocate`].
+/// Memory for one batch. Moved, never shared: whoever holds it is the only one who can touch its
+/// bytes, and it goes back through [`BufferPool::deallocate`].
 #[derive(Debug)]
 pub(crate) struct Buffer {
     /// Empty; capacity of at least the size asked for.
@@ -49,9 +49,9 @@ impl Waiter {
     }
 }
 
-/// How much one node's batches may hold, in multiples of what is free (Choudhury and Hahne's dynamic
-/// threshold): a node whose broker is slow or down stops at ⁴⁄₅ of the memory, and two of them at
-/// ⁴⁄₉ each, so that the healthy ones always find some.
+/// How much one node's batches may hold, in multiples of what is free (Choudhury and Hahne's
+/// dynamic threshold): a node whose broker is slow or down stops at ⁴⁄₅ of the memory, and two of
+/// them at ⁴⁄₉ each, so that the healthy ones always find some.
 const SHARE_OF_FREE: usize = 4;
 
 /// See the [module](self).
@@ -147,8 +147,9 @@ impl BufferPool {
         Some(Buffer { bytes, reserved, account, number })
     }
 
-    /// Takes `size` bytes out of the available ones, giving free buffers back to the allocator first.
-    /// Small requests take a whole poolable buffer when there is one's worth, so that it can be reused.
+    /// Takes `size` bytes out of the available ones, giving free buffers back to the allocator
+    /// first. Small requests take a whole poolable buffer when there is one's worth, so that it can
+    /// be reused.
     fn reserve(&mut self, size: usize) -> usize {
         let wanted = if size <= self.poolable && self.free_bytes() >= self.poolable {
             self.poolable
@@ -237,8 +238,8 @@ impl BufferPool {
         debug_assert!(self.free_bytes() <= self.total, "more memory came back than was given");
     }
 
-    /// Grants free memory to the longest waiter who can use it and returns whom to wake, outside of the
-    /// lock. Call again until it returns `None`.
+    /// Grants free memory to the longest waiter who can use it and returns whom to wake, outside of
+    /// the lock. Call again until it returns `None`.
     pub(crate) fn grant(&mut self) -> Option<Waker> {
         for index in 0..self.waiters.len() {
             let waiter = &self.waiters[index];
@@ -284,8 +285,9 @@ impl BufferPool {
         self.closed
     }
 
-    /// Turns a buffer into several with the same number: its batch was split. The parts are not counted as
-    /// memory: there are a batch's worth of them, on a path that is rare, and they leave soon.
+    /// Turns a buffer into several with the same number: its batch was split. The parts are not
+    /// counted as memory: there are a batch's worth of them, on a path that is rare, and they leave
+    /// soon.
     pub(crate) fn divide(&mut self, whole: &Buffer, parts: usize) -> Vec<Buffer> {
         let (number, account) = (whole.number, whole.account);
         self.incomplete.add(number, parts as u32);
@@ -293,7 +295,8 @@ impl BufferPool {
         core::iter::repeat_with(part).take(parts).collect()
     }
 
-    /// A batch has its outcome: its number no longer counts, though its bytes may still be on the wire.
+    /// A batch has its outcome: its number no longer counts, though its bytes may still be on the
+    /// wire.
     pub(crate) fn complete(&mut self, number: u64) {
         self.incomplete.end(number);
     }

@@ -1,4 +1,5 @@
-//! How the outcome of a batch reaches whoever sent its records: one result per batch, shared by all.
+//! How the outcome of a batch reaches whoever sent its records: one result per batch, shared by
+//! all.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -112,7 +113,8 @@ pub(crate) struct Part<X: Platform> {
 
 /// What became of a batch.
 pub(crate) enum Outcome<X: Platform> {
-    /// Acknowledged. No offset with `acks=0` or for a duplicate; the timestamp where the broker's counts.
+    /// Acknowledged. No offset with `acks=0` or for a duplicate; the timestamp where the broker's
+    /// counts.
     Acknowledged { base_offset: Option<i64>, log_append_time: Option<i64> },
     /// Not acknowledged, none of its records.
     Failed(Box<DeliveryError>),
@@ -152,7 +154,8 @@ impl<X: Platform> Outcome<X> {
     }
 }
 
-/// `lookup` follows a move before it asks for a record's outcome; should that ever break, say "unknown".
+/// `lookup` follows a move before it asks for a record's outcome; should that ever break, say
+/// "unknown".
 fn unreachable_moved() -> Result<RecordMetadata, DeliveryError> {
     debug_assert!(false, "a moved batch was asked for a record's outcome");
     Err(DeliveryError {

@@ -1,8 +1,8 @@
 //! Where records wait for company: per-partition queues of batches over one fixed memory.
 //!
-//! Sending threads touch only this side: a partition's queue under its own lock, the pool's lock once
-//! per batch, and the sender's inbox once per batch. What happens to a batch after it has left its
-//! queue is the [sender](crate::sender)'s.
+//! Sending threads touch only this side: a partition's queue under its own lock, the pool's lock
+//! once per batch, and the sender's inbox once per batch. What happens to a batch after it has left
+//! its queue is the [sender](crate::sender)'s.
 
 pub(crate) mod batch;
 pub mod buffer_pool;

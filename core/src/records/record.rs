@@ -3,7 +3,8 @@
 //! ```text
 //! length: varint | attributes: i8 = 0 | timestamp delta: varlong | offset delta: varint
 //! | key length: varint (-1 = none), key | value length: varint (-1 = none), value
-//! | header count: varint, { key length: varint, key (UTF-8) | value length: varint (-1 = none), value }
+//! | header count: varint,
+//!   { key length: varint, key (UTF-8) | value length: varint (-1 = none), value }
 //! ```
 //!
 //! The deltas are relative to the batch's base timestamp (milliseconds) and base offset.

@@ -63,7 +63,8 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    /// Begins again from the bootstrap servers when no metadata came for too long (KIP-899, KIP-1102).
+    /// Begins again from the bootstrap servers when no metadata came for too long (KIP-899,
+    /// KIP-1102).
     pub(super) fn rebootstrap_if_lost(&mut self, now: Instant) {
         let MetadataRecovery::Rebootstrap { trigger } = self.config().metadata_recovery else {
             return;
@@ -200,8 +201,8 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    /// Another id means another topic of the same name (KIP-516). What was on its way to the old one
-    /// is lost or in a log that is gone; what was never sent goes to the new one.
+    /// Another id means another topic of the same name (KIP-516). What was on its way to the old
+    /// one is lost or in a log that is gone; what was never sent goes to the new one.
     fn apply_topic_id(&mut self, index: usize, id: Uuid, now: Instant) {
         let old = core::mem::replace(&mut self.topics[index].id, id);
         if old.is_zero() || id.is_zero() || old == id {
@@ -271,7 +272,8 @@ impl<X: Platform> Sender<X> {
         self.lanes[id as usize].leader.is_none()
     }
 
-    /// Believes in a leader unless something newer is known (row E2.8). Returns whether it is another.
+    /// Believes in a leader unless something newer is known (row E2.8). Returns whether it is
+    /// another.
     pub(super) fn set_leader(&mut self, id: LaneId, leader: Option<NodeId>, epoch: i32) -> bool {
         let lane = &mut self.lanes[id as usize];
         if epoch < lane.leader_epoch {

@@ -37,8 +37,9 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    /// Takes one batch from each ready lane, in turn, as far as one request reaches. A lane that has
-    /// more goes to the end of the queue; the one that didn't fit is first next time (row E6.2).
+    /// Takes one batch from each ready lane, in turn, as far as one request reaches. A lane that
+    /// has more goes to the end of the queue; the one that didn't fit is first next time (row
+    /// E6.2).
     fn collect(&mut self, id: NodeId, now: Instant) -> Vec<Sent<X>> {
         let mut room = Room { bytes: self.config().max_request_size, acks: None };
         let mut batches = Vec::new();

@@ -27,8 +27,8 @@ impl IdentityState {
         self.current
     }
 
-    /// The next epoch, or a new id where epochs are used up. Returns the next identity if it is known
-    /// at once.
+    /// The next epoch, or a new id where epochs are used up. Returns the next identity if it is
+    /// known at once.
     fn bump(&mut self) {
         self.current = match self.current {
             Some(Identity { producer_id, epoch }) if epoch < i16::MAX => {
@@ -53,8 +53,8 @@ impl<X: Platform> Sender<X> {
         let lane = &mut self.lanes[id as usize];
         let current = self.identity.current;
         if lane.gap && lane.may_restart() {
-            // Other lanes move to the new epoch when nothing of theirs is on its way any more. A lane
-            // that is behind already needs no further epoch.
+            // Other lanes move to the new epoch when nothing of theirs is on its way any more. A
+            // lane that is behind already needs no further epoch.
             if current.is_some_and(|current| !lane.is_stale(current)) {
                 self.identity.bump();
                 self.metrics.epoch_bumps += 1;

@@ -90,8 +90,8 @@ impl<X: Platform> Lane<X> {
         self.retries.insert(at, batch);
     }
 
-    /// A new epoch may begin: no answer is outstanding, and no batch to be sent again might be in the
-    /// log under its old sequence, where a new one would store it twice.
+    /// A new epoch may begin: no answer is outstanding, and no batch to be sent again might be in
+    /// the log under its old sequence, where a new one would store it twice.
     pub(super) fn may_restart(&self) -> bool {
         self.in_flight == 0 && !self.retries.iter().any(|batch| batch.maybe_written)
     }

@@ -277,8 +277,8 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    /// From when on some connected node takes a request. Nodes that have bytes left to be written are
-    /// not waited for: when these are gone, the sender is called anyway.
+    /// From when on some connected node takes a request. Nodes that have bytes left to be written
+    /// are not waited for: when these are gone, the sender is called anyway.
     pub(super) fn askable_at(&self) -> Option<Instant> {
         self.nodes.values().filter_map(Node::askable_at).min()
     }
@@ -301,7 +301,8 @@ impl<X: Platform> Sender<X> {
         self.shared.last_error.with(|last| *last = Some(error.into()));
     }
 
-    /// `retry.backoff.ms` doubled with every failure up to its maximum, give or take a fifth (KIP-580).
+    /// `retry.backoff.ms` doubled with every failure up to its maximum, give or take a fifth
+    /// (KIP-580).
     pub(super) fn retry_backoff(&mut self, failures: u32) -> Duration {
         let config = &self.shared.config;
         let (first, most) = (config.retry_backoff, config.retry_backoff_max);

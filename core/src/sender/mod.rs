@@ -1,9 +1,10 @@
 //! What happens to batches: which may leave, on which connection, and what their answers mean.
 //!
-//! A plain state machine owned by the [driver](crate::Driver): bytes and time come in, bytes and wishes
-//! (connect, disconnect) go out. It never waits and never asks for the time. It keeps one *lane* per
-//! partition, with everything that only the sending side needs to know of it, and one *node* per
-//! broker. Work is pushed: a lane is looked at when something happened to it, never in a scan.
+//! A plain state machine owned by the [driver](crate::Driver): bytes and time come in, bytes and
+//! wishes (connect, disconnect) go out. It never waits and never asks for the time. It keeps one
+//! *lane* per partition, with everything that only the sending side needs to know of it, and one
+//! *node* per broker. Work is pushed: a lane is looked at when something happened to it, never in a
+//! scan.
 //!
 //! | file | job |
 //! | --- | --- |

@@ -70,7 +70,8 @@ pub(super) enum Request<X: Platform> {
     Produce(Vec<Sent<X>>),
 }
 
-/// A batch on the wire. It stays here, whatever becomes of its outcome, until the wire is done with it.
+/// A batch on the wire. It stays here, whatever becomes of its outcome, until the wire is done with
+/// it.
 pub(super) struct Sent<X: Platform> {
     pub(super) lane: LaneId,
     /// Where in the head its bytes belong.

@@ -71,8 +71,8 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    /// The answer to the oldest request in flight: a broker answers in order (row D13). Everything in
-    /// it is checked before anything of it has an effect.
+    /// The answer to the oldest request in flight: a broker answers in order (row D13). Everything
+    /// in it is checked before anything of it has an effect.
     fn handle_frame(&mut self, id: NodeId, frame: &[u8], now: Instant) -> Result<(), Nonsense> {
         let node = self.nodes.get_mut(&id).ok_or(Nonsense::Unasked)?;
         let request = node.in_flight.front().filter(|r| r.is_written()).ok_or(Nonsense::Unasked)?;
@@ -151,7 +151,8 @@ impl<X: Platform> Sender<X> {
             };
             match answers.find(wanted, index) {
                 Some(answer) => self.handle_answer(sent, &answer, now),
-                // 0.8 called this an incomplete response; later clients wait for the timeout (E6.10).
+                // 0.8 called this an incomplete response; later clients wait for the timeout
+                // (E6.10).
                 None => self.unanswered(sent, ErrorCode::NetworkException, true, now),
             }
         }

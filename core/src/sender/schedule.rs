@@ -92,8 +92,8 @@ impl<X: Platform> Sender<X> {
         node.and_then(|id| self.nodes.get(&id)).is_some_and(|node| node.in_flight.is_empty())
     }
 
-    /// How many batches of one partition may be on the wire: with idempotence the broker keeps their
-    /// order, without it only one at a time does.
+    /// How many batches of one partition may be on the wire: with idempotence the broker keeps
+    /// their order, without it only one at a time does.
     pub(super) fn pipeline(&self) -> usize {
         if self.config().enable_idempotence { self.config().max_in_flight } else { 1 }
     }

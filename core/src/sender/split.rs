@@ -1,5 +1,5 @@
-//! One batch becomes several: it was too large for the broker (row E6.11), or has to go on without the
-//! records that the broker refused (KIP-467).
+//! One batch becomes several: it was too large for the broker (row E6.11), or has to go on without
+//! the records that the broker refused (KIP-467).
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -72,7 +72,8 @@ impl<X: Platform> Sender<X> {
         self.config().max_request_size.saturating_mul(MOST_EXPANSION)
     }
 
-    /// Puts new batches in the place of an old one. Whoever waits for the old one's outcome is led on.
+    /// Puts new batches in the place of an old one. Whoever waits for the old one's outcome is led
+    /// on.
     fn replace(
         &mut self,
         lane: LaneId,

@@ -71,7 +71,8 @@ impl Codec {
         }
     }
 
-    /// The levels that Kafka's configuration allows (KIP-390); `None` where the codec has no levels.
+    /// The levels that Kafka's configuration allows (KIP-390); `None` where the codec has no
+    /// levels.
     pub const fn levels(self) -> Option<RangeInclusive<i32>> {
         match self {
             Self::None | Self::Snappy => None,

@@ -5,8 +5,8 @@
 //! [`Compressor::with_encoder`].
 //!
 //! Working memory per [`Compressor`], beside its output: snappy 32 KiB (2 KiB where a word has less
-//! than 64 bits), lz4 8 KiB, gzip 310 KiB, zstd 400 KiB while it works. All but zstd allocate nothing
-//! once they are warm.
+//! than 64 bits), lz4 8 KiB, gzip 310 KiB, zstd 400 KiB while it works. All but zstd allocate
+//! nothing once they are warm.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

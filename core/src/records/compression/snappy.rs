@@ -56,7 +56,8 @@ impl Encoder for SnappyEncoder {
 }
 
 impl SnappyEncoder {
-    /// Greedy: takes the first match it finds and looks at fewer positions the longer it finds none.
+    /// Greedy: takes the first match it finds and looks at fewer positions the longer it finds
+    /// none.
     fn compress_block(&mut self, block: &[u8], out: &mut Vec<u8>) {
         self.table.fill(0);
         let end = block.len().saturating_sub(MARGIN);
