@@ -1,0 +1,154 @@
+//! A send that waits, for metadata and for memory.
+
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use super::partitions::poll_metadata;
+use crate::accumulator::buffer_pool::{Buffer, Ticket};
+use crate::accumulator::delivery::Delivery;
+use crate::error::SendError;
+use crate::record::Record;
+use crate::shared::{Event, Shared};
+use crate::sync::{Arc, Lock, Platform};
+use crate::time::{Clock, Instant};
+use crate::topic::{Need, Refusal, TopicHandle, ask_again, give_back, prepare};
+
+/// A send that waits; see [`Producer::send`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Send<'a, X: Platform> {
+    shared: &'a Arc<Shared<X>>,
+    handle: Arc<TopicHandle<X>>,
+    /// After the interceptors; an error is told at the first poll.
+    record: Result<Record<'a>, SendError>,
+    since: Option<Instant>,
+    ticket: Option<Ticket>,
+    buffer: Option<Buffer>,
+}
+
+impl<X: Platform> fmt::Debug for Send<'_, X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Send").field("record", &self.record).finish_non_exhaustive()
+    }
+}
+
+impl<'a, X: Platform> Send<'a, X> {
+    pub(crate) fn new(
+        shared: &'a Arc<Shared<X>>,
+        handle: Arc<TopicHandle<X>>,
+        record: Record<'a>,
+    ) -> Self {
+        let record = prepare(shared, &handle.state.name, record);
+        Self { shared, handle, record, since: None, ticket: None, buffer: None }
+    }
+
+    fn advance(&mut self, cx: &Context<'_>) -> Poll<Result<Delivery<X>, SendError>> {
+        let record = self.record.clone()?;
+        loop {
+            if let Some(ticket) = self.ticket {
+                match self.shared.pool.with(|pool| pool.claim(ticket, cx.waker())) {
+                    Some(buffer) => {
+                        self.ticket = None;
+                        self.buffer = Some(buffer);
+                    }
+                    None => return self.still_waiting(),
+                }
+            }
+            match self.handle.append(self.shared, &record, &mut self.buffer) {
+                Ok(delivery) => return Poll::Ready(Ok(delivery)),
+                Err(Refusal::Error(error)) => {
+                    ask_again(self.shared, &self.handle, &error);
+                    return Poll::Ready(Err(error));
+                }
+                Err(Refusal::Need(Need::Metadata(partition))) => {
+                    match self.wait_for_metadata(partition, cx) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
+                Err(Refusal::Need(need)) => {
+                    if !self.take_memory(&need, cx)? {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes memory, or a place in the queue for it.
+    fn take_memory(&mut self, need: &Need, cx: &Context<'_>) -> Result<bool, SendError> {
+        let Need::Memory { wanted, least, account } = *need else { return Ok(true) };
+        let (deadline, _) = self.deadline();
+        let memory = self.shared.pool.with(|pool| {
+            if pool.is_closed() {
+                return Err(SendError::Closed);
+            }
+            let buffer = pool.try_allocate(wanted, account);
+            Ok(match buffer.or_else(|| pool.try_allocate(least, account)) {
+                Some(buffer) => Ok(buffer),
+                None => Err(pool.wait(least, account, deadline, cx.waker())),
+            })
+        })?;
+        match memory {
+            Ok(buffer) => {
+                self.buffer = Some(buffer);
+                Ok(true)
+            }
+            Err(ticket) => {
+                self.ticket = Some(ticket);
+                self.shared.post(Event::Memory, Instant::ZERO);
+                Ok(false)
+            }
+        }
+    }
+
+    /// The end of `max.block.ms`, which begins with the first wait, and how long it has lasted.
+    fn deadline(&mut self) -> (Instant, Duration) {
+        let now = self.shared.clock.now();
+        let since = *self.since.get_or_insert(now);
+        (since + self.shared.config.max_block, now.since(since))
+    }
+
+    fn still_waiting(&mut self) -> Poll<Result<Delivery<X>, SendError>> {
+        if self.shared.pool.with(|pool| pool.is_closed()) {
+            return Poll::Ready(Err(SendError::Closed));
+        }
+        let (deadline, waited) = self.deadline();
+        if self.shared.clock.now() < deadline {
+            return Poll::Pending;
+        }
+        self.shared.metrics.with(|metrics| metrics.buffer_exhausted += 1);
+        Poll::Ready(Err(SendError::BufferExhausted { waited }))
+    }
+
+    fn wait_for_metadata(
+        &mut self,
+        partition: Option<(i32, u32)>,
+        cx: &Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        let (deadline, waited) = self.deadline();
+        poll_metadata(self.shared, &self.handle.state, partition, deadline, waited, cx)
+    }
+}
+
+impl<X: Platform> Future for Send<'_, X> {
+    type Output = Result<Delivery<X>, SendError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().advance(cx)
+    }
+}
+
+/// Memory that was granted goes on to the next who waits, and a place in the queue is given up.
+impl<X: Platform> Drop for Send<'_, X> {
+    fn drop(&mut self) {
+        give_back(self.shared, self.buffer.take());
+        if let Some(ticket) = self.ticket.take() {
+            self.shared.pool.with(|pool| pool.cancel(ticket));
+            self.shared.grant_memory();
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a handle knows by itself: the topic as it last saw it, and the partition it sticks to.
+
+use alloc::string::String;
+use core::sync::atomic::Ordering;
+
+use super::handle::{Need, Refusal};
+use super::{Layout, Status, TopicState};
+use crate::error::SendError;
+use crate::partitioner::{Choice, PartitionInput, PartitionerKind, TopicPartitioner};
+use crate::record::Record;
+use crate::rng::Rng;
+use crate::shared::Shared;
+use crate::sync::{Arc, Lock, Platform};
+use crate::time::{Clock, Instant};
+
+pub(super) struct Local<X: Platform> {
+    version: u32,
+    status: Status,
+    pub(super) layout: Arc<Layout<X>>,
+    partitioner: TopicPartitioner,
+    rng: Rng,
+    /// The record at hand goes to the partition that sticks, not to one of its own.
+    sticky: bool,
+    /// The partitioner needs the time.
+    timed: bool,
+}
+
+impl<X: Platform> Local<X> {
+    pub(super) fn new(layout: Arc<Layout<X>>, shared: &Shared<X>) -> Self {
+        let config = &shared.config;
+        let mut rng = Rng::new(shared.fresh_seed());
+        let kind = config.partitioner.clone();
+        let timed = matches!(kind, PartitionerKind::StickyTime { .. });
+        let ignore_keys = config.partitioner_ignore_keys;
+        let partitioner = TopicPartitioner::new(kind, ignore_keys, config.batch_size, &mut rng);
+        let status = Status::Unknown;
+        Self { version: 0, status, layout, partitioner, rng, sticky: false, timed }
+    }
+
+    /// Catches up with what the sender has published.
+    #[inline]
+    pub(super) fn refresh(&mut self, state: &TopicState<X>) {
+        let version = state.version.load(Ordering::Acquire);
+        if version != self.version {
+            self.version = version;
+            state.published.with(|published| {
+                self.status = published.status;
+                self.layout = published.layout.clone();
+                self.partitioner.uniform_mut().load_mut().clone_from(&published.load);
+            });
+        }
+    }
+
+    pub(super) fn choose(
+        &mut self,
+        topic: &str,
+        record: &Record<'_>,
+        shared: &Shared<X>,
+    ) -> Result<i32, Refusal> {
+        match self.status {
+            Status::Known => {}
+            Status::Unknown => return Err(Refusal::Need(Need::Metadata(None))),
+            Status::Refused(code) => {
+                return Err(SendError::Topic { topic: String::from(topic), code }.into());
+            }
+        }
+        let count = self.layout.partitions.len() as u32;
+        if let Some(partition) = record.partition {
+            self.sticky = false;
+            if partition as u32 >= count {
+                return Err(Refusal::Need(Need::Metadata(Some((partition, count)))));
+            }
+            return Ok(partition);
+        }
+        let view = self.layout.view();
+        let input = PartitionInput {
+            topic,
+            key: record.routing_key(),
+            value: record.value,
+            partition_count: count,
+            available: view.available,
+        };
+        let now = if self.timed { shared.clock.now() } else { Instant::ZERO };
+        let choice = self.partitioner.partition(&input, now, &mut self.rng);
+        self.sticky = choice == Ok(Choice::Uniform);
+        match choice {
+            Ok(Choice::Partition(partition)) => Ok(partition),
+            Ok(Choice::Uniform) => Ok(self.partitioner.uniform_mut().current(view, &mut self.rng)),
+            Err(error) => Err(SendError::Partitioner(error).into()),
+        }
+    }
+
+    /// A new batch would begin: where a partitioner may move on (KIP-480, KIP-794). True if it did.
+    ///
+    /// The built-in one leaves a partition whose batch is full, not only when `batch.size` bytes
+    /// were counted as Java does: so no visit ends with the first records of a second batch.
+    pub(super) fn at_batch_boundary(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        after_full: bool,
+    ) -> bool {
+        if !self.sticky {
+            return self.partitioner.on_new_batch(topic, partition);
+        }
+        let bytes = if after_full { usize::MAX } else { 0 };
+        self.partitioner.uniform_mut().on_appended(bytes, true, self.layout.view(), &mut self.rng)
+    }
+
+    pub(super) fn on_appended(&mut self, bytes: usize, filled: bool) {
+        if self.sticky {
+            let view = self.layout.view();
+            self.partitioner.uniform_mut().on_appended(bytes, filled, view, &mut self.rng);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A topic as sending threads see it.
+
+mod handle;
+mod local;
+mod prepare;
+mod state;
+
+use core::fmt;
+
+use crate::accumulator::buffer_pool::Buffer;
+use crate::accumulator::delivery::Delivery;
+use crate::error::SendError;
+use crate::metrics::TopicMetrics;
+use crate::producer::Send;
+use crate::record::Record;
+use crate::shared::{Event, Shared};
+use crate::sync::{Arc, Lock, Platform};
+use crate::time::Instant;
+
+pub(crate) use handle::{Need, Refusal, TopicHandle};
+pub(crate) use prepare::prepare;
+pub(crate) use state::{Layout, MOST_POOLABLES, Status, TopicState};
+
+/// A topic resolved once, for sending many records to it. Each handle has its own sticky partition
+/// (KIP-794), so give each sending thread one: `clone` is how.
+pub struct Topic<X: Platform> {
+    pub(crate) shared: Arc<Shared<X>>,
+    pub(crate) handle: Arc<TopicHandle<X>>,
+}
+
+impl<X: Platform> Clone for Topic<X> {
+    fn clone(&self) -> Self {
+        let handle = TopicHandle::new(self.handle.state.clone(), &self.shared);
+        Self { shared: self.shared.clone(), handle }
+    }
+}
+
+impl<X: Platform> fmt::Debug for Topic<X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topic").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl<X: Platform> Topic<X> {
+    /// The topic's name.
+    pub fn name(&self) -> &str {
+        &self.handle.state.name
+    }
+
+    /// Appends a record without waiting. On [`SendError::BufferFull`] and
+    /// [`SendError::MetadataPending`] try again later; the record is still yours.
+    pub fn try_send(&self, record: Record<'_>) -> Result<Delivery<X>, SendError> {
+        try_send(&self.shared, &self.handle, record)
+    }
+
+    /// Appends a record as soon as the topic's metadata and memory are there.
+    pub fn send<'a>(&'a self, record: Record<'a>) -> Send<'a, X> {
+        Send::new(&self.shared, self.handle.clone(), record)
+    }
+
+    /// The topic's counters.
+    pub fn metrics(&self) -> TopicMetrics {
+        self.handle.state.metrics.with(|metrics| *metrics)
+    }
+}
+
+/// [`Topic::try_send`] and [`Producer::try_send`](crate::Producer::try_send).
+pub(crate) fn try_send<X: Platform>(
+    shared: &Arc<Shared<X>>,
+    handle: &TopicHandle<X>,
+    record: Record<'_>,
+) -> Result<Delivery<X>, SendError> {
+    let record = prepare(shared, &handle.state.name, record)?;
+    let mut buffer = None;
+    loop {
+        match handle.append(shared, &record, &mut buffer) {
+            Ok(delivery) => {
+                give_back(shared, buffer);
+                return Ok(delivery);
+            }
+            Err(Refusal::Error(error)) => {
+                give_back(shared, buffer);
+                ask_again(shared, handle, &error);
+                return Err(error);
+            }
+            Err(Refusal::Need(Need::Metadata(_))) => {
+                give_back(shared, buffer);
+                let (topic, deadline) = (handle.state.clone(), Instant::ZERO);
+                shared.post(Event::Metadata { topic, deadline }, Instant::ZERO);
+                return Err(SendError::MetadataPending);
+            }
+            Err(Refusal::Need(Need::Memory { wanted, least, account })) => {
+                buffer = shared.pool.with(|pool| {
+                    pool.try_allocate(wanted, account)
+                        .or_else(|| pool.try_allocate(least, account).filter(|_| least < wanted))
+                });
+                if buffer.is_none() {
+                    shared.post(Event::Memory, Instant::ZERO);
+                    shared.metrics.with(|metrics| metrics.buffer_exhausted += 1);
+                    return Err(SendError::BufferFull);
+                }
+            }
+        }
+    }
+}
+
+/// A topic that was refused may be there, or permitted, by now: the next record may find it so.
+pub(crate) fn ask_again<X: Platform>(
+    shared: &Shared<X>,
+    handle: &TopicHandle<X>,
+    error: &SendError,
+) {
+    if matches!(error, SendError::Topic { .. }) {
+        let topic = handle.state.clone();
+        shared.post(Event::Metadata { topic, deadline: Instant::ZERO }, Instant::ZERO);
+    }
+}
+
+/// A buffer that turned out not to be needed goes back to the pool.
+pub(crate) fn give_back<X: Platform>(shared: &Shared<X>, buffer: Option<Buffer>) {
+    if let Some(buffer) = buffer {
+        shared.pool.with(|pool| pool.deallocate(buffer));
+        shared.grant_memory();
+    }
+}

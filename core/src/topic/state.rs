@@ -1,0 +1,157 @@
+//! What all handles of a topic share: what its metadata says, and how its batches are sized.
+
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::task::Waker;
+
+use crate::accumulator::batch::Limits;
+use crate::accumulator::buffer_pool::Buffer;
+use crate::accumulator::partition::Partition;
+use crate::config::Acks;
+use crate::error::ErrorCode;
+use crate::metrics::TopicMetrics;
+use crate::partitioner::{LoadStats, Partitions};
+use crate::records::{BATCH_OVERHEAD, Codec, Compression, CompressionRatioEstimator};
+use crate::shared::Shared;
+use crate::sync::{Arc, Lock, Platform};
+
+/// How much more than `batch.size` an uncompressed batch may take, expecting to be compressed.
+pub(crate) const MOST_POOLABLES: usize = 8;
+
+/// What all handles of a topic share.
+pub(crate) struct TopicState<X: Platform> {
+    pub(crate) name: Arc<str>,
+    pub(crate) acks: Acks,
+    pub(crate) compression: Compression,
+    pub(crate) ratio: CompressionRatioEstimator,
+    pub(crate) metrics: X::Lock<TopicMetrics>,
+    /// Rises when the metadata or the load changes, so that handles notice with one plain load.
+    pub(super) version: AtomicU32,
+    pub(super) published: X::Lock<Published<X>>,
+}
+
+/// What the metadata says.
+pub(super) struct Published<X: Platform> {
+    pub(super) status: Status,
+    pub(super) layout: Arc<Layout<X>>,
+    pub(super) load: LoadStats,
+    waiters: Vec<Waker>,
+}
+
+/// What is known of a topic.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Status {
+    /// Nothing yet, or nothing any more.
+    Unknown,
+    /// Its partitions.
+    Known,
+    /// That the cluster refuses it.
+    Refused(ErrorCode),
+}
+
+/// A topic's partitions by index, and which of them have a leader.
+pub(crate) struct Layout<X: Platform> {
+    pub(crate) partitions: Vec<Arc<Partition<X>>>,
+    pub(crate) available: Vec<i32>,
+}
+
+impl<X: Platform> TopicState<X> {
+    pub(crate) fn new(name: &str, shared: &Shared<X>) -> Arc<Self> {
+        let layout = Arc::new(Layout { partitions: Vec::new(), available: Vec::new() });
+        let published = Published {
+            status: Status::Unknown,
+            layout,
+            load: LoadStats::default(),
+            waiters: Vec::new(),
+        };
+        Arc::new(Self {
+            name: name.into(),
+            acks: shared.config.acks_of(name),
+            compression: shared.config.compression_of(name),
+            ratio: CompressionRatioEstimator::new(),
+            metrics: X::Lock::new(TopicMetrics::default()),
+            version: AtomicU32::new(1),
+            published: X::Lock::new(published),
+        })
+    }
+
+    /// Publishes what the metadata says and wakes everybody who waits for it.
+    pub(crate) fn publish(&self, status: Status, layout: Option<Arc<Layout<X>>>) {
+        let waiters = self.published.with(|published| {
+            published.status = status;
+            if let Some(layout) = layout {
+                published.layout = layout;
+            }
+            core::mem::take(&mut published.waiters)
+        });
+        self.touch();
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes those who wait, though nothing is known: their time is up, or the producer is closed.
+    pub(crate) fn wake_waiters(&self) {
+        let waiters = self.published.with(|published| core::mem::take(&mut published.waiters));
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    /// Publishes how full the partitions' queues are (KIP-794).
+    pub(crate) fn publish_load(&self, load: &LoadStats) {
+        self.published.with(|published| published.load.clone_from(load));
+        self.touch();
+    }
+
+    fn touch(&self) {
+        // Only the sender writes; a plain store serves targets without read-modify-write.
+        self.version.store(self.version.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    }
+
+    /// Registers to be woken at the next publication.
+    pub(crate) fn wait(&self, waker: &Waker) {
+        self.published.with(|published| {
+            if !published.waiters.iter().any(|known| known.will_wake(waker)) {
+                published.waiters.push(waker.clone());
+            }
+        });
+    }
+
+    pub(crate) fn status(&self) -> (Status, u32) {
+        self.published
+            .with(|published| (published.status, published.layout.partitions.len() as u32))
+    }
+
+    /// How far a batch in this buffer may grow. Where compression is expected to shrink it, beyond
+    /// `batch.size` (row E6.17).
+    pub(super) fn limits(&self, shared: &Shared<X>, buffer: &Buffer) -> Limits {
+        let batch_size = shared.config.batch_size;
+        let records = shared.config.batch_max_records.unwrap_or(u32::MAX);
+        if self.compression.codec() == Codec::None {
+            return Limits { len: batch_size, records };
+        }
+        Limits { len: self.uncompressed_target(batch_size).min(buffer.bytes.capacity()), records }
+    }
+
+    /// The size of records that are expected to compress to `batch_size`.
+    fn uncompressed_target(&self, batch_size: usize) -> usize {
+        let per_mille = self.ratio.estimate().per_mille().max(1) as usize;
+        let records = batch_size.saturating_sub(BATCH_OVERHEAD).saturating_mul(1000) / per_mille;
+        // 1/1.05, Java's safety factor.
+        let target = BATCH_OVERHEAD + records / 21 * 20;
+        target.clamp(batch_size, batch_size.saturating_mul(MOST_POOLABLES))
+    }
+
+    /// The memory a batch that begins with a record of `size` wants at best, and at least.
+    pub(super) fn memory_for(&self, shared: &Shared<X>, size: usize) -> (usize, usize) {
+        let least = size.max(shared.config.batch_size);
+        match self.compression.codec() {
+            Codec::None => (least, least),
+            _ => (self.uncompressed_target(shared.config.batch_size).max(least), least),
+        }
+    }
+}
+
+impl<X: Platform> Layout<X> {
+    /// As the partitioner sees it.
+    pub(super) fn view(&self) -> Partitions<'_> {
+        Partitions { count: self.partitions.len() as u32, available: &self.available }
+    }
+}
