@@ -5,7 +5,7 @@
 //! | [`connection`] | requests and responses over TCP |
 //! | [`topic`] | partitions, offsets, fetching |
 //! | [`batches`] | from fetched bytes to records |
-//! | [`print`] | records as text or JSON |
+//! | [`print`](mod@print) | records as text or JSON |
 
 mod batches;
 mod connection;

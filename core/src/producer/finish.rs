@@ -11,7 +11,7 @@ use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
 
-/// See [`Producer::flush`].
+/// See [`Producer::flush`](crate::Producer::flush).
 #[must_use = "futures do nothing unless polled"]
 pub struct Flush<X: Platform> {
     pub(super) shared: Arc<Shared<X>>,
@@ -46,7 +46,7 @@ impl<X: Platform> Future for Flush<X> {
     }
 }
 
-/// See [`Producer::close`].
+/// See [`Producer::close`](crate::Producer::close).
 #[must_use = "futures do nothing unless polled"]
 pub struct Close<X: Platform> {
     pub(super) shared: Arc<Shared<X>>,

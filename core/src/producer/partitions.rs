@@ -47,7 +47,7 @@ fn last_error<X: Platform>(shared: &Shared<X>) -> Option<Arc<str>> {
     shared.last_error.with(|error| error.clone())
 }
 
-/// See [`Producer::partitions`].
+/// See [`Producer::partitions`](crate::Producer::partitions).
 #[must_use = "futures do nothing unless polled"]
 pub struct Partitions<X: Platform> {
     pub(super) shared: Arc<Shared<X>>,

@@ -16,7 +16,7 @@ use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
 use crate::topic::{Need, Refusal, TopicHandle, ask_again, give_back, prepare};
 
-/// A send that waits; see [`Producer::send`].
+/// A send that waits; see [`Producer::send`](crate::Producer::send).
 #[must_use = "futures do nothing unless polled"]
 pub struct Send<'a, X: Platform> {
     shared: &'a Arc<Shared<X>>,
