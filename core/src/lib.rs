@@ -8,7 +8,7 @@
 
 extern crate alloc;
 
-pub mod accumulator;
+mod accumulator;
 pub mod config;
 mod driver;
 mod error;

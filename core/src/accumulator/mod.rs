@@ -5,6 +5,6 @@
 //! its queue is the [sender](crate::sender)'s.
 
 pub(crate) mod batch;
-pub mod buffer_pool;
-pub mod delivery;
+pub(crate) mod buffer_pool;
+pub(crate) mod delivery;
 pub(crate) mod partition;
