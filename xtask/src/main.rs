@@ -4,6 +4,7 @@
 mod command;
 mod full;
 mod gates;
+mod instructions;
 mod msrv;
 mod prerequisites;
 mod steps;
@@ -42,6 +43,12 @@ enum Chore {
         #[arg(long)]
         fix: bool,
     },
+    /// Count the instructions that a record costs, against a sink, with callgrind
+    Instructions {
+        /// Print an array of objects
+        #[arg(long)]
+        json: bool,
+    },
     /// Compile the published crates with the oldest Rust that they promise
     Msrv,
 }
@@ -53,6 +60,7 @@ fn main() -> ExitCode {
         Chore::Gates { build_std } => gates::run(build_std),
         Chore::Tidy { fix: true } => tidy::fix(),
         Chore::Tidy { fix: false } => tidy::run(),
+        Chore::Instructions { json } => instructions::run(json),
         Chore::Msrv => msrv::run(),
     };
     match outcome {
