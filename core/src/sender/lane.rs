@@ -28,6 +28,9 @@ pub(super) struct Lane<X: Platform> {
     /// Whose sequence numbers are used; changes only while nothing is in flight.
     identity: Option<Identity>,
     next_sequence: i32,
+    /// The broker has stored a batch of this identity. Before that it takes any sequence for the
+    /// first one, so a second batch might overtake.
+    established: bool,
     /// A sequence number was given to a batch that isn't in the log and never will be: the broker
     /// takes nothing more under this epoch.
     pub(super) gap: bool,
@@ -58,6 +61,7 @@ impl<X: Platform> Lane<X> {
             backoff_until: None,
             identity: None,
             next_sequence: 0,
+            established: false,
             gap: false,
         }
     }
@@ -70,6 +74,7 @@ impl<X: Platform> Lane<X> {
         if self.in_flight == 0 {
             return true;
         }
+        let pipeline = if self.established { pipeline } else { 1 };
         let same_node = self.sent_to == self.leader;
         let same_identity = current.is_none() || self.identity == current;
         self.retries.is_empty()
@@ -106,10 +111,17 @@ impl<X: Platform> Lane<X> {
         debug_assert!(self.in_flight == 0, "sequences restart only when nothing is in flight");
         self.identity = identity;
         self.next_sequence = 0;
+        self.established = false;
         self.gap = false;
         for batch in &mut self.retries {
             batch.unnumber();
         }
+    }
+
+    /// The broker has stored this batch.
+    pub(super) fn stored(&mut self, batch: &ProducerBatch<X>) {
+        let identity = batch.sequence.map(|sequence| sequence.identity);
+        self.established |= identity.is_some() && identity == self.identity;
     }
 
     /// The sequence of the next batch, of `records` records.

@@ -62,6 +62,7 @@ impl<X: Platform> Sender<X> {
     ) {
         let Sent { lane, batch, .. } = sent;
         self.lanes[lane as usize].in_flight -= 1;
+        self.lanes[lane as usize].stored(&batch);
         if !batch.resolved {
             self.metrics.records_acknowledged += u64::from(batch.record_count());
             self.tell_interceptors(lane, &batch, base_offset, None);
