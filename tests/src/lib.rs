@@ -10,6 +10,7 @@ mod process;
 mod progress;
 mod scratch;
 pub mod text;
+pub mod wire;
 
 pub use process::Guarded;
 pub use progress::Progress;
