@@ -25,6 +25,7 @@ enum Nonsense {
     Decode(DecodeError),
     Correlation { expected: i32, found: i32 },
     Unasked,
+    AnsweredTwice,
 }
 
 impl From<DecodeError> for Nonsense {
@@ -41,6 +42,7 @@ impl fmt::Display for Nonsense {
                 write!(f, "corrupt response: correlation id {found} where {expected} is due")
             }
             Self::Unasked => f.write_str("corrupt response: nothing was asked"),
+            Self::AnsweredTwice => f.write_str("corrupt response: two answers for one partition"),
         }
     }
 }
@@ -105,8 +107,9 @@ impl<X: Platform> Sender<X> {
             }
             ApiKey::Produce => {
                 let response = ProduceResponse::parse(body, version)?;
+                let answers = self.match_answers(id, &response)?;
                 let batches = self.pop_produce(id, now);
-                self.handle_produce(id, batches, &response, now);
+                self.handle_produce(id, batches, answers, &response, now);
             }
         }
         Ok(())
@@ -130,10 +133,42 @@ impl<X: Platform> Sender<X> {
         }
     }
 
+    /// The answers for the batches of the oldest request in flight, in their order.
+    fn match_answers<'a>(
+        &self,
+        id: NodeId,
+        response: &ProduceResponse<'a>,
+    ) -> Result<Vec<Option<PartitionProduceResponse<'a>>>, Nonsense> {
+        let request = self.nodes.get(&id).and_then(|node| node.in_flight.front());
+        let Some(Request::Produce(batches)) = request.map(|request| &request.request) else {
+            return Err(Nonsense::Unasked);
+        };
+        let mut answers = Answers::new(response);
+        let matched: Vec<_> = batches
+            .iter()
+            .map(|sent| {
+                let lane = &self.lanes[sent.lane as usize];
+                let topic = &self.topics[lane.topic];
+                let wanted = |topic_ref: TopicRef<'_>| match topic_ref {
+                    TopicRef::Name(name) => name == &*topic.state.name,
+                    TopicRef::Id(id) => id == topic.id,
+                };
+                answers.find(wanted, lane.partition.index)
+            })
+            .collect();
+        // Which of two answers is a batch's own can't be known. Answers for nobody are normal only
+        // where the topic was created again in the meantime.
+        if matched.iter().flatten().count() < answers.flat.len() && answers.has_twins() {
+            return Err(Nonsense::AnsweredTwice);
+        }
+        Ok(matched)
+    }
+
     fn handle_produce(
         &mut self,
         id: NodeId,
         batches: Vec<Sent<X>>,
+        answers: Vec<Option<PartitionProduceResponse<'_>>>,
         response: &ProduceResponse<'_>,
         now: Instant,
     ) {
@@ -141,15 +176,8 @@ impl<X: Platform> Sender<X> {
             self.learn_node(endpoint.node_id, endpoint.host, endpoint.port, now);
         }
         self.throttle(id, response.throttle_time_ms, now);
-        let mut answers = Answers::new(response);
-        for sent in batches {
-            let topic = &self.topics[self.lanes[sent.lane as usize].topic];
-            let index = self.lanes[sent.lane as usize].partition.index;
-            let wanted = |topic_ref: TopicRef<'_>| match topic_ref {
-                TopicRef::Name(name) => name == &*topic.state.name,
-                TopicRef::Id(id) => id == topic.id,
-            };
-            match answers.find(wanted, index) {
+        for (sent, answer) in batches.into_iter().zip(answers) {
+            match answer {
                 Some(answer) => self.handle_answer(sent, &answer, now),
                 // 0.8 called this an incomplete response; later clients wait for the timeout
                 // (E6.10).
@@ -202,5 +230,12 @@ impl<'a, 'r> Answers<'a, 'r> {
             }
         }
         None
+    }
+
+    /// Whether two answers are for the same partition.
+    fn has_twins(&self) -> bool {
+        let mut keys: Vec<_> = self.flat.iter().map(|(topic, a)| (*topic, a.partition)).collect();
+        keys.sort_unstable();
+        keys.windows(2).any(|pair| pair[0] == pair[1])
     }
 }

@@ -45,7 +45,7 @@ impl<'a> ProduceResponse<'a> {
 }
 
 /// How a topic is named in a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TopicRef<'a> {
     /// By name, up to version 12.
     Name(&'a str),
