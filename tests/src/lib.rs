@@ -4,6 +4,7 @@
 //! published.
 #![forbid(unsafe_code)]
 
+pub mod answers;
 pub mod budget;
 pub mod kafka;
 mod process;
