@@ -67,7 +67,12 @@ impl<X: Platform> Sender<X> {
 
     /// The connection broke, or could not be opened.
     pub(crate) fn handle_broken(&mut self, id: NodeId, why: &dyn fmt::Display, now: Instant) {
-        self.note_error(format_args!("{}: {why}", self.name_of(id)));
+        let (node, why) = (self.name_of(id), why.to_string());
+        if why.starts_with(&node) {
+            self.note_error(format_args!("{why}")); // the transport has said where
+        } else {
+            self.note_error(format_args!("{node}: {why}"));
+        }
         self.lose(id, now);
     }
 
