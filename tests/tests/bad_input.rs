@@ -84,8 +84,11 @@ fn nobody_there_is_said_with_the_address() {
     assert!(text.contains(": cannot resolve no-such-host.invalid: "), "{text}");
 }
 
+/// What a server does with a connection.
+type Serve = fn(TcpStream);
+
 /// A server that does with every connection as told, and its address.
-fn server(serve: fn(TcpStream)) -> String {
+fn server(serve: Serve) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     thread::spawn(move || {
@@ -104,7 +107,7 @@ fn answer(mut stream: TcpStream, bytes: &[u8]) {
 
 #[test]
 fn a_server_that_is_no_kafka_is_found_out() {
-    let cases: [(fn(TcpStream), &str); 6] = [
+    let cases: [(Serve, &str); 6] = [
         (
             |s| answer(s, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
             "it answers in HTTP",
