@@ -7,11 +7,17 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
 use crate::command::{cargo, output, root};
 use crate::steps::seconds;
+use crate::{Outcome, sim};
 
 const REPORT: &str = "tests/FULL.md";
+
+const SABOTAGES: &str = "sabotages";
+const SIMULATION: &str = "simulation";
+
+/// Simulated runs.
+const SEEDS: &str = "1000000";
 
 /// A line that a test prints for the report: `full: 5000000 records, none lost`.
 const FINDING: &str = "full: ";
@@ -48,7 +54,7 @@ pub(crate) fn run(filter: Option<&str>) -> Outcome {
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
 }
 
-/// `workspace` for the tests beside the code, then each file of `tests/tests`.
+/// `workspace` for the tests beside the code, the simulation, then each file of `tests/tests`.
 fn names() -> Outcome<Vec<String>> {
     let entries = fs::read_dir(root().join("tests/tests")).map_err(|e| e.to_string())?;
     let stem = |path: &Path| Some(path.file_stem()?.to_str()?.to_owned());
@@ -58,12 +64,31 @@ fn names() -> Outcome<Vec<String>> {
         .filter_map(|p| stem(&p))
         .collect();
     names.sort();
-    names.insert(0, "workspace".into());
+    names.splice(0..0, ["workspace", SABOTAGES, SIMULATION].map(str::to_owned));
     Ok(names)
 }
 
 /// Runs one check with optimised code, its output on this terminal.
 fn check(name: &str) -> Outcome<Row> {
+    let mut test = command(name);
+    test.env("OTTLA_FULL", "1");
+    let start = Instant::now();
+    let (passed, findings) = watch(&mut test)?;
+    Ok(Row { name: name.into(), passed, elapsed: start.elapsed(), findings })
+}
+
+fn command(name: &str) -> Command {
+    let simulation = match name {
+        SABOTAGES => &["--sabotages"][..],
+        SIMULATION => &["--seeds", SEEDS],
+        _ => return tests(name),
+    };
+    let mut command = sim::command();
+    command.args(simulation);
+    command
+}
+
+fn tests(name: &str) -> Command {
     let mut test = cargo(&["test", "--release", "--locked", "--workspace"]);
     if name == "workspace" {
         test.args(["--exclude", "ottla-tests"]);
@@ -71,10 +96,7 @@ fn check(name: &str) -> Outcome<Row> {
         test.args(["--test", name]);
     }
     test.args(["--", "--include-ignored", "--nocapture", "--test-threads=1"]);
-    test.env("OTTLA_FULL", "1");
-    let start = Instant::now();
-    let (passed, findings) = watch(&mut test)?;
-    Ok(Row { name: name.into(), passed, elapsed: start.elapsed(), findings })
+    test
 }
 
 /// Passes a command's output on and keeps the findings in it.

@@ -7,6 +7,7 @@ mod gates;
 mod instructions;
 mod msrv;
 mod prerequisites;
+mod sim;
 mod steps;
 mod test;
 mod tidy;
@@ -37,6 +38,13 @@ enum Chore {
         #[arg(long)]
         build_std: bool,
     },
+    /// Run the producer against a model cluster in virtual time, once per seed (see its --help)
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// Passed on to the simulator
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check what rustfmt and clippy do not: file lengths, columns, loose ends
     Tidy {
         /// Wrap the comments that are too wide
@@ -58,6 +66,7 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Full { filter } => full::run(filter.as_deref()),
         Chore::Gates { build_std } => gates::run(build_std),
+        Chore::Sim { arguments } => sim::run(&arguments),
         Chore::Tidy { fix: true } => tidy::fix(),
         Chore::Tidy { fix: false } => tidy::run(),
         Chore::Instructions { json } => instructions::run(json),

@@ -2,11 +2,14 @@
 
 use crate::command::{cargo, execute};
 use crate::steps::Steps;
-use crate::{Outcome, gates, prerequisites, tidy};
+use crate::{Outcome, gates, prerequisites, sim, tidy};
+
+/// Simulated runs.
+const SEEDS: u32 = 10_000;
 
 /// Runs every check at its reduced size; ends at the first that fails.
 pub(crate) fn run() -> Outcome {
-    let mut steps = Steps::new(7);
+    let mut steps = Steps::new(8);
     steps.step("tools", prerequisites::install)?;
     steps.step("formatting", || execute(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.step("tidy", tidy::run)?;
@@ -15,6 +18,7 @@ pub(crate) fn run() -> Outcome {
     steps.step("documentation", documentation)?;
     // One command, so that Cargo settles on one set of features and compiles nothing twice.
     steps.step("tests", || execute(&mut cargo(&["test", "--workspace", "--locked"])))?;
+    steps.step("simulation", || sim::check(SEEDS))?;
     steps.finish();
     Ok(())
 }

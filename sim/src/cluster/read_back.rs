@@ -38,6 +38,16 @@ impl Cluster {
         Ok(self.topics.create(name, partitions, replicas, now)?.id)
     }
 
+    /// Gives a topic more partitions, as `kafka-topics --alter` does. False if there is none.
+    ///
+    /// # Errors
+    /// What the file system says, in a cluster with a data directory.
+    pub fn add_partitions(&mut self, name: &str, more: i32, now: Duration) -> io::Result<bool> {
+        self.changes += 1;
+        let replicas = replica_plan(&self.nodes, self.config.replication_factor);
+        self.topics.add_partitions(name, more, replicas, now)
+    }
+
     /// Deletes a topic; one made again under the same name has another id. False if there is none.
     ///
     /// # Errors

@@ -144,6 +144,25 @@ impl Topics {
         Ok(())
     }
 
+    /// Gives a topic more partitions; false if there is no such topic.
+    pub(crate) fn add_partitions(
+        &mut self,
+        name: &str,
+        more: i32,
+        replicas: impl Fn(usize) -> Vec<i32>,
+        now: Duration,
+    ) -> io::Result<bool> {
+        let Some(topic) = self.by_name.get(name) else { return Ok(false) };
+        let (id, count) = (topic.id, topic.partitions.len());
+        for index in count..count + usize::try_from(more).unwrap_or(0) {
+            let partition = Partition::new(replicas(index), self.open_log(name, index, id)?, now);
+            if let Some(topic) = self.by_name.get_mut(name) {
+                topic.partitions.push(partition);
+            }
+        }
+        Ok(true)
+    }
+
     /// Deletes a topic and its files; false if there is none.
     pub(crate) fn delete(&mut self, name: &str) -> io::Result<bool> {
         let Some(topic) = self.by_name.remove(name) else { return Ok(false) };
