@@ -198,6 +198,13 @@ impl<X: Platform> Node<X> {
         }
     }
 
+    /// Takes out a request that is written and gets no answer.
+    pub(super) fn take_unanswered(&mut self) -> Option<InFlight<X>> {
+        let done = |request: &InFlight<X>| request.is_written() && !request.expects_response;
+        let at = self.in_flight.iter().position(done)?;
+        self.in_flight.remove(at)
+    }
+
     /// When the head request has waited too long for its answer.
     pub(super) fn request_deadline(&self) -> Option<Instant> {
         self.in_flight.front().map(|request| request.sent_at + self.request_timeout)

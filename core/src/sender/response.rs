@@ -6,7 +6,7 @@ use core::fmt;
 use core::mem;
 
 use super::Sender;
-use super::node::{Request, Sent};
+use super::node::{InFlight, Node, Request, Sent};
 use crate::error::ErrorCode;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions::ApiVersionsResponse;
@@ -92,43 +92,47 @@ impl<X: Platform> Sender<X> {
         match key {
             ApiKey::ApiVersions => {
                 let response = ApiVersionsResponse::parse(body, version)?;
-                self.pop_request(id);
+                self.finish(id);
                 self.handle_api_versions(id, response, version, now);
             }
             ApiKey::Metadata => {
                 let response = MetadataResponse::parse(body, version)?;
-                self.pop_request(id);
+                self.finish(id);
                 self.handle_metadata(id, &response, now);
             }
             ApiKey::InitProducerId => {
                 let response = InitProducerIdResponse::parse(body, version)?;
-                self.pop_request(id);
+                self.finish(id);
                 self.handle_init_producer_id(id, response, now);
             }
             ApiKey::Produce => {
                 let response = ProduceResponse::parse(body, version)?;
                 let answers = self.match_answers(id, &response)?;
-                let batches = self.pop_produce(id, now);
-                self.handle_produce(id, batches, answers, &response, now);
+                if let Some(request) = self.pop_request(id) {
+                    let batches = self.finish_produce(request, now);
+                    self.handle_produce(id, batches, answers, &response, now);
+                }
             }
         }
         Ok(())
     }
 
-    fn pop_request(&mut self, id: NodeId) -> Option<Request<X>> {
-        let request = self.nodes.get_mut(&id)?.in_flight.pop_front()?;
-        self.recycle_head(request.head);
-        Some(request.request)
+    fn pop_request(&mut self, id: NodeId) -> Option<InFlight<X>> {
+        self.nodes.get_mut(&id)?.in_flight.pop_front()
     }
 
-    fn pop_produce(&mut self, id: NodeId, now: Instant) -> Vec<Sent<X>> {
-        let Some(node) = self.nodes.get(&id) else { return Vec::new() };
-        let sent_at = node.in_flight.front().map(|request| request.sent_at);
-        let latency = sent_at.map(|at| now.since(at)).unwrap_or_default();
-        self.metrics.request_latency.record_duration(latency);
+    fn finish(&mut self, id: NodeId) {
+        if let Some(request) = self.pop_request(id) {
+            self.recycle_head(request.head);
+        }
+    }
+
+    fn finish_produce(&mut self, request: InFlight<X>, now: Instant) -> Vec<Sent<X>> {
+        self.metrics.request_latency.record_duration(now.since(request.sent_at));
         self.metrics.requests_in_flight -= 1;
-        match self.pop_request(id) {
-            Some(Request::Produce(batches)) => batches,
+        self.recycle_head(request.head);
+        match request.request {
+            Request::Produce(batches) => batches,
             _ => Vec::new(),
         }
     }
@@ -186,12 +190,11 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    /// Requests that get no answer (`acks=0`) are complete when they are written.
+    /// Requests that get no answer (`acks=0`) are complete when they are written, even behind one
+    /// that still waits for its answer: to send them again later would store them twice.
     pub(super) fn complete_unanswered(&mut self, id: NodeId, now: Instant) {
-        while let Some(node) = self.nodes.get(&id)
-            && node.in_flight.front().is_some_and(|r| r.is_written() && !r.expects_response)
-        {
-            for sent in self.pop_produce(id, now) {
+        while let Some(request) = self.nodes.get_mut(&id).and_then(Node::take_unanswered) {
+            for sent in self.finish_produce(request, now) {
                 self.acknowledged(sent, None, None, now);
             }
         }
@@ -199,19 +202,18 @@ impl<X: Platform> Sender<X> {
 }
 
 /// A response's partitions, looked up in the order of the request, which brokers usually keep.
-struct Answers<'a, 'r> {
-    response: &'r ProduceResponse<'a>,
+struct Answers<'a> {
     flat: Vec<(TopicRef<'a>, PartitionProduceResponse<'a>)>,
     next: usize,
 }
 
-impl<'a, 'r> Answers<'a, 'r> {
-    fn new(response: &'r ProduceResponse<'a>) -> Self {
+impl<'a> Answers<'a> {
+    fn new(response: &ProduceResponse<'a>) -> Self {
         let mut flat = Vec::new();
         for topic in response.topics {
             flat.extend(topic.partitions.iter().map(|partition| (topic.topic, partition)));
         }
-        Self { response, flat, next: 0 }
+        Self { flat, next: 0 }
     }
 
     fn find(
@@ -219,7 +221,6 @@ impl<'a, 'r> Answers<'a, 'r> {
         wanted: impl Fn(TopicRef<'a>) -> bool,
         partition: i32,
     ) -> Option<PartitionProduceResponse<'a>> {
-        debug_assert!(self.response.topics.len() <= self.flat.len() || self.flat.is_empty());
         let count = self.flat.len();
         for step in 0..count {
             let at = (self.next + step) % count;
