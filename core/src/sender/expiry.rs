@@ -88,6 +88,7 @@ impl<X: Platform> Sender<X> {
             let Some(node) = self.nodes.get_mut(&id) else { continue };
             for request in core::mem::take(&mut node.in_flight) {
                 let Request::Produce(batches) = request.request else { continue };
+                self.metrics.requests_in_flight -= 1;
                 for Sent { lane, mut batch, .. } in batches {
                     batch.maybe_written |= request.written > 0;
                     if batch.resolved {
