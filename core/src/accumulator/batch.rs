@@ -19,7 +19,7 @@ pub(crate) struct Identity {
     pub(crate) epoch: i16,
 }
 
-/// A batch's place in its partition's order, given when it is first drained.
+/// What brokers recognise a batch by, given when it is first drained.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Sequence {
     pub(crate) identity: Identity,
@@ -50,6 +50,8 @@ pub(crate) struct ProducerBatch<X: Platform> {
     pub(crate) created: Instant,
     /// How often it was sent.
     pub(crate) attempts: u32,
+    /// Its place in its partition's order, which it keeps whatever becomes of its sequence.
+    pub(crate) position: u64,
     pub(crate) sequence: Option<Sequence>,
     /// The sequence is in the header.
     stamped: bool,
@@ -85,6 +87,7 @@ impl<X: Platform> ProducerBatch<X> {
             result: BatchResult::new(partition),
             created,
             attempts: 0,
+            position: 0,
             sequence: None,
             maybe_written: false,
             last_error: None,

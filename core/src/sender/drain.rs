@@ -106,7 +106,10 @@ impl<X: Platform> Sender<X> {
             return Some(batch);
         }
         let lane = &self.lanes[id as usize];
-        lane.partition.pop_if(|batch| self.is_sendable(batch, lane.leader, now))
+        let mut batch =
+            lane.partition.pop_if(|batch| self.is_sendable(batch, lane.leader, now))?;
+        batch.position = self.lanes[id as usize].next_position();
+        Some(batch)
     }
 
     /// Compresses and completes a batch that leaves for the first time.

@@ -31,6 +31,7 @@ pub(super) struct Lane<X: Platform> {
     /// The broker has stored a batch of this identity. Before that it takes any sequence for the
     /// first one, so a second batch might overtake.
     established: bool,
+    last_position: u64,
     /// A sequence number was given to a batch that isn't in the log and never will be: the broker
     /// takes nothing more under this epoch.
     pub(super) gap: bool,
@@ -62,6 +63,7 @@ impl<X: Platform> Lane<X> {
             identity: None,
             next_sequence: 0,
             established: false,
+            last_position: 0,
             gap: false,
         }
     }
@@ -84,14 +86,16 @@ impl<X: Platform> Lane<X> {
             && self.in_flight < pipeline
     }
 
-    /// Puts a batch back that has to be sent again, keeping the order: batches on the wire have
-    /// sequences, or there was only one of them.
+    /// The place in the order of a batch that leaves for the first time.
+    pub(super) fn next_position(&mut self) -> u64 {
+        self.last_position += 1;
+        self.last_position
+    }
+
+    /// Puts a batch back that has to be sent again, keeping the order. Parts of one batch share its
+    /// position; of these at most the first is out, or one is put in after the other, last first.
     pub(super) fn put_back(&mut self, batch: ProducerBatch<X>) {
-        let before = |other: &ProducerBatch<X>| match (other.sequence, batch.sequence) {
-            (Some(other), Some(this)) => is_before(other.base, this.base),
-            _ => false,
-        };
-        let at = self.retries.partition_point(before);
+        let at = self.retries.partition_point(|other| other.position < batch.position);
         self.retries.insert(at, batch);
     }
 
@@ -131,10 +135,4 @@ impl<X: Platform> Lane<X> {
         self.next_sequence = increment_sequence(base, records as i32);
         Some(Sequence { identity, base })
     }
-}
-
-/// Sequences wrap from `i32::MAX` to 0; those of one partition on the wire are never far apart.
-fn is_before(a: i32, b: i32) -> bool {
-    let distance = b.wrapping_sub(a) & i32::MAX;
-    distance != 0 && distance < 1 << 30
 }

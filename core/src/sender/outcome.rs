@@ -118,14 +118,8 @@ impl<X: Platform> Sender<X> {
     /// begins for this partition alone, and nothing is fatal (rows F1, §4.12.4).
     fn out_of_order(&mut self, mut sent: Sent<X>, code: ErrorCode, now: Instant) {
         let lane = &mut self.lanes[sent.lane as usize];
-        let base = |batch: &ProducerBatch<X>| batch.sequence.map(|sequence| sequence.base);
-        let first_in_line = match lane.retries.front() {
-            None => true,
-            Some(front) => {
-                let position = |b: Option<i32>| b.unwrap_or(0);
-                position(base(&sent.batch)).wrapping_sub(position(base(front))) & i32::MAX > 1 << 30
-            }
-        };
+        let position = sent.batch.position;
+        let first_in_line = lane.retries.front().is_none_or(|front| position <= front.position);
         if first_in_line {
             lane.gap = true;
             // The broker would have taken any of these only after this one.

@@ -92,6 +92,7 @@ impl<X: Platform> Sender<X> {
             let mut child =
                 ProducerBatch::with_builder(index, portion.builder, buffer, limits, batch.created);
             child.close();
+            child.position = batch.position;
             child.attempts = batch.attempts.saturating_sub(1);
             child.maybe_written = batch.maybe_written;
             child.last_error = batch.last_error;
