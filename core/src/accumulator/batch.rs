@@ -161,6 +161,13 @@ impl<X: Platform> ProducerBatch<X> {
         self.stamped = false;
     }
 
+    /// A batch that may be in the log goes again as it was or not at all: of its parts the broker
+    /// would not know that it has them.
+    pub(crate) fn may_be_split(&self) -> bool {
+        let is_known = self.maybe_written && self.sequence.is_some();
+        self.record_count() > 1 && !self.resolved && !is_known
+    }
+
     /// The size that the batch had before it was compressed.
     pub(crate) fn uncompressed_len(&self) -> usize {
         self.uncompressed_len

@@ -9,7 +9,7 @@ use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use crate::error::{DeliveryError, Reason};
+use crate::error::{DeliveryError, Reason, Written};
 use crate::record::RecordMetadata;
 use crate::sync::{Arc, Lock, Platform};
 
@@ -119,7 +119,7 @@ pub(crate) enum Outcome<X: Platform> {
     /// Not acknowledged, none of its records.
     Failed(Box<DeliveryError>),
     /// Refused because of these records, sorted by index (KIP-467); the others share the fate.
-    Refused { invalid: Vec<(u32, DeliveryError)>, attempts: u32 },
+    Refused { invalid: Vec<(u32, DeliveryError)>, written: Written, attempts: u32 },
     /// Its records went on in other batches, sorted by their first record; never empty.
     Moved(Vec<Part<X>>),
 }
@@ -138,12 +138,12 @@ impl<X: Platform> Outcome<X> {
                 timestamp: log_append_time.unwrap_or(timestamp),
             }),
             Self::Failed(error) => Err((**error).clone()),
-            Self::Refused { invalid, attempts } => {
+            Self::Refused { invalid, written, attempts } => {
                 match invalid.binary_search_by_key(&index, |(index, _)| *index) {
                     Ok(at) => Err(invalid[at].1.clone()),
                     Err(_) => Err(DeliveryError {
                         reason: Reason::OtherRecordInvalid,
-                        written: crate::error::Written::No,
+                        written: *written,
                         attempts: *attempts,
                         message: None,
                     }),
@@ -160,7 +160,7 @@ fn unreachable_moved() -> Result<RecordMetadata, DeliveryError> {
     debug_assert!(false, "a moved batch was asked for a record's outcome");
     Err(DeliveryError {
         reason: Reason::Closed,
-        written: crate::error::Written::Maybe,
+        written: Written::Maybe,
         attempts: 0,
         message: None,
     })

@@ -222,6 +222,8 @@ impl ErrorCode {
             | Self::RequestTimedOut
             | Self::NetworkException
             | Self::KafkaStorageError
+            // Leadership may have gone while the followers copied what was appended.
+            | Self::NotLeaderOrFollower
             | Self::Unknown(_) => Written::Maybe,
             _ => Written::No,
         }

@@ -33,7 +33,7 @@ impl<X: Platform> Sender<X> {
             // It was written before, and the broker doesn't remember where.
             ErrorCode::DuplicateSequenceNumber => self.acknowledged(sent, None, None, now),
             ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge
-                if sent.batch.record_count() > 1 && !sent.batch.resolved =>
+                if sent.batch.may_be_split() =>
             {
                 self.split(sent, now);
             }
@@ -177,7 +177,9 @@ impl<X: Platform> Sender<X> {
     ) {
         self.count_failed(lane, &batch);
         self.tell_interceptors(lane, &batch, None, Some(&broker_error(&batch, code, None)));
-        batch.result.resolve(Outcome::Refused { invalid, attempts: batch.attempts });
+        let written = if batch.maybe_written { Written::Maybe } else { Written::No };
+        let attempts = batch.attempts;
+        batch.result.resolve(Outcome::Refused { invalid, written, attempts });
         self.discard(batch);
     }
 
