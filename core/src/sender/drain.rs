@@ -81,7 +81,7 @@ impl<X: Platform> Sender<X> {
             return Taken::NotYet;
         }
         let lane = &self.lanes[id as usize];
-        if !lane.may_send(self.pipeline(), self.identity.current()) {
+        if !lane.may_send(self.pipeline(), self.identity.current(), now) {
             return Taken::Nothing;
         }
         let size = match lane.retries.front() {
@@ -106,8 +106,7 @@ impl<X: Platform> Sender<X> {
             return Some(batch);
         }
         let lane = &self.lanes[id as usize];
-        let mut batch =
-            lane.partition.pop_if(|batch| self.is_sendable(batch, lane.leader, now))?;
+        let mut batch = lane.partition.pop_if(|batch| self.is_sendable(batch, lane.leader, now))?;
         batch.position = self.lanes[id as usize].next_position();
         Some(batch)
     }

@@ -1,6 +1,7 @@
 //! One partition on its way to its leader: order, sequences, retries.
 
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 use crate::accumulator::batch::{Identity, ProducerBatch, Sequence};
 use crate::accumulator::partition::Partition;
@@ -8,6 +9,10 @@ use crate::records::batch::increment_sequence;
 use crate::sync::{Arc, Platform};
 use crate::time::Instant;
 use crate::transport::NodeId;
+
+/// How long a broker knows a producer that is silent, at the least. The default of its
+/// `producer.id.expiration.ms` is a day.
+const REMEMBERED: Duration = Duration::from_secs(300);
 
 /// See the [module](self).
 pub(super) struct Lane<X: Platform> {
@@ -28,9 +33,8 @@ pub(super) struct Lane<X: Platform> {
     /// Whose sequence numbers are used; changes only while nothing is in flight.
     identity: Option<Identity>,
     next_sequence: i32,
-    /// The broker has stored a batch of this identity. Before that it takes any sequence for the
-    /// first one, so a second batch might overtake.
-    established: bool,
+    /// When the broker last took a batch of this identity.
+    acknowledged_at: Option<Instant>,
     last_position: u64,
     /// A sequence number was given to a batch that isn't in the log and never will be: the broker
     /// takes nothing more under this epoch.
@@ -62,7 +66,7 @@ impl<X: Platform> Lane<X> {
             backoff_until: None,
             identity: None,
             next_sequence: 0,
-            established: false,
+            acknowledged_at: None,
             last_position: 0,
             gap: false,
         }
@@ -71,19 +75,40 @@ impl<X: Platform> Lane<X> {
     /// Whether another batch may join those on the wire.
     ///
     /// Batches that were sent before go one at a time until all of them have an answer, and never
-    /// beside a first one: so order holds with and without idempotence (rows E6.4, E6.6).
-    pub(super) fn may_send(&self, pipeline: usize, current: Option<Identity>) -> bool {
+    /// beside a first one: so order holds with and without idempotence (rows E6.4, E6.6). Nor does
+    /// a second batch go before the broker knows the producer: from one that it does not know it
+    /// takes any sequence (KIP-360), so it would take the second and refuse the first.
+    pub(super) fn may_send(
+        &self,
+        pipeline: usize,
+        current: Option<Identity>,
+        now: Instant,
+    ) -> bool {
         if self.in_flight == 0 {
             return true;
         }
-        let pipeline = if self.established { pipeline } else { 1 };
         let same_node = self.sent_to == self.leader;
         let same_identity = current.is_none() || self.identity == current;
         self.retries.is_empty()
             && !self.gap
             && same_node
             && same_identity
+            && self.is_known(now)
             && self.in_flight < pipeline
+    }
+
+    /// Whether the broker knows the producer, so that it keeps the order of its sequences.
+    fn is_known(&self, now: Instant) -> bool {
+        self.acknowledged_at.is_some_and(|at| now.since(at) < REMEMBERED)
+    }
+
+    /// The broker has taken this batch.
+    pub(super) fn acknowledged(&mut self, batch: &ProducerBatch<X>, now: Instant) {
+        self.in_flight -= 1;
+        let identity = batch.sequence.map(|sequence| sequence.identity);
+        if identity.is_some() && identity == self.identity {
+            self.acknowledged_at = Some(now);
+        }
     }
 
     /// The place in the order of a batch that leaves for the first time.
@@ -115,17 +140,11 @@ impl<X: Platform> Lane<X> {
         debug_assert!(self.in_flight == 0, "sequences restart only when nothing is in flight");
         self.identity = identity;
         self.next_sequence = 0;
-        self.established = false;
+        self.acknowledged_at = None;
         self.gap = false;
         for batch in &mut self.retries {
             batch.unnumber();
         }
-    }
-
-    /// The broker has stored this batch.
-    pub(super) fn stored(&mut self, batch: &ProducerBatch<X>) {
-        let identity = batch.sequence.map(|sequence| sequence.identity);
-        self.established |= identity.is_some() && identity == self.identity;
     }
 
     /// The sequence of the next batch, of `records` records.

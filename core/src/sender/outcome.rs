@@ -61,8 +61,7 @@ impl<X: Platform> Sender<X> {
         now: Instant,
     ) {
         let Sent { lane, batch, .. } = sent;
-        self.lanes[lane as usize].in_flight -= 1;
-        self.lanes[lane as usize].stored(&batch);
+        self.lanes[lane as usize].acknowledged(&batch, now);
         if !batch.resolved {
             self.metrics.records_acknowledged += u64::from(batch.record_count());
             self.tell_interceptors(lane, &batch, base_offset, None);

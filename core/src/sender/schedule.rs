@@ -53,7 +53,7 @@ impl<X: Platform> Sender<X> {
 
     pub(super) fn next_step(&self, id: LaneId, now: Instant) -> Next {
         let lane = &self.lanes[id as usize];
-        if !lane.may_send(self.pipeline(), self.identity.current()) {
+        if !lane.may_send(self.pipeline(), self.identity.current(), now) {
             return Next::Nothing;
         }
         if !lane.retries.is_empty() {
