@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::lane::Next;
 use super::node::{InFlight, Request, Sent};
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
@@ -77,13 +78,14 @@ impl<X: Platform> Sender<X> {
         if room.acks.is_some_and(|others| others != acks) {
             return Taken::NotYet;
         }
+        // What was ready when the lane joined the queue may have to wait again since.
+        if self.next_step(id, now) != Next::Now {
+            return Taken::Nothing;
+        }
         if !self.prepare_sequences(id) {
             return Taken::NotYet;
         }
         let lane = &self.lanes[id as usize];
-        if !lane.may_send(self.pipeline(), self.identity.current(), now) {
-            return Taken::Nothing;
-        }
         let size = match lane.retries.front() {
             Some(batch) => Some(batch.len()),
             None => lane.partition.peek(|batch| batch.len()),
