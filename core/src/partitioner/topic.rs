@@ -47,6 +47,7 @@ impl TopicPartitioner {
     ///
     /// # Errors
     /// The topic has no partitions, or the user's partitioner gave one that does not exist.
+    #[inline]
     pub fn partition(
         &mut self,
         input: &PartitionInput<'_>,
@@ -58,8 +59,22 @@ impl TopicPartitioner {
             return Err(PartitionError::NoPartitions);
         }
         let key = input.key.filter(|_| !self.ignore_keys);
-        let partition = match (&self.kind, key) {
-            (PartitionerKind::BuiltIn, None) => return Ok(Choice::Uniform),
+        match (&self.kind, key) {
+            (PartitionerKind::BuiltIn, None) => Ok(Choice::Uniform),
+            _ => self.partition_by(input, key, now, rng).map(Choice::Partition),
+        }
+    }
+
+    /// Every choice but the built-in one of a record without a key.
+    fn partition_by(
+        &mut self,
+        input: &PartitionInput<'_>,
+        key: Option<&[u8]>,
+        now: Instant,
+        rng: &mut Rng,
+    ) -> Result<i32, PartitionError> {
+        let count = input.partition_count;
+        Ok(match (&self.kind, key) {
             (PartitionerKind::BuiltIn | PartitionerKind::StickyTime { .. }, Some(key)) => {
                 murmur2::partition_for_key(key, count)
             }
@@ -71,13 +86,14 @@ impl TopicPartitioner {
             (PartitionerKind::Crc32, Some(key)) if !key.is_empty() => {
                 crc32::partition_for_key(key, count)
             }
-            (PartitionerKind::Crc32 | PartitionerKind::Random, _) => input.partitions().random(rng),
+            (PartitionerKind::Crc32 | PartitionerKind::Random | PartitionerKind::BuiltIn, _) => {
+                input.partitions().random(rng)
+            }
             (PartitionerKind::Crc32Consistent, key) => {
                 crc32::partition_for_key(key.unwrap_or_default(), count)
             }
             (PartitionerKind::Custom(custom), _) => checked(custom.partition(input), count)?,
-        };
-        Ok(Choice::Partition(partition))
+        })
     }
 
     /// Tells a user's partitioner that a new batch would begin

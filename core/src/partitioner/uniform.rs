@@ -37,18 +37,12 @@ impl UniformPartitioner {
 
     /// The partition of the next record. It stays the same until [`on_appended`](Self::on_appended)
     /// moves on.
+    #[inline]
     pub fn current(&mut self, partitions: Partitions<'_>, rng: &mut Rng) -> i32 {
         if let Some((partition, _)) = self.sticky {
             return partition;
         }
         self.advance(partitions, rng)
-    }
-
-    /// Whether `partition`, as [`current`](Self::current) gave it, still is the current one.
-    /// Another thread may have moved on in between: then the record asks again (E3.3).
-    #[must_use]
-    pub fn is_current(&self, partition: i32) -> bool {
-        self.sticky.is_some_and(|(current, _)| current == partition)
     }
 
     /// Counts `bytes` appended to the current partition and moves on if that makes a batch's worth
@@ -57,6 +51,7 @@ impl UniformPartitioner {
     /// `enable_switch` is false while the partition's newest batch has room: moving on waits for
     /// the batch to fill, up to twice the batch size, lest lingering batches be sent half full.
     /// True if it moved on.
+    #[inline]
     pub fn on_appended(
         &mut self,
         bytes: usize,
@@ -175,7 +170,6 @@ mod tests {
             uniform.on_appended(100, true, THREE, &mut rng);
             assert_eq!(uniform.current(THREE, &mut rng), first);
         }
-        assert!(uniform.is_current(first));
         assert!(uniform.on_appended(100, true, THREE, &mut rng));
     }
 
@@ -192,6 +186,5 @@ mod tests {
     fn bytes_appended_before_any_choice_are_ignored() {
         let mut uniform = UniformPartitioner::new(1);
         assert!(!uniform.on_appended(usize::MAX, true, THREE, &mut Rng::new(0)));
-        assert!(!uniform.is_current(0));
     }
 }

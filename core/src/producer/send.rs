@@ -21,8 +21,10 @@ use crate::topic::{Need, Refusal, TopicHandle, ask_again, give_back, prepare};
 pub struct Send<'a, X: Platform> {
     shared: &'a Arc<Shared<X>>,
     handle: Arc<TopicHandle<X>>,
-    /// After the interceptors; an error is told at the first poll.
-    record: Result<Record<'a>, SendError>,
+    /// After the interceptors.
+    record: Record<'a>,
+    /// At most; an error is told at the first poll.
+    size: Result<usize, SendError>,
     since: Option<Instant>,
     ticket: Option<Ticket>,
     buffer: Option<Buffer>,
@@ -38,14 +40,14 @@ impl<'a, X: Platform> Send<'a, X> {
     pub(crate) fn new(
         shared: &'a Arc<Shared<X>>,
         handle: Arc<TopicHandle<X>>,
-        record: Record<'a>,
+        mut record: Record<'a>,
     ) -> Self {
-        let record = prepare(shared, &handle.state.name, record);
-        Self { shared, handle, record, since: None, ticket: None, buffer: None }
+        let size = prepare(shared, &handle.state.name, &mut record);
+        Self { shared, handle, record, size, since: None, ticket: None, buffer: None }
     }
 
     fn advance(&mut self, cx: &Context<'_>) -> Poll<Result<Delivery<X>, SendError>> {
-        let record = self.record.clone()?;
+        let size = self.size.clone()?;
         loop {
             if let Some(ticket) = self.ticket {
                 match self.shared.pool.with(|pool| pool.claim(ticket, cx.waker())) {
@@ -56,7 +58,7 @@ impl<'a, X: Platform> Send<'a, X> {
                     None => return self.still_waiting(),
                 }
             }
-            match self.handle.append(self.shared, &record, &mut self.buffer) {
+            match self.handle.append(self.shared, &self.record, size, &mut self.buffer) {
                 Ok(delivery) => return Poll::Ready(Ok(delivery)),
                 Err(Refusal::Error(error)) => {
                     ask_again(self.shared, &self.handle, &error);
@@ -121,7 +123,16 @@ impl<'a, X: Platform> Send<'a, X> {
             return Poll::Pending;
         }
         self.shared.metrics.with(|metrics| metrics.buffer_exhausted += 1);
+        self.give_up_waiting();
         Poll::Ready(Err(SendError::BufferExhausted { waited }))
+    }
+
+    /// Leaves the queue for memory; what was granted in the meantime goes to the next.
+    fn give_up_waiting(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.shared.pool.with(|pool| pool.cancel(ticket));
+            self.shared.grant_memory();
+        }
     }
 
     fn wait_for_metadata(
@@ -146,9 +157,6 @@ impl<X: Platform> Future for Send<'_, X> {
 impl<X: Platform> Drop for Send<'_, X> {
     fn drop(&mut self) {
         give_back(self.shared, self.buffer.take());
-        if let Some(ticket) = self.ticket.take() {
-            self.shared.pool.with(|pool| pool.cancel(ticket));
-            self.shared.grant_memory();
-        }
+        self.give_up_waiting();
     }
 }

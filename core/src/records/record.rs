@@ -69,6 +69,7 @@ pub fn encoded_len(fields: &RecordFields<'_>, offset_delta: u32, timestamp_delta
 
 /// The most bytes that a batch of only this record takes, whatever its timestamp: what is compared
 /// with `max.request.size` (Kafka's `AbstractRecords.estimateSizeInBytesUpperBound`).
+#[inline]
 pub fn size_upper_bound(fields: &RecordFields<'_>) -> usize {
     (BATCH_OVERHEAD + MAX_RECORD_OVERHEAD).saturating_add(fields_len(fields))
 }

@@ -10,7 +10,6 @@ use crate::accumulator::delivery::Delivery;
 use crate::accumulator::partition::Appended;
 use crate::error::SendError;
 use crate::record::Record;
-use crate::records::record::size_upper_bound;
 use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
@@ -48,11 +47,13 @@ impl<X: Platform> TopicHandle<X> {
         Arc::new(Self { state, local: X::Lock::new(local) })
     }
 
-    /// Appends a record, or says what that needs. `buffer` is taken if a batch is opened.
+    /// Appends a record of at most `size` bytes, or says what that needs. `buffer` is taken if a batch is opened.
+    #[inline]
     pub(crate) fn append(
         &self,
         shared: &Shared<X>,
         record: &Record<'_>,
+        size: usize,
         buffer: &mut Option<Buffer>,
     ) -> Result<Delivery<X>, Refusal> {
         let timestamp = record.timestamp.unwrap_or_else(|| shared.clock.unix_millis());
@@ -81,7 +82,7 @@ impl<X: Platform> TopicHandle<X> {
                     continue;
                 }
                 if let Appended::Done { filled, .. } = appended {
-                    local.on_appended(size_upper_bound(&fields(record)), filled);
+                    local.on_appended(size, filled);
                 }
                 return Ok::<_, Refusal>((appended, lane));
             }
@@ -94,7 +95,6 @@ impl<X: Platform> TopicHandle<X> {
                 Ok(delivery)
             }
             Appended::NeedsBuffer { account, .. } => {
-                let size = size_upper_bound(&fields(record));
                 let (wanted, least) = self.state.memory_for(shared, size);
                 Err(Refusal::Need(Need::Memory { wanted, least, account }))
             }

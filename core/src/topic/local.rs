@@ -51,18 +51,15 @@ impl<X: Platform> Local<X> {
         }
     }
 
+    #[inline]
     pub(super) fn choose(
         &mut self,
         topic: &str,
         record: &Record<'_>,
         shared: &Shared<X>,
     ) -> Result<i32, Refusal> {
-        match self.status {
-            Status::Known => {}
-            Status::Unknown => return Err(Refusal::Need(Need::Metadata(None))),
-            Status::Refused(code) => {
-                return Err(SendError::Topic { topic: String::from(topic), code }.into());
-            }
+        if self.status != Status::Known {
+            return Err(self.unknown(topic));
         }
         let count = self.layout.partitions.len() as u32;
         if let Some(partition) = record.partition {
@@ -90,6 +87,14 @@ impl<X: Platform> Local<X> {
         }
     }
 
+    #[cold]
+    fn unknown(&self, topic: &str) -> Refusal {
+        match self.status {
+            Status::Refused(code) => SendError::Topic { topic: String::from(topic), code }.into(),
+            Status::Known | Status::Unknown => Refusal::Need(Need::Metadata(None)),
+        }
+    }
+
     /// A new batch would begin: where a partitioner may move on (KIP-480, KIP-794). True if it did.
     ///
     /// The built-in one leaves a partition whose batch is full, not only when `batch.size` bytes
@@ -107,6 +112,7 @@ impl<X: Platform> Local<X> {
         self.partitioner.uniform_mut().on_appended(bytes, true, self.layout.view(), &mut self.rng)
     }
 
+    #[inline]
     pub(super) fn on_appended(&mut self, bytes: usize, filled: bool) {
         if self.sticky {
             let view = self.layout.view();

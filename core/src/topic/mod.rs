@@ -70,10 +70,11 @@ pub(crate) fn try_send<X: Platform>(
     handle: &TopicHandle<X>,
     record: Record<'_>,
 ) -> Result<Delivery<X>, SendError> {
-    let record = prepare(shared, &handle.state.name, record)?;
+    let mut record = record;
+    let size = prepare(shared, &handle.state.name, &mut record)?;
     let mut buffer = None;
     loop {
-        match handle.append(shared, &record, &mut buffer) {
+        match handle.append(shared, &record, size, &mut buffer) {
             Ok(delivery) => {
                 give_back(shared, buffer);
                 return Ok(delivery);
