@@ -155,7 +155,8 @@ impl<X: Platform> Sender<X> {
         request.encode(&mut head, version);
         finish_request(&mut head, start, 0);
         self.correlation_id = correlation_id;
-        self.metadata.asked_all = full;
+        self.metadata.asked_all =
+            names.len() == self.topics.iter().filter(|topic| topic.tracked).count();
         (self.metadata.all, self.metadata.some) = (false, false);
         self.metadata.in_flight = Some(id);
         let request = InFlight::new(Request::Metadata, version, correlation_id, head, true, now);

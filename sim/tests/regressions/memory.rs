@@ -1,0 +1,102 @@
+//! The fixed memory: what must come back, and what must not be used too early.
+
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use ottla_core::{Record, SendError, Written};
+use ottla_sim::cluster::ProduceFault;
+
+use crate::world::{World, poll, refusal};
+
+const SMALL: [(&str, &str); 4] = [
+    ("buffer.memory", "4096"),
+    ("batch.size", "1024"),
+    ("max.block.ms", "1000"),
+    ("connections.max.idle.ms", "-1"),
+];
+
+/// B4.4, B5.5: memory leaked when a wait for it timed out, and when the record that it was for was
+/// given up.
+#[test]
+fn waits_for_memory_that_end_early_leave_none_behind() {
+    let mut world = World::new(1, &[("t", 1)], &SMALL);
+    world.know("t");
+    world.hold(1, true);
+    let text = "x".repeat(900);
+    let sent: Vec<_> = (0..4).map(|_| world.send_to(0, &text)).collect();
+    let record = Record::new(text.as_bytes()).partition(0);
+    assert_eq!(refusal(world.producer.try_send("t", record)), SendError::BufferFull);
+    let producer = world.producer.clone();
+    let mut dropped = Box::pin(producer.send("t", record));
+    let mut late = Box::pin(producer.send("t", record));
+    assert!(poll(&mut dropped).is_pending() && poll(&mut late).is_pending());
+    drop(dropped);
+    let (timed_out, waited) = world.wait(&mut late);
+    assert!(matches!(timed_out, Err(SendError::BufferExhausted { .. })));
+    assert!(waited >= Duration::from_secs(1) && waited < Duration::from_millis(1100), "{waited:?}");
+    world.hold(1, false);
+    for delivery in sent {
+        assert!(world.wait(delivery).0.is_ok());
+    }
+    world.assert_memory_is_back();
+}
+
+/// B5.4: memory goes to those who wait, first come, first served.
+#[test]
+fn who_waits_longest_is_served_first() {
+    let mut world = World::new(1, &[("t", 1)], &SMALL);
+    world.know("t");
+    world.hold(1, true);
+    let text = "x".repeat(900);
+    let _sent: Vec<_> = (0..4).map(|_| world.send_to(0, &text)).collect();
+    let producer = world.producer.clone();
+    let (first, second) = (format!("1{text}"), format!("2{text}"));
+    let mut first = Box::pin(producer.send("t", Record::new(first.as_bytes()).partition(0)));
+    let mut second = Box::pin(producer.send("t", Record::new(second.as_bytes()).partition(0)));
+    assert!(poll(&mut first).is_pending() && poll(&mut second).is_pending());
+    world.settle();
+    world.hold(1, false);
+    world.settle();
+    let late = Record::new(b"3").partition(0);
+    let (a, _) = world.wait(&mut first);
+    let (b, _) = world.wait(&mut second);
+    let c = world.producer.try_send("t", late);
+    let offsets = [a, b, c].map(|delivery| world.wait(delivery.unwrap()).0.unwrap().offset);
+    assert_eq!(offsets, [Some(4), Some(5), Some(6)]);
+}
+
+/// E6.9 (KAFKA-19012): a batch whose time was up gave its buffer back while the network was still
+/// taking its bytes; the next batch was written over it.
+#[test]
+fn a_buffer_is_not_used_again_while_its_bytes_are_on_the_wire() {
+    let settings = [
+        ("buffer.memory", "2048"),
+        ("batch.size", "1024"),
+        ("linger.ms", "0"),
+        ("retry.backoff.ms", "5000"),
+        ("retry.backoff.max.ms", "5000"),
+        ("request.timeout.ms", "10000"),
+        ("delivery.timeout.ms", "10000"),
+        ("connections.max.idle.ms", "-1"),
+    ];
+    let mut world = World::new(1, &[("t", 1)], &settings);
+    world.know("t");
+    assert!(world.wait(world.send_to(0, "first")).0.is_ok());
+    // The second attempt begins in the middle of the batch's time, and gets stuck half-way.
+    let refuse = ProduceFault::Refuse(ResponseError::NotLeaderOrFollower);
+    world.cluster(|cluster, _| cluster.faults().next_produce("t", 0, refuse));
+    let late = "a".repeat(900);
+    let expired = world.send_to(0, &late);
+    world.settle();
+    world.narrow(300);
+    world.pass(Duration::from_millis(10_100));
+    let error = expired.try_get().expect("its time is up").unwrap_err();
+    assert_eq!(error.written, Written::Maybe);
+    let metrics = world.producer.metrics();
+    assert_eq!(metrics.buffer_total_bytes - metrics.buffer_available_bytes, 1024);
+    let next = world.send_to(0, &"b".repeat(900));
+    world.narrow(usize::MAX);
+    assert!(world.wait(next).0.is_ok());
+    assert_eq!(world.log("t", 0), ["first", &late, &"b".repeat(900)]);
+    world.assert_memory_is_back();
+}
