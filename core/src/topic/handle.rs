@@ -47,7 +47,8 @@ impl<X: Platform> TopicHandle<X> {
         Arc::new(Self { state, local: X::Lock::new(local) })
     }
 
-    /// Appends a record of at most `size` bytes, or says what that needs. `buffer` is taken if a batch is opened.
+    /// Appends a record of at most `size` bytes, or says what that needs. `buffer` is taken if a
+    /// batch is opened.
     #[inline]
     pub(crate) fn append(
         &self,

@@ -13,18 +13,13 @@ use bytes::Bytes;
 use embedded_io::ErrorKind;
 use ottla_core::time::{Clock, Instant};
 use ottla_core::transport::{Connection, NodeId, Transport};
-use ottla_core::{
-    BrokerAddress, Delivery, DeliveryError, Driver, Producer, ProducerConfig, Record,
-    RecordMetadata, SendError,
-};
+use ottla_core::{BrokerAddress, Delivery, Driver, Producer, ProducerConfig, Record, SendError};
 use ottla_sim::cluster::{Cluster, ClusterConfig, Reply};
 use ottla_sim::records::StoredRecord;
 use ottla_sim::simulation::{Simulated, VirtualClock};
 
 /// Polls of the driver at one instant, beyond which it spins.
 const MOST_POLLS: u32 = 1_000;
-
-pub(crate) type Outcome = Result<RecordMetadata, DeliveryError>;
 
 /// See the [module](self).
 pub(crate) struct World {
