@@ -59,7 +59,9 @@
 //! # }
 //! # struct Modem;
 //! # impl Modem {
-//! #     fn open(&mut self, _: &str, _: u16) -> Result<Socket, embedded_io::ErrorKind> { Ok(Socket) }
+//! #     fn open(&mut self, _: &str, _: u16) -> Result<Socket, embedded_io::ErrorKind> {
+//! #         Ok(Socket)
+//! #     }
 //! # }
 //! # let mut modem = Modem;
 //! let transport = PolledTransport::new(|broker| modem.open(&broker.host, broker.port));
