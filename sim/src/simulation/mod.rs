@@ -16,6 +16,7 @@
 //! | `faults.rs`, `mishaps.rs` | what can go wrong, and how it happens |
 //! | `watch.rs`, `limits.rs` | rules that are checked on the wire |
 //! | `checker.rs`, `history.rs` | rules that are checked at the end |
+//! | `regressions.rs` | scenarios made of what was found before |
 //! | `sabotage.rs` | producers broken on purpose, which the checker must find |
 
 mod checker;
@@ -31,6 +32,8 @@ mod link;
 mod mishaps;
 mod network;
 mod pipe;
+#[cfg(test)]
+mod regressions;
 mod run;
 mod sabotage;
 mod scenario;

@@ -81,9 +81,18 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// The first rule that was broken.
 pub fn run(seed: u64, options: &Options) -> Result<Report, Failure> {
+    run_scenario(seed, Scenario::of(seed), options)
+}
+
+/// Runs a scenario that a seed does not stand for alone.
+pub(crate) fn run_scenario(
+    seed: u64,
+    scenario: Scenario,
+    options: &Options,
+) -> Result<Report, Failure> {
     let clock = VirtualClock::default();
     let trace = Trace::new(clock.clone(), options.trace);
-    let run = || Run::new(seed, options, clock, trace.clone()).finish();
+    let run = || Run::new(seed, scenario, options, clock, trace.clone()).finish();
     let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().map(String::as_str);
         let message = message.or_else(|| panic.downcast_ref::<&str>().copied());
@@ -119,8 +128,13 @@ struct Polls {
 }
 
 impl Run {
-    fn new(seed: u64, options: &Options, clock: VirtualClock, trace: Trace) -> Self {
-        let scenario = Scenario::of(seed);
+    fn new(
+        seed: u64,
+        scenario: Scenario,
+        options: &Options,
+        clock: VirtualClock,
+        trace: Trace,
+    ) -> Self {
         trace.note("scenario", format_args!("{scenario:#?}"));
         let world = Rc::new(RefCell::new(world(seed, &scenario, &clock, &trace, options)));
         let transport = SimulatedTransport { world: world.clone() };

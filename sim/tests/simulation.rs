@@ -1,0 +1,56 @@
+//! The simulation finds a producer that is broken on purpose, and nothing else.
+
+use ottla_sim::simulation::{Options, Sabotage, run};
+
+const SEEDS: u64 = 200;
+
+#[test]
+fn the_producer_keeps_its_promises() {
+    for seed in 0..SEEDS {
+        if let Err(failure) = run(seed, &Options::default()) {
+            panic!("{failure}");
+        }
+    }
+}
+
+/// What the checker says first of a producer with this bug.
+fn found(sabotage: Sabotage) -> String {
+    let options = Options { sabotage: Some(sabotage), ..Options::default() };
+    let mut failures = (0..1000).filter_map(|seed| run(seed, &options).err());
+    failures.next().unwrap_or_else(|| panic!("{sabotage} was not found in 1000 seeds")).what
+}
+
+#[test]
+fn a_buffer_that_is_used_again_on_the_wire_is_found() {
+    found(Sabotage::ReusedBuffer);
+    assert!(found(Sabotage::TornBuffer).contains("damaged"));
+}
+
+#[test]
+fn a_retry_that_reorders_is_found() {
+    assert!(found(Sabotage::ReorderedRetry).contains("behind one that was sent later"));
+}
+
+#[test]
+fn a_sequence_that_is_not_bumped_is_found() {
+    assert!(found(Sabotage::RepeatedSequence).contains("was acknowledged"));
+}
+
+#[test]
+fn an_acknowledgement_for_nothing_is_found() {
+    assert!(found(Sabotage::FalseAcknowledgement).contains("was acknowledged"));
+}
+
+#[test]
+fn a_wakeup_that_is_lost_is_found() {
+    found(Sabotage::LostWakeup);
+}
+
+#[test]
+fn a_seed_runs_the_same_again() {
+    let options = Options { trace: true, ..Options::default() };
+    for seed in 0..10 {
+        let timeline = |seed| run(seed, &options).map(|report| report.trace).ok();
+        assert_eq!(timeline(seed), timeline(seed), "seed {seed}");
+    }
+}
