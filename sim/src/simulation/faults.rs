@@ -190,6 +190,7 @@ fn random_produce(dice: &mut Dice) -> ProduceFault {
         Error::InvalidRequiredAcks,
         Error::TopicAuthorizationFailed,
         Error::CorruptMessage,
+        Error::InvalidProducerEpoch,
         Error::PolicyViolation,
     ];
     // What a broker may say although the batch stands in its log.

@@ -1,6 +1,6 @@
 //! One run: the loop that polls whoever was woken and lets time jump to the next event.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -22,7 +22,7 @@ use super::sabotage::{Sabotage, Saboteur};
 use super::scenario::Scenario;
 use super::trace::Trace;
 use super::transport::SimulatedTransport;
-use super::workload::{Application, Sending, close};
+use super::workload::{Application, Senders, Sending, close};
 
 /// No run takes longer than this, virtually.
 const HORIZON: Duration = Duration::from_secs(3 * 3600);
@@ -149,7 +149,7 @@ impl Run {
             trace,
             ledger: RefCell::new(Ledger::default()),
             failure: RefCell::new(None),
-            senders: Cell::new(scenario.tasks),
+            senders: Senders::new(scenario.tasks),
             topics: scenario.topics.len(),
             largest: scenario.largest,
         });

@@ -71,7 +71,7 @@ impl Scenario {
         let targets = Targets {
             nodes: self.nodes.iter().map(|node| node.id).collect(),
             places: TOPICS.iter().zip(&self.topics).flat_map(place).collect(),
-            may_recreate: dice.percent(20),
+            may_recreate: dice.percent(35),
         };
         let count = if dice.percent(10) { 0 } else { dice.skewed(5) };
         let span = self.span.as_micros() as u32;

@@ -1,7 +1,9 @@
 //! The simulated application: tasks that send, wait, flush and give up.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use ottla_core::time::Clock;
@@ -24,10 +26,40 @@ pub(crate) struct Application {
     pub(crate) trace: Trace,
     pub(crate) ledger: RefCell<Ledger>,
     pub(crate) failure: RefCell<Option<String>>,
-    /// Tasks that still send.
-    pub(crate) senders: Cell<u32>,
+    pub(crate) senders: Senders,
     pub(crate) topics: usize,
     pub(crate) largest: u32,
+}
+
+/// How many tasks still send, and who waits for the last one.
+#[derive(Debug)]
+pub(crate) struct Senders {
+    count: Cell<u32>,
+    waiting: RefCell<Option<Waker>>,
+}
+
+impl Senders {
+    pub(crate) fn new(count: u32) -> Self {
+        Self { count: Cell::new(count), waiting: RefCell::new(None) }
+    }
+
+    fn leave(&self) {
+        self.count.set(self.count.get() - 1);
+        if self.count.get() == 0 {
+            self.waiting.take().into_iter().for_each(Waker::wake);
+        }
+    }
+
+    async fn all_left(&self) {
+        poll_fn(|cx| {
+            if self.count.get() == 0 {
+                return Poll::Ready(());
+            }
+            self.waiting.replace(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 /// One task that sends.
@@ -62,7 +94,7 @@ impl Sending {
                 settled(&self.app.ledger, id).await;
             }
         }
-        self.app.senders.set(self.app.senders.get() - 1);
+        self.app.senders.leave();
     }
 
     async fn step(&mut self) {
@@ -211,11 +243,7 @@ async fn wait<F: Future>(
 pub(crate) async fn close(app: Rc<Application>, timeout: Duration, at: Option<Duration>) {
     match at {
         Some(at) => app.timers.sleep(at).await,
-        None => {
-            while app.senders.get() > 0 {
-                app.timers.sleep(Duration::from_millis(10)).await;
-            }
-        }
+        None => app.senders.all_left().await,
     }
     app.trace.note("closer", format_args!("close within {timeout:?}"));
     app.producer.close(timeout).await;
