@@ -25,6 +25,7 @@ impl<T> Lock<T> for NativeLock<T> {
         Self(Mutex::new(value))
     }
 
+    #[inline]
     fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
