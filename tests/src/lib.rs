@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod budget;
+pub mod command;
 pub mod kafka;
 mod process;
 mod progress;

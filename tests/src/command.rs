@@ -1,0 +1,36 @@
+//! The `ottla` command, built from this workspace.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Runs `ottla` with these arguments to its end, which must be a good one.
+///
+/// # Panics
+/// If it can't be built, or fails: with what it wrote to standard error.
+#[track_caller]
+pub fn ottla<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) {
+    let output = Command::new(binary()).args(args).output().expect("it was built");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ottla failed ({}):\n{complaint}", output.status);
+}
+
+/// Builds the command in the profile that this test was built in, once.
+fn binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let me = env::current_exe().expect("a test knows its file");
+        let profile = me.ancestors().nth(2).expect("tests are in target/PROFILE/deps");
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--locked", "--package", "ottla-cli"]);
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+        assert!(status.is_ok_and(|status| status.success()), "cannot build the ottla command");
+        profile.join("ottla").with_extension(env::consts::EXE_EXTENSION)
+    })
+}
