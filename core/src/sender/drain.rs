@@ -104,12 +104,16 @@ impl<X: Platform> Sender<X> {
     }
 
     fn pop_batch(&mut self, id: LaneId, now: Instant) -> Option<ProducerBatch<X>> {
-        if let Some(batch) = self.lanes[id as usize].retries.pop_front() {
+        let lane = &mut self.lanes[id as usize];
+        if let Some(batch) = lane.retries.pop_front() {
+            lane.resending = true;
             return Some(batch);
         }
         let lane = &self.lanes[id as usize];
         let mut batch = lane.partition.pop_if(|batch| self.is_sendable(batch, lane.leader, now))?;
-        batch.position = self.lanes[id as usize].next_position();
+        let lane = &mut self.lanes[id as usize];
+        lane.resending = false;
+        batch.position = lane.next_position();
         Some(batch)
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Lane<X: Platform> {
     /// Batches on the wire, all of them to `sent_to`.
     pub(super) in_flight: usize,
     pub(super) sent_to: Option<NodeId>,
+    /// What is on the wire was sent before.
+    pub(super) resending: bool,
     pub(super) backoff_until: Option<Instant>,
     /// Whose sequence numbers are used; changes only while nothing is in flight.
     identity: Option<Identity>,
@@ -63,6 +65,7 @@ impl<X: Platform> Lane<X> {
             retries: VecDeque::new(),
             in_flight: 0,
             sent_to: None,
+            resending: false,
             backoff_until: None,
             identity: None,
             next_sequence: 0,
@@ -74,8 +77,9 @@ impl<X: Platform> Lane<X> {
 
     /// Whether another batch may join those on the wire.
     ///
-    /// Batches that were sent before go one at a time until all of them have an answer, and never
-    /// beside a first one: so order holds with and without idempotence (rows E6.4, E6.6). Nor does
+    /// Batches that were sent before go one at a time until all of them have an answer, and nothing
+    /// goes beside them: so order holds with and without idempotence (rows E6.4, E6.6), and a batch
+    /// that is sent again is among the last five of which the broker knows a repeat. Nor does
     /// a second batch go before the broker knows the producer: from one that it does not know it
     /// takes any sequence (KIP-360), so it would take the second and refuse the first.
     pub(super) fn may_send(
@@ -90,6 +94,7 @@ impl<X: Platform> Lane<X> {
         let same_node = self.sent_to == self.leader;
         let same_identity = current.is_none() || self.identity == current;
         self.retries.is_empty()
+            && !self.resending
             && !self.gap
             && same_node
             && same_identity
