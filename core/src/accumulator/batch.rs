@@ -57,6 +57,8 @@ pub(crate) struct ProducerBatch<X: Platform> {
     stamped: bool,
     /// Some attempt ended without word from the broker: it may be in the log.
     pub(crate) maybe_written: bool,
+    /// Some attempt was not answered at all: its bytes may still be on their way to the broker.
+    pub(crate) lost: bool,
     pub(crate) last_error: Option<ErrorCode>,
     /// The outcome has been told while the bytes were still on the wire.
     pub(crate) resolved: bool,
@@ -90,6 +92,7 @@ impl<X: Platform> ProducerBatch<X> {
             position: 0,
             sequence: None,
             maybe_written: false,
+            lost: false,
             last_error: None,
             resolved: false,
         }

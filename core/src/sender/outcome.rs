@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::iter;
 
 use super::node::Sent;
 use super::{LaneId, Sender};
@@ -82,6 +83,7 @@ impl<X: Platform> Sender<X> {
         let Sent { lane, mut batch, .. } = sent;
         self.lanes[lane as usize].in_flight -= 1;
         batch.maybe_written |= maybe_written;
+        batch.lost |= maybe_written && code == ErrorCode::NetworkException;
         batch.last_error = Some(code);
         self.retry_or_fail(lane, batch, now);
     }
@@ -121,10 +123,10 @@ impl<X: Platform> Sender<X> {
         let first_in_line = lane.retries.front().is_none_or(|front| position <= front.position);
         if first_in_line {
             lane.gap = true;
-            // The broker would have taken any of these only after this one.
-            sent.batch.maybe_written = false;
-            for behind in &mut lane.retries {
-                behind.maybe_written = false;
+            // The broker would have taken any of these only after this one. But what went over a
+            // lost connection may still arrive, and the batch before it too.
+            for batch in iter::once(&mut sent.batch).chain(&mut lane.retries) {
+                batch.maybe_written = batch.lost;
             }
         }
         self.unanswered(sent, code, false, now);

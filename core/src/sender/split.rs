@@ -95,6 +95,7 @@ impl<X: Platform> Sender<X> {
             child.position = batch.position;
             child.attempts = batch.attempts.saturating_sub(1);
             child.maybe_written = batch.maybe_written;
+            child.lost = batch.lost;
             child.last_error = batch.last_error;
             child.sequence = next_sequence(&mut sequence, child.record_count());
             parts.extend(portion.runs.iter().map(|(first, offset)| Part {
