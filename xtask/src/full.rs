@@ -1,6 +1,5 @@
 //! `cargo xtask full`: every test at the counts that the project promises, its outcome on record.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -27,30 +26,33 @@ const FINDING: &str = "full: ";
 struct Row {
     name: String,
     passed: bool,
+    /// Date and commit.
+    when: String,
     elapsed: Duration,
     findings: Vec<String>,
 }
 
-/// Runs all checks, or those that `filter` names, and writes the report after a run of all.
+/// Runs all checks, or those that `filter` names, and puts each outcome into the report.
 pub(crate) fn run(filter: Option<&str>) -> Outcome {
     let names = names()?;
     let chosen = names.iter().filter(|name| filter.is_none_or(|text| name.contains(text)));
-    let mut rows = Vec::new();
+    let (mut count, mut failed) = (0, Vec::new());
     for name in chosen {
         println!("\n== {name}");
         let row = check(name)?;
         println!("-- {name}: {} after {}", verdict(&row), seconds(row.elapsed));
-        rows.push(row);
+        let known = fs::read_to_string(root().join(REPORT)).unwrap_or_default();
+        let text = report(&machine()?, &names, &known, &row);
+        fs::write(root().join(REPORT), text).map_err(|e| format!("cannot write {REPORT}: {e}"))?;
+        count += 1;
+        if !row.passed {
+            failed.push(row.name);
+        }
     }
-    if filter.is_none() {
-        fs::write(root().join(REPORT), report(&facts()?, &rows)).map_err(|e| e.to_string())?;
-        println!("\nwritten to {REPORT}");
-    }
-    let failed: Vec<&str> =
-        rows.iter().filter(|row| !row.passed).map(|row| row.name.as_str()).collect();
-    if rows.is_empty() {
+    if count == 0 {
         return Err(format!("no such check; there are: {}", names.join(", ")));
     }
+    println!("\nwritten to {REPORT}");
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
 }
 
@@ -72,9 +74,10 @@ fn names() -> Outcome<Vec<String>> {
 fn check(name: &str) -> Outcome<Row> {
     let mut test = command(name);
     test.env("OTTLA_FULL", "1");
+    let when = now()?;
     let start = Instant::now();
     let (passed, findings) = watch(&mut test)?;
-    Ok(Row { name: name.into(), passed, elapsed: start.elapsed(), findings })
+    Ok(Row { name: name.into(), passed, when, elapsed: start.elapsed(), findings })
 }
 
 fn command(name: &str) -> Command {
@@ -89,7 +92,8 @@ fn command(name: &str) -> Command {
 }
 
 fn tests(name: &str) -> Command {
-    let mut test = cargo(&["test", "--release", "--locked", "--workspace"]);
+    // The simulator's profile: optimised, with assertions.
+    let mut test = cargo(&["test", "--profile", "sim", "--locked", "--workspace"]);
     if name == "workspace" {
         test.args(["--exclude", "ottla-tests"]);
     } else {
@@ -115,29 +119,42 @@ fn watch(command: &mut Command) -> Outcome<(bool, Vec<String>)> {
     Ok((status.success(), findings))
 }
 
-/// When, what and where.
-fn facts() -> Outcome<String> {
+fn now() -> Outcome<String> {
     let date = output(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]))?;
     let commit = output(Command::new("git").args(["rev-parse", "--short", "HEAD"]))?;
-    let rustc = output(Command::new("rustc").arg("--version"))?;
-    let machine = output(Command::new("uname").args(["-s", "-m"]))?;
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Ok(format!("{date}, commit {commit}, {rustc}, {machine}, {cores} cores"))
+    Ok(format!("{date}, {commit}"))
 }
 
-fn report(facts: &str, rows: &[Row]) -> String {
+fn machine() -> Outcome<String> {
+    let rustc = output(Command::new("rustc").arg("--version"))?;
+    let system = output(Command::new("uname").args(["-s", "-m"]))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(format!("{rustc}, {system}, {cores} cores"))
+}
+
+/// The report with a new row; the other checks keep theirs.
+fn report(machine: &str, names: &[String], known: &str, new: &Row) -> String {
     let mut text = format!(
-        "# The full run\n\nWritten by `cargo xtask full`, not by hand. The counts are the `full` \
-         ones of [budgets.toml](budgets.toml).\n\n{facts}\n\n\
-         | check | outcome | time | findings |\n| --- | --- | --- | --- |\n"
+        "# The full run\n\nWritten by `cargo xtask full`, not by hand: each check's latest run. \
+         The counts are the `full` ones of [budgets.toml](budgets.toml).\n\n{machine}\n\n\
+         | check | outcome | when, commit | time | findings |\n| --- | --- | --- | --- | --- |\n"
     );
-    for row in rows {
-        let findings = row.findings.join("<br>").replace('|', "\\|");
-        let time = seconds(row.elapsed);
-        writeln!(text, "| {} | {} | {time} | {findings} |", row.name, verdict(row))
-            .expect("a string takes any text");
+    for name in names {
+        let start = format!("| {name} |");
+        if *name == new.name {
+            text.push_str(&line(new));
+        } else if let Some(line) = known.lines().find(|line| line.starts_with(&start)) {
+            text.push_str(line);
+            text.push('\n');
+        }
     }
     text
+}
+
+fn line(row: &Row) -> String {
+    let findings = row.findings.join("<br>").replace('|', "\\|");
+    let Row { name, when, .. } = row;
+    format!("| {name} | {} | {when} | {} | {findings} |\n", verdict(row), seconds(row.elapsed))
 }
 
 fn verdict(row: &Row) -> &'static str {
@@ -148,18 +165,28 @@ fn verdict(row: &Row) -> &'static str {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_report_is_a_table_with_the_findings() {
-        let row = Row {
-            name: "chaos".into(),
-            passed: true,
+    fn row(name: &str, passed: bool) -> Row {
+        Row {
+            name: name.into(),
+            passed,
+            when: "today, abc".into(),
             elapsed: Duration::from_secs(125),
             findings: vec!["5 | none lost".into(), "none twice".into()],
-        };
-        let text = report("today", &[row]);
-        let last = "| chaos | passed | 2 min 5 s | 5 \\| none lost<br>none twice |\n";
-        assert!(text.contains("\ntoday\n"), "{text}");
-        assert!(text.ends_with(last), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_report_is_a_table_of_each_checks_latest_run() {
+        let names = ["chaos", "gone", "kit"].map(String::from);
+        let first =
+            report("here", &names, "| gone | passed | long ago | 1 s |  |\n", &row("kit", false));
+        let text = report("here", &names[..], &first, &row("kit", true));
+        let text =
+            report("here", &[names[0].clone(), names[2].clone()], &text, &row("chaos", true));
+        let rows = "| chaos | passed | today, abc | 2 min 5 s | 5 \\| none lost<br>none twice |\n\
+                    | kit | passed | today, abc | 2 min 5 s | 5 \\| none lost<br>none twice |\n";
+        assert!(text.contains("\nhere\n") && text.ends_with(rows), "{text}");
+        assert!(first.contains("| gone |") && !text.contains("| gone |"), "{first}{text}");
     }
 
     #[test]

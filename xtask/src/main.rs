@@ -29,7 +29,7 @@ enum Chore {
     Test,
     /// Run every test at its full size and write the outcome to tests/FULL.md
     Full {
-        /// Only the checks whose name contains this; leaves tests/FULL.md as it is
+        /// Only the checks whose name contains this; the others keep their rows
         filter: Option<String>,
     },
     /// Compile the core for the browser and for microcontrollers
