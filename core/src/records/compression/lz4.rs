@@ -1,14 +1,17 @@
-//! The LZ4 frame format (version 1.6.x of its specification) around `lz4_flex`'s blocks, as
-//! Kafka's `Lz4BlockOutputStream` writes it: independent blocks of at most 64 KiB, no content size
-//! and no checksums but the header's.
+//! The LZ4 frame format (version 1.6.x of its specification) as Kafka's `Lz4BlockOutputStream`
+//! writes it: independent blocks of at most 64 KiB, no content size and no checksums but the
+//! header's. The blocks are `lz4_flex`'s; without std, where memory may be small, they are written
+//! by an encoder that needs less.
 
 use alloc::vec::Vec;
 use core::fmt;
 
-use lz4_flex::block::{
-    CompressTable, compress_into_with_table, decompress_into, get_maximum_output_size,
-};
+use lz4_flex::block::decompress_into;
+#[cfg(feature = "std")]
+use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 
+#[cfg(not(feature = "std"))]
+use super::lz4_block::BlockEncoder;
 use super::xxh32::xxh32;
 use super::{Codec, CompressionError, Encoder, append};
 
@@ -23,14 +26,9 @@ const BLOCK_LEN: usize = u16::MAX as usize - 1;
 /// No compressed byte stands for more than 255 bytes.
 const MAX_EXPANSION: usize = 255;
 
+#[derive(Default)]
 pub(super) struct Lz4Encoder {
-    table: CompressTable,
-}
-
-impl Lz4Encoder {
-    pub(super) fn new() -> Self {
-        Self { table: CompressTable::small() }
-    }
+    blocks: BlockEncoder,
 }
 
 impl fmt::Debug for Lz4Encoder {
@@ -44,12 +42,10 @@ impl Encoder for Lz4Encoder {
         out.extend_from_slice(&HEADER);
         for block in input.chunks(BLOCK_LEN) {
             let start = out.len();
-            out.resize(start + 4 + get_maximum_output_size(block.len()), 0);
-            let len = compress_into_with_table(block, &mut out[start + 4..], &mut self.table)
-                .map_err(|_| CompressionError::Encoder(Codec::Lz4))?;
-            out.truncate(start + 4 + len);
-            let mut size = len as u32;
-            if len >= block.len() {
+            out.extend_from_slice(&[0; 4]);
+            self.blocks.compress(block, out)?;
+            let mut size = (out.len() - start - 4) as u32;
+            if size as usize >= block.len() {
                 out.truncate(start + 4);
                 out.extend_from_slice(block);
                 size = block.len() as u32 | STORED;
@@ -57,6 +53,36 @@ impl Encoder for Lz4Encoder {
             out[start..start + 4].copy_from_slice(&size.to_le_bytes());
         }
         out.extend_from_slice(&END_MARK);
+        Ok(())
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn reserve(&mut self, largest: usize) {
+        self.blocks.reserve(largest);
+    }
+}
+
+/// `lz4_flex` with its table for blocks of less than 64 KiB.
+#[cfg(feature = "std")]
+struct BlockEncoder {
+    table: CompressTable,
+}
+
+#[cfg(feature = "std")]
+impl Default for BlockEncoder {
+    fn default() -> Self {
+        Self { table: CompressTable::small() }
+    }
+}
+
+#[cfg(feature = "std")]
+impl BlockEncoder {
+    fn compress(&mut self, block: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
+        let start = out.len();
+        out.resize(start + get_maximum_output_size(block.len()), 0);
+        let len = compress_into_with_table(block, &mut out[start..], &mut self.table)
+            .map_err(|_| CompressionError::Encoder(Codec::Lz4))?;
+        out.truncate(start + len);
         Ok(())
     }
 }

@@ -5,8 +5,8 @@
 //! [`Compressor::with_encoder`].
 //!
 //! Working memory per [`Compressor`], beside its output: snappy 32 KiB (2 KiB where a word has less
-//! than 64 bits), lz4 8 KiB, gzip 310 KiB, zstd 400 KiB while it works. All but zstd allocate
-//! nothing once they are warm.
+//! than 64 bits), lz4 8 KiB (without the feature `std` about as much as a batch, at most that),
+//! gzip 310 KiB, zstd 400 KiB while it works. All but zstd allocate nothing once they are warm.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -18,6 +18,8 @@ mod error;
 mod gzip;
 #[cfg(feature = "lz4")]
 mod lz4;
+#[cfg(all(feature = "lz4", any(test, not(feature = "std"))))]
+mod lz4_block;
 #[cfg(feature = "snappy")]
 mod snappy;
 #[cfg(feature = "lz4")]
@@ -35,6 +37,11 @@ pub trait Encoder {
     /// # Errors
     /// [`CompressionError::Encoder`]; what was appended is then meaningless.
     fn compress(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError>;
+
+    /// Takes the working memory for inputs of up to `largest` bytes now, where that depends on it.
+    fn reserve(&mut self, largest: usize) {
+        let _ = largest;
+    }
 }
 
 /// Compresses the records of one batch after the other, in memory of its own that it keeps.
@@ -57,6 +64,15 @@ impl Compressor {
     /// A compressor with another encoder, which must write what Kafka reads under `codec`.
     pub fn with_encoder(codec: Codec, encoder: Box<dyn Encoder + Send>) -> Self {
         Self { codec, encoder: Some(encoder), scratch: Vec::new() }
+    }
+
+    /// Takes all memory for inputs of up to `largest` bytes now: memory that grows step by step
+    /// leaves holes in a small heap.
+    pub fn reserve(&mut self, largest: usize) {
+        if let Some(encoder) = &mut self.encoder {
+            encoder.reserve(largest);
+            self.scratch.reserve_exact(worst_case(largest));
+        }
     }
 
     /// The codec.
@@ -82,6 +98,11 @@ impl fmt::Debug for Compressor {
     }
 }
 
+/// The most that an encoder makes of `len` bytes that don't shrink.
+pub(crate) const fn worst_case(len: usize) -> usize {
+    len.saturating_add(len / 8).saturating_add(64)
+}
+
 /// This crate's own encoder.
 fn encoder(compression: Compression) -> Result<Option<Box<dyn Encoder + Send>>, CompressionError> {
     match compression.codec() {
@@ -91,12 +112,21 @@ fn encoder(compression: Compression) -> Result<Option<Box<dyn Encoder + Send>>, 
         #[cfg(feature = "snappy")]
         Codec::Snappy => Ok(Some(Box::new(snappy::SnappyEncoder::new()))),
         #[cfg(feature = "lz4")]
-        Codec::Lz4 => Ok(Some(Box::new(lz4::Lz4Encoder::new()))),
+        Codec::Lz4 => Ok(Some(Box::new(lz4::Lz4Encoder::default()))),
         #[cfg(feature = "zstd")]
         Codec::Zstd => Ok(Some(Box::new(zstd::ZstdEncoder::new()))),
         #[allow(unreachable_patterns, reason = "with every codec compiled in")]
         codec => Err(CompressionError::NotCompiledIn(codec)),
     }
+}
+
+/// Bytes of the LZ4 encoder's table for blocks of up to `len` bytes, where memory is small: as many
+/// two-byte entries as half a block has bytes, and a power of two.
+pub(crate) const fn small_lz4_table(len: usize) -> usize {
+    const LEAST: usize = 512;
+    const MOST: usize = 8 * 1024;
+    let size = if len < MOST { len.next_power_of_two() } else { MOST };
+    if size < LEAST { LEAST } else { size }
 }
 
 /// Replaces the contents of `out` with `input` decompressed, if that is at most `max_len` bytes.
