@@ -1,7 +1,6 @@
 //! The loop body that joins the state machines to a network: moves bytes, opens and closes
 //! connections, and sleeps when there is nothing to do. The only code that knows both sides.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 use core::future::{Future, poll_fn};
@@ -44,7 +43,7 @@ pub fn producer_with<X: Platform, T: Transport>(
     config.validate()?;
     let shared = Arc::new(Shared::new(config, clock, interceptors, seed));
     let sender = Sender::new(shared.clone());
-    let driver = Driver { shared: shared.clone(), sender, transport, connections: BTreeMap::new() };
+    let driver = Driver { shared: shared.clone(), sender, transport, connections: Vec::new() };
     Ok((Producer { shared }, driver))
 }
 
@@ -56,7 +55,8 @@ pub struct Driver<X: Platform, T: Transport> {
     shared: Arc<Shared<X>>,
     sender: Sender<X>,
     transport: T,
-    connections: BTreeMap<NodeId, T::Connection>,
+    /// Few, and all of them looked at each time.
+    connections: Vec<(NodeId, T::Connection)>,
 }
 
 impl<X: Platform, T: Transport> fmt::Debug for Driver<X, T> {
@@ -121,12 +121,12 @@ impl<X: Platform, T: Transport> Driver<X, T> {
         while let Some(wish) = self.sender.next_wish() {
             match wish {
                 Wish::Disconnect(node) => {
-                    self.connections.remove(&node);
+                    self.connections.retain(|(id, _)| *id != node);
                 }
                 Wish::Connect(node, address) => {
                     match self.transport.connect(node, address.as_ref()) {
                         Ok(connection) => {
-                            self.connections.insert(node, connection);
+                            self.connections.push((node, connection));
                         }
                         Err(error) => self.sender.handle_broken(node, &error, now),
                     }
@@ -139,7 +139,7 @@ impl<X: Platform, T: Transport> Driver<X, T> {
     fn exchange(&mut self, cx: &mut Context<'_>) -> bool {
         let mut connections = mem::take(&mut self.connections);
         let mut moved = false;
-        connections.retain(|node, connection| {
+        connections.retain_mut(|(node, connection)| {
             let mut pipe =
                 Pipe { sender: &mut self.sender, clock: &self.shared.clock, node: *node };
             let outcome = pipe.write(connection, cx).and_then(|wrote| {

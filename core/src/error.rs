@@ -86,7 +86,7 @@ impl fmt::Display for SendError {
             Self::BufferExhausted { waited } => write!(
                 f,
                 "buffer.memory stayed full for {} ms (max.block.ms): the brokers are slower than the sender",
-                waited.as_millis()
+                millis(*waited)
             ),
             Self::MetadataPending => f.write_str(
                 "the topic's partitions are not known yet: wait with send, or retry later",
@@ -117,7 +117,7 @@ fn fmt_not_in_metadata(
     partition: Option<(i32, u32)>,
     waited: Duration,
 ) -> fmt::Result {
-    let millis = waited.as_millis();
+    let millis = millis(waited);
     match partition {
         None => write!(f, "topic {topic} not present in metadata after {millis} ms"),
         Some((partition, count)) => write!(
@@ -125,6 +125,11 @@ fn fmt_not_in_metadata(
             "partition {partition} of topic {topic} with partition count {count} is not present in metadata after {millis} ms"
         ),
     }
+}
+
+/// As 64 bits: text of 128-bit numbers takes 3 KB of code on small machines.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl core::error::Error for SendError {}

@@ -40,7 +40,10 @@ impl<X: Platform> Shared<X> {
         interceptors: Interceptors,
         seed: u64,
     ) -> Self {
-        let pool = BufferPool::new(config.buffer_memory, config.batch_size);
+        let mut pool = BufferPool::new(config.buffer_memory, config.batch_size);
+        if config.preallocate {
+            pool.preallocate();
+        }
         Self {
             clock,
             topics: X::Lock::new(BTreeMap::new()),

@@ -88,6 +88,14 @@ impl BufferPool {
         }
     }
 
+    /// Takes all memory from the allocator now, so that it can't be short of it later.
+    pub(crate) fn preallocate(&mut self) {
+        while self.poolable > 0 && self.available >= self.poolable {
+            self.free.push(Vec::with_capacity(self.poolable));
+            self.available -= self.poolable;
+        }
+    }
+
     /// Bytes that nobody holds.
     pub(crate) fn free_bytes(&self) -> usize {
         self.available + self.free.len() * self.poolable
@@ -353,5 +361,24 @@ impl Incomplete {
             self.counts.pop_front();
             self.first += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preallocated_memory_is_all_memory_and_stays() {
+        let mut pool = BufferPool::new(2_100, 500);
+        pool.preallocate();
+        assert_eq!((pool.free.len(), pool.available, pool.free_bytes()), (4, 100, 2_100));
+        let buffers: Vec<_> = (0..4).filter_map(|_| pool.try_allocate(500, Account(0))).collect();
+        assert_eq!(buffers.len(), 4);
+        assert!(pool.try_allocate(500, Account(0)).is_none());
+        for buffer in buffers {
+            pool.deallocate(buffer);
+        }
+        assert_eq!((pool.free.len(), pool.free_bytes()), (4, 2_100));
     }
 }

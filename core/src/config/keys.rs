@@ -115,6 +115,8 @@ const KEYS: &[Key] = &[
         "records of a full batch; -1: no limit (ottla)"),
     field!("buffer.memory", "33554432", buffer_memory, parse::size, 0..=LONG;
         "bytes of memory for records not yet acknowledged"),
+    field!("buffer.memory.preallocate", "false", preallocate, parse::boolean;
+        "take buffer.memory at the start, not as it is needed (ottla)"),
     field!("max.request.size", "1048576", max_request_size, parse::size, 0..=INT;
         "bytes of a request, and of a record, at most"),
     key("compression.type", "none", set_codec, "none, gzip, snappy, lz4 or zstd"),

@@ -4,12 +4,19 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::ProducerConfig;
-use crate::records::compression::{Codec, Compression};
-use crate::topic::MOST_POOLABLES;
+use crate::records::compression::{Codec, Compression, small_lz4_table, worst_case};
+use crate::sender::read_size;
 
 /// Room for what surrounds the batches of one request: its header, topics and partitions. The
 /// batches themselves are sent from where they are.
-const REQUEST_HEAD: usize = 1024;
+const REQUEST_HEAD: usize = 512;
+
+/// How much more than `batch.size` an uncompressed batch may take, expecting to be compressed.
+const MOST_GROWTH: usize = 8;
+
+/// And which part of `buffer.memory` at most: small memory is cut into buffers of one size, which
+/// can't fragment.
+const SMALLEST_PART: usize = 16;
 
 /// The most bytes that a producer's parts take, beyond its code and stack.
 ///
@@ -22,12 +29,14 @@ pub struct MemoryBudget {
     pub pool: usize,
     /// The tables of the codecs in use, one compressor for each pair of codec and level.
     pub codec_tables: usize,
-    /// The output of those compressors: for each the largest batch before compression.
+    /// The output of those compressors: for each the largest batch before compression, and an
+    /// eighth more for what does not shrink.
     pub codec_output: usize,
-    /// The responses being received: `receive.message.max.bytes` per connection. Memory is taken as
-    /// bytes arrive, so a connection seldom takes more than some kilobytes.
+    /// The responses being received: `receive.message.max.bytes` and the beginning of another one
+    /// per connection. Memory is taken as bytes arrive, so a connection seldom takes more than some
+    /// kilobytes.
     pub receive_frames: usize,
-    /// What surrounds the batches of the requests in flight, about 1 KiB each.
+    /// What surrounds the batches of the requests in flight, about 512 bytes each.
     pub request_heads: usize,
 }
 
@@ -65,18 +74,27 @@ impl ProducerConfig {
     pub fn memory(&self, connections: usize) -> MemoryBudget {
         let compressions = self.compressions();
         let heads = REQUEST_HEAD + self.client_id.len();
+        let largest = self.largest_input();
+        let table = |each: &Compression| table_size(each.codec(), largest);
+        let frame = self.receive_max_bytes.saturating_add(read_size(self));
         MemoryBudget {
             pool: self.buffer_memory,
-            codec_tables: compressions.iter().map(|each| table_size(each.codec())).sum(),
-            codec_output: compressions.len().saturating_mul(self.largest_batch()),
-            receive_frames: connections.saturating_mul(self.receive_max_bytes),
+            codec_tables: compressions.iter().map(table).sum(),
+            codec_output: compressions.len().saturating_mul(worst_case(largest)),
+            receive_frames: connections.saturating_mul(frame),
             request_heads: connections.saturating_mul(self.max_in_flight).saturating_mul(heads),
         }
     }
 
-    /// Before compression: a batch that is expected to shrink, or the largest record alone.
-    fn largest_batch(&self) -> usize {
-        self.batch_size.saturating_mul(MOST_POOLABLES).max(self.max_request_size)
+    /// How large a batch may grow that is expected to shrink to `batch.size`.
+    pub(crate) fn largest_batch(&self) -> usize {
+        let most = self.batch_size.saturating_mul(MOST_GROWTH);
+        most.min(self.buffer_memory / SMALLEST_PART).max(self.batch_size)
+    }
+
+    /// The most that a compressor gets: such a batch, or a large record alone.
+    pub(crate) fn largest_input(&self) -> usize {
+        self.largest_batch().max(self.max_request_size)
     }
 
     /// Each pair of codec and level that some topic uses, once.
@@ -93,11 +111,12 @@ impl ProducerConfig {
 }
 
 /// The working memory of this crate's encoders, as [`crate::records::compression`] gives it.
-const fn table_size(codec: Codec) -> usize {
+const fn table_size(codec: Codec, largest_batch: usize) -> usize {
     match codec {
         Codec::None => 0,
         Codec::Snappy => 32 * 1024,
-        Codec::Lz4 => 8 * 1024,
+        Codec::Lz4 if cfg!(feature = "std") => 8 * 1024,
+        Codec::Lz4 => small_lz4_table(largest_batch),
         Codec::Gzip => 310 * 1024,
         Codec::Zstd => 400 * 1024,
     }
@@ -129,7 +148,7 @@ mod tests {
         }
         let budget = config.memory(1);
         assert_eq!(budget.codec_tables, (8 + 32) * 1024);
-        assert_eq!(budget.codec_output, 2 * config.max_request_size);
+        assert_eq!(budget.codec_output, 2 * worst_case(config.max_request_size));
     }
 
     #[test]

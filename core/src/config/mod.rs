@@ -66,6 +66,9 @@ pub struct ProducerConfig {
     pub batch_max_records: Option<u32>,
     /// `buffer.memory`: 32 MiB for records that are not yet acknowledged.
     pub buffer_memory: usize,
+    /// `buffer.memory.preallocate` (ottla's own): false. When true, `buffer_memory` is taken from
+    /// the allocator at the start and kept, so that no batch finds it exhausted later.
+    pub preallocate: bool,
     /// `max.request.size`: 1 MiB, for one request and for one record.
     pub max_request_size: usize,
     /// `compression.type` and `compression.CODEC.level`: none.
@@ -141,6 +144,7 @@ impl Default for ProducerConfig {
             batch_size: 16 * 1024,
             batch_max_records: None,
             buffer_memory: 32 * 1024 * 1024,
+            preallocate: false,
             max_request_size: 1024 * 1024,
             compression: Compression::default(),
             topics: BTreeMap::new(),
@@ -177,6 +181,7 @@ impl ProducerConfig {
             max_in_flight: 2,
             batch_size: 2 * 1024,
             buffer_memory: 16 * 1024,
+            preallocate: true,
             max_request_size: 8 * 1024,
             receive_max_bytes: 4 * 1024,
             send_buffer_bytes: None,

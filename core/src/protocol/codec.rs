@@ -72,7 +72,7 @@ fn cut(text: &str, max: usize) -> &str {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    &text[..end]
+    text.get(..end).unwrap_or_default()
 }
 
 /// Appends the length of an array in elements, or of records in bytes; `None` is null.

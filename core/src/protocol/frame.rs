@@ -86,9 +86,9 @@ impl FrameReader {
         }
     }
 
-    /// Forgets what was received, for a new connection. The buffer stays.
+    /// Forgets what was received and frees the buffer, as there is no connection any more.
     pub fn clear(&mut self) {
-        (self.start, self.end) = (0, 0);
+        *self = Self::new(self.max_frame_size);
     }
 
     fn prefix(&self) -> Option<[u8; SIZE_LENGTH]> {

@@ -1,5 +1,6 @@
 //! What is known of the cluster: nodes, topics, who leads which partition.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -54,7 +55,7 @@ impl<X: Platform> Sender<X> {
         self.accounts = self.accounts.wrapping_add(1).max(1);
         let account = Account(self.accounts);
         let node = Node::new(Some(address), &self.shared.config, account, now);
-        self.nodes.insert(id, node);
+        self.nodes.insert(id, Box::new(node));
     }
 
     fn hang_up_if_idle(&mut self, id: NodeId) {

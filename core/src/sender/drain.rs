@@ -69,7 +69,7 @@ impl<X: Platform> Sender<X> {
                 }
             }
         }
-        batches.sort_by_key(|sent| self.lanes[sent.lane as usize].topic);
+        batches.sort_unstable_by_key(|sent| self.lanes[sent.lane as usize].topic);
         batches
     }
 
@@ -134,7 +134,11 @@ impl<X: Platform> Sender<X> {
         let index = match known {
             Some(index) => index,
             None => {
-                self.compressors.push((compression, Compressor::new(compression).ok()?));
+                let mut compressor = Compressor::new(compression).ok()?;
+                if self.shared.config.preallocate {
+                    compressor.reserve(self.shared.config.largest_input());
+                }
+                self.compressors.push((compression, compressor));
                 self.compressors.len() - 1
             }
         };

@@ -11,15 +11,44 @@ use crate::error::{DeliveryError, Reason, Written};
 use crate::sync::{Lock, Platform};
 use crate::time::Instant;
 
+/// A batch that was opened, and when it has to have an outcome.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expiry {
+    pub(super) at: Instant,
+    lane: LaneId,
+    /// Its buffer has a lower number.
+    below: u64,
+}
+
 impl<X: Platform> Sender<X> {
+    /// Remembers when a batch that was just opened has to have an outcome.
+    pub(super) fn expect_outcome(&mut self, lane: LaneId, at: Instant) {
+        if self.expiries.len() == self.expiries.capacity() {
+            self.forget_completed();
+        }
+        let below = self.shared.pool.with(|pool| pool.next_number());
+        self.expiries.push_back(Expiry { at, lane, below });
+    }
+
+    /// Batches that have their outcome don't expire. Else a long `delivery.timeout.ms` would fill
+    /// the memory with the times of batches that are long gone.
+    fn forget_completed(&mut self) {
+        let expiries = &mut self.expiries;
+        self.shared.pool.with(|pool| {
+            while expiries.front().is_some_and(|expiry| pool.all_complete_below(expiry.below)) {
+                expiries.pop_front();
+            }
+        });
+    }
+
     /// Fails the batches whose time is up: in the queues, between attempts and on the wire.
     pub(super) fn expire(&mut self, now: Instant) {
-        while let Some((at, lane)) = self.expiries.front().copied() {
-            if at > now {
+        while let Some(expiry) = self.expiries.front().copied() {
+            if expiry.at > now {
                 return;
             }
             self.expiries.pop_front();
-            self.expire_lane(lane, now);
+            self.expire_lane(expiry.lane, now);
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Lane<X: Platform> {
     /// What is on the wire was sent before.
     pub(super) resending: bool,
     pub(super) backoff_until: Option<Instant>,
+    /// When it is looked at again, at the latest.
+    pub(super) alarm: Option<Instant>,
     /// Whose sequence numbers are used; changes only while nothing is in flight.
     identity: Option<Identity>,
     next_sequence: i32,
@@ -67,6 +69,7 @@ impl<X: Platform> Lane<X> {
             sent_to: None,
             resending: false,
             backoff_until: None,
+            alarm: None,
             identity: None,
             next_sequence: 0,
             acknowledged_at: None,

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::Sender;
 use super::node::{InFlight, Link, Node, Request};
-use crate::config::BrokerAddress;
+use crate::config::{BrokerAddress, ProducerConfig};
 use crate::error::ErrorCode;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
@@ -51,8 +51,8 @@ impl<X: Platform> Sender<X> {
 
     /// Room to read into from a node's connection.
     pub(crate) fn read_buffer(&mut self, id: NodeId) -> Option<&mut [u8]> {
-        const READ: usize = 2048;
-        self.nodes.get_mut(&id).map(|node| node.reader.spare(READ))
+        let least = read_size(self.config());
+        self.nodes.get_mut(&id).map(|node| node.reader.spare(least))
     }
 
     /// `count` bytes were read.
@@ -285,7 +285,7 @@ impl<X: Platform> Sender<X> {
     /// From when on some connected node takes a request. Nodes that have bytes left to be written
     /// are not waited for: when these are gone, the sender is called anyway.
     pub(super) fn askable_at(&self) -> Option<Instant> {
-        self.nodes.values().filter_map(Node::askable_at).min()
+        self.nodes.values().filter_map(|node| node.askable_at()).min()
     }
 
     /// The connected node with the fewest requests in flight that may have another.
@@ -325,6 +325,11 @@ impl<X: Platform> Sender<X> {
         let (first, most) = (config.connection_setup_timeout, config.connection_setup_timeout_max);
         backoff(first, most, failures + 1, &mut self.rng)
     }
+}
+
+/// How much is read at a time, at least.
+pub(crate) fn read_size(config: &ProducerConfig) -> usize {
+    (config.receive_max_bytes / 4).min(2048)
 }
 
 fn backoff(first: Duration, most: Duration, failures: u32, rng: &mut crate::rng::Rng) -> Duration {

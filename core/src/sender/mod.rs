@@ -36,6 +36,7 @@ mod response;
 mod schedule;
 mod split;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -52,7 +53,7 @@ use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Instant, earliest};
 use crate::transport::NodeId;
 
-pub(crate) use link::Wish;
+pub(crate) use link::{Wish, read_size};
 
 /// A partition's number in the sender.
 type LaneId = u32;
@@ -60,7 +61,8 @@ type LaneId = u32;
 /// See the [module](self).
 pub(crate) struct Sender<X: Platform> {
     shared: Arc<Shared<X>>,
-    nodes: BTreeMap<NodeId, node::Node<X>>,
+    /// Boxed, as a tree's smallest part has room for eleven.
+    nodes: BTreeMap<NodeId, Box<node::Node<X>>>,
     /// Nodes whose ready lanes, links or requests want a look.
     active: BTreeSet<NodeId>,
     lanes: Vec<lane::Lane<X>>,
@@ -71,7 +73,7 @@ pub(crate) struct Sender<X: Platform> {
     /// When to look at a lane again: its linger or backoff is over. Entries may be out of date.
     timers: BinaryHeap<Reverse<(Instant, LaneId)>>,
     /// When a lane's oldest batch has to have an outcome, one entry per batch, in order.
-    expiries: VecDeque<(Instant, LaneId)>,
+    expiries: VecDeque<expiry::Expiry>,
     /// When sends that wait for metadata give up.
     waits: BinaryHeap<Reverse<(Instant, usize)>>,
     /// Batches with lower numbers leave without lingering.
@@ -152,10 +154,10 @@ impl<X: Platform> Sender<X> {
             return None;
         }
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
-        let expiry = self.expiries.front().map(|(at, _)| *at);
+        let expiry = self.expiries.front().map(|expiry| expiry.at);
         let wait = self.waits.peek().map(|Reverse((at, _))| *at);
         let memory = self.shared.pool.with(|pool| pool.next_deadline());
-        let nodes = self.nodes.values().filter_map(node::Node::next_wake).min();
+        let nodes = self.nodes.values().filter_map(|node| node.next_wake()).min();
         [timer, expiry, wait, memory, nodes, self.closing, self.metadata_due(), self.identity_due()]
             .into_iter()
             .fold(None, earliest)
@@ -179,7 +181,7 @@ impl<X: Platform> Sender<X> {
     fn handle_event(&mut self, event: Event<X>, now: Instant) {
         match event {
             Event::Opened { lane, at } => {
-                self.expiries.push_back((at + self.config().delivery_timeout, lane));
+                self.expect_outcome(lane, at + self.config().delivery_timeout);
                 self.touch_topic(lane, now);
                 self.weigh(lane, now);
                 self.schedule(lane, now);
@@ -195,6 +197,7 @@ impl<X: Platform> Sender<X> {
     fn send_all_so_far(&mut self, now: Instant) {
         self.send_below = self.shared.pool.with(|pool| pool.next_number());
         for Reverse((_, lane)) in mem::take(&mut self.timers) {
+            self.lanes[lane as usize].alarm = None;
             self.schedule(lane, now);
         }
         self.completed = true; // a flush may have nothing to wait for
@@ -206,6 +209,7 @@ impl<X: Platform> Sender<X> {
                 break;
             }
             self.timers.pop();
+            self.lanes[lane as usize].alarm = None;
             self.schedule(lane, now);
         }
     }

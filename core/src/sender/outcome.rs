@@ -247,7 +247,7 @@ fn invalid_records<X: Platform>(
             Some((index, broker_error(batch, answer.error, message)))
         })
         .collect();
-    invalid.sort_by_key(|(index, _)| *index);
+    invalid.sort_unstable_by_key(|(index, _)| *index);
     invalid.dedup_by_key(|(index, _)| *index);
     invalid
 }

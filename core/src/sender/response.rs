@@ -6,7 +6,7 @@ use core::fmt;
 use core::mem;
 
 use super::Sender;
-use super::node::{InFlight, Node, Request, Sent};
+use super::node::{InFlight, Request, Sent};
 use crate::error::ErrorCode;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions::ApiVersionsResponse;
@@ -193,7 +193,7 @@ impl<X: Platform> Sender<X> {
     /// Requests that get no answer (`acks=0`) are complete when they are written, even behind one
     /// that still waits for its answer: to send them again later would store them twice.
     pub(super) fn complete_unanswered(&mut self, id: NodeId, now: Instant) {
-        while let Some(request) = self.nodes.get_mut(&id).and_then(Node::take_unanswered) {
+        while let Some(request) = self.nodes.get_mut(&id).and_then(|node| node.take_unanswered()) {
             for sent in self.finish_produce(request, now) {
                 self.acknowledged(sent, None, None, now);
             }

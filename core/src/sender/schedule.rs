@@ -17,8 +17,18 @@ impl<X: Platform> Sender<X> {
         }
         match self.next_step(id, now) {
             Next::Nothing => {}
-            Next::At(at) => self.timers.push(Reverse((at, id))),
+            Next::At(at) => self.look_again(id, at),
             Next::Now => self.enqueue(id),
+        }
+    }
+
+    /// Sets a lane's alarm, unless it has an earlier one, which sets this one then: however often a
+    /// lane is looked at, its timers are few.
+    fn look_again(&mut self, id: LaneId, at: Instant) {
+        let alarm = &mut self.lanes[id as usize].alarm;
+        if alarm.is_none_or(|earlier| at < earlier) {
+            *alarm = Some(at);
+            self.timers.push(Reverse((at, id)));
         }
     }
 

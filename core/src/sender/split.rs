@@ -111,7 +111,7 @@ impl<X: Platform> Sender<X> {
             offset: 0,
             result: failed::<X>(self.lanes[lane as usize].partition.index, error),
         }));
-        parts.sort_by_key(|part| part.first);
+        parts.sort_unstable_by_key(|part| part.first);
         batch.result.resolve(Outcome::Moved(parts));
         for child in children.into_iter().rev() {
             self.lanes[lane as usize].put_back(child);

@@ -19,7 +19,7 @@ use crate::time::Instant;
 
 pub(crate) use handle::{Need, Refusal, TopicHandle};
 pub(crate) use prepare::prepare;
-pub(crate) use state::{Layout, MOST_POOLABLES, Status, TopicState};
+pub(crate) use state::{Layout, Status, TopicState};
 
 /// A topic resolved once, for sending many records to it. Each handle has its own sticky partition
 /// (KIP-794), so give each sending thread one: `clone` is how.

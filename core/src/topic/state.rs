@@ -7,16 +7,13 @@ use core::task::Waker;
 use crate::accumulator::batch::Limits;
 use crate::accumulator::buffer_pool::Buffer;
 use crate::accumulator::partition::Partition;
-use crate::config::Acks;
+use crate::config::{Acks, ProducerConfig};
 use crate::error::ErrorCode;
 use crate::metrics::TopicMetrics;
 use crate::partitioner::{LoadStats, Partitions};
 use crate::records::{BATCH_OVERHEAD, Codec, Compression, CompressionRatioEstimator};
 use crate::shared::Shared;
 use crate::sync::{Arc, Lock, Platform};
-
-/// How much more than `batch.size` an uncompressed batch may take, expecting to be compressed.
-pub(crate) const MOST_POOLABLES: usize = 8;
 
 /// What all handles of a topic share.
 pub(crate) struct TopicState<X: Platform> {
@@ -127,16 +124,18 @@ impl<X: Platform> TopicState<X> {
         if self.compression.codec() == Codec::None {
             return Limits { len: batch_size, records };
         }
-        Limits { len: self.uncompressed_target(batch_size).min(buffer.bytes.capacity()), records }
+        let target = self.uncompressed_target(&shared.config);
+        Limits { len: target.min(buffer.bytes.capacity()), records }
     }
 
     /// The size of records that are expected to compress to `batch_size`.
-    fn uncompressed_target(&self, batch_size: usize) -> usize {
+    fn uncompressed_target(&self, config: &ProducerConfig) -> usize {
+        let (batch_size, largest) = (config.batch_size, config.largest_batch());
         let per_mille = self.ratio.estimate().per_mille().max(1) as usize;
         let records = batch_size.saturating_sub(BATCH_OVERHEAD).saturating_mul(1000) / per_mille;
         // 1/1.05, Java's safety factor.
         let target = BATCH_OVERHEAD + records / 21 * 20;
-        target.clamp(batch_size, batch_size.saturating_mul(MOST_POOLABLES))
+        target.clamp(batch_size, largest)
     }
 
     /// The memory a batch that begins with a record of `size` wants at best, and at least.
@@ -144,7 +143,7 @@ impl<X: Platform> TopicState<X> {
         let least = size.max(shared.config.batch_size);
         match self.compression.codec() {
             Codec::None => (least, least),
-            _ => (self.uncompressed_target(shared.config.batch_size).max(least), least),
+            _ => (self.uncompressed_target(&shared.config).max(least), least),
         }
     }
 }
