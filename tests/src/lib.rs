@@ -7,6 +7,7 @@
 pub mod answers;
 pub mod budget;
 pub mod command;
+pub mod firmware;
 pub mod kafka;
 mod process;
 mod progress;

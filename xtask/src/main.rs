@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod command;
+mod firmware;
 mod full;
 mod gates;
 mod instructions;
@@ -38,6 +39,8 @@ enum Chore {
         #[arg(long)]
         build_std: bool,
     },
+    /// Build the example for microcontrollers and print where it is
+    Firmware,
     /// Run the producer against a model cluster in virtual time, once per seed (see its --help)
     #[command(disable_help_flag = true)]
     Sim {
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Full { filter } => full::run(filter.as_deref()),
         Chore::Gates { build_std } => gates::run(build_std),
+        Chore::Firmware => firmware::run(),
         Chore::Sim { arguments } => sim::run(&arguments),
         Chore::Tidy { fix: true } => tidy::fix(),
         Chore::Tidy { fix: false } => tidy::run(),

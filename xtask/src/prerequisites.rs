@@ -6,7 +6,8 @@ use crate::Outcome;
 use crate::command::{execute, exists, output};
 
 /// A program and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 2] = [("java", "default-jdk-headless"), ("mvn", "maven")];
+const PROGRAMS: [(&str, &str); 3] =
+    [("java", "default-jdk-headless"), ("mvn", "maven"), ("qemu-system-arm", "qemu-system-arm")];
 
 /// Installs what is missing where that is possible, and otherwise says what to install.
 pub(crate) fn install() -> Outcome {
@@ -16,9 +17,9 @@ pub(crate) fn install() -> Outcome {
         .map(|&(_, package)| package)
         .collect();
     if !missing.is_empty() {
-        apt_install(&missing, "Java 17 or newer and Maven")?;
+        apt_install(&missing, "Java 17 or newer, Maven and QEMU for Arm")?;
     }
-    println!("Java and Maven are there");
+    println!("Java, Maven and QEMU are there");
     Ok(())
 }
 

@@ -1,0 +1,67 @@
+//! What an installation decides. Here it comes with the debugger's command line; a product keeps it
+//! in flash.
+
+use core::time::Duration;
+
+use ottla_core::{BrokerAddress, Codec, ProducerConfig};
+
+use crate::intake::Policy;
+use crate::{CONNECTIONS, board, memory};
+
+/// What the producer's bookkeeping takes beside the terms of its memory budget: metadata, lanes,
+/// the futures of connections. Measured, with room to spare.
+const BOOKKEEPING: usize = 7 * 1024;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    bootstrap: BrokerAddress,
+    pub(crate) topic: &'static str,
+    pub(crate) policy: Policy,
+}
+
+impl Settings {
+    /// From words: `BROKER:PORT TOPIC [newest|oldest|block]`.
+    pub(crate) fn load(command_line: &'static str) -> Self {
+        let mut words = command_line.split_ascii_whitespace();
+        let address = words.next().map(str::parse);
+        let (Some(Ok(bootstrap)), Some(topic)) = (address, words.next()) else {
+            board::refuse(format_args!("expected BROKER:PORT TOPIC, got `{command_line}`"));
+        };
+        let policy = match words.next() {
+            Some("newest") => Policy::DropNewest,
+            Some("oldest") => Policy::DropOldest,
+            Some("block") | None => Policy::Block,
+            Some(other) => board::refuse(format_args!("no such policy: {other}")),
+        };
+        Self { bootstrap, topic, policy }
+    }
+
+    /// 24 KiB of records in batches of 2 KiB, compressed; kept until a broker takes them, however
+    /// long the network is gone.
+    pub(crate) fn producer_config(&self) -> ProducerConfig {
+        const A_FORTNIGHT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+        let mut config = ProducerConfig::small();
+        config.bootstrap_servers = [self.bootstrap.clone()].into();
+        config.client_id = "gateway".into();
+        config.buffer_memory = 24 * 1024;
+        config.max_request_size = config.batch_size;
+        config.receive_max_bytes = 2 * 1024;
+        config.compression = Codec::Lz4.into();
+        config.linger = Duration::from_millis(100);
+        config.request_timeout = Duration::from_secs(10);
+        config.delivery_timeout = A_FORTNIGHT;
+        config.max_block = A_FORTNIGHT;
+        config
+    }
+
+    /// Better not to start than to fail when the first outage fills the buffers.
+    pub(crate) fn refuse_if_memory_is_short(&self) {
+        let budget = self.producer_config().memory(CONNECTIONS);
+        let (needed, free) = (budget.total() + BOOKKEEPING, memory::heap_free());
+        board::print(format_args!("{budget}"));
+        board::print(format_args!("heap: {free} bytes, needed: {needed}"));
+        if free < needed {
+            board::refuse(format_args!("the heap of {free} bytes is too small: {needed} needed"));
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The firmware example on a board that QEMU plays: built, fed through its UART, heard out.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::process::Guarded;
+use crate::scratch::Scratch;
+
+/// Where the board's RAM begins; below it is flash.
+const RAM: u32 = 0x2000_0000;
+
+/// The example, built.
+#[derive(Debug)]
+pub struct Firmware {
+    elf: PathBuf,
+}
+
+impl Firmware {
+    /// Builds it as `cargo xtask firmware` does.
+    ///
+    /// # Panics
+    /// If it can't be built, for instance because it doesn't fit in the chip.
+    #[must_use]
+    pub fn build() -> Self {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests has a parent");
+        let mut xtask = Command::new(cargo);
+        xtask.args(["run", "--quiet", "--package", "xtask", "--", "firmware"]).current_dir(root);
+        let output = xtask.stderr(Stdio::inherit()).output().expect("cargo can be started");
+        assert!(output.status.success(), "the firmware can't be built");
+        let text = String::from_utf8(output.stdout).expect("cargo prints text");
+        Self { elf: text.lines().last().expect("the last line is a path").into() }
+    }
+
+    /// Bytes of flash that it takes: code, constants, and the first values of variables.
+    #[must_use]
+    pub fn flash_bytes(&self) -> u64 {
+        let in_flash = |segment: &Segment| segment.load_address < RAM;
+        self.segments().iter().filter(|s| in_flash(s)).map(|s| u64::from(s.file_size)).sum()
+    }
+
+    /// Bytes of RAM that its variables take; stack and heap come on top.
+    #[must_use]
+    pub fn variable_bytes(&self) -> u64 {
+        let in_ram = |segment: &Segment| segment.address >= RAM;
+        self.segments().iter().filter(|s| in_ram(s)).map(|s| u64::from(s.memory_size)).sum()
+    }
+
+    /// What is loaded, from the program headers (ELF-32, little endian).
+    fn segments(&self) -> Vec<Segment> {
+        const LOAD: u32 = 1;
+        let elf = fs::read(&self.elf).expect("the firmware was built");
+        let half = |at: usize| u16::from_le_bytes([elf[at], elf[at + 1]]);
+        let word = |at: usize| u32::from(half(at)) | u32::from(half(at + 2)) << 16;
+        let (start, size, count) =
+            (word(28) as usize, usize::from(half(42)), usize::from(half(44)));
+        let headers = (0..count).map(|index| start + index * size);
+        headers
+            .filter(|at| word(*at) == LOAD)
+            .map(|at| Segment {
+                address: word(at + 8),
+                load_address: word(at + 12),
+                file_size: word(at + 16),
+                memory_size: word(at + 20),
+            })
+            .collect()
+    }
+}
+
+struct Segment {
+    address: u32,
+    load_address: u32,
+    file_size: u32,
+    memory_size: u32,
+}
+
+/// A running board. Its network is this machine's 127.0.0.1, its UART a socket.
+#[derive(Debug)]
+pub struct Board {
+    process: Guarded,
+    uart: TcpStream,
+    scratch: Scratch,
+}
+
+impl Board {
+    /// Switches it on; `arguments` are what its debugger tells it: broker, topic, policy.
+    ///
+    /// # Panics
+    /// If QEMU is missing; the message says what to install.
+    #[must_use]
+    pub fn start(firmware: &Firmware, arguments: &[&str]) -> Self {
+        let scratch = Scratch::new("board");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = listener.local_addr().expect("it listens").port();
+        let arguments: String = arguments.iter().map(|word| format!(",arg={word}")).collect();
+        let network = "user,id=net,model=lan9118,net=127.0.0.0/24,host=127.0.0.1,dns=127.0.0.3";
+        let mut argv: Vec<OsString> = ["qemu-system-arm", "-M", "mps2-an386", "-nographic"]
+            .iter()
+            .chain(&["-monitor", "none", "-nic", network, "-serial"])
+            .map(Into::into)
+            .collect();
+        argv.push(format!("tcp:127.0.0.1:{port}").into());
+        argv.push("-semihosting-config".into());
+        argv.push(format!("enable=on,target=native,arg=firmware{arguments}").into());
+        argv.extend(["-kernel".into(), firmware.elf.clone().into_os_string()]);
+        let console = File::create(scratch.path().join("console")).expect("scratch is writable");
+        let errors = console.try_clone().expect("a file can be shared");
+        let process =
+            Guarded::spawn(&argv, None, console.into(), errors.into()).expect("sh can be started");
+        let mut board = Self { uart: accept(&listener, &scratch), process, scratch };
+        assert!(board.process.is_running(), "{}", board.console());
+        board
+    }
+
+    /// Sends one reading of a sensor.
+    ///
+    /// # Panics
+    /// If the board is gone.
+    pub fn measure(&mut self, sensor: u8, sequence: u32, reading: i32) {
+        let frame = frame(sensor, sequence, reading);
+        self.uart.write_all(&frame).unwrap_or_else(|e| panic!("{e}:\n{}", self.console()));
+    }
+
+    /// Sends bytes as they are.
+    ///
+    /// # Panics
+    /// If the board is gone.
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        self.uart.write_all(bytes).unwrap_or_else(|e| panic!("{e}:\n{}", self.console()));
+    }
+
+    /// What it has printed so far.
+    #[must_use]
+    pub fn console(&self) -> String {
+        fs::read_to_string(self.scratch.path().join("console")).unwrap_or_default()
+    }
+
+    /// Waits until it says something.
+    ///
+    /// # Panics
+    /// If it doesn't within `patience`.
+    pub fn await_line(&self, line: &str, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while !self.console().contains(line) {
+            assert!(Instant::now() < deadline, "never said {line:?}:\n{}", self.console());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the readings and returns the board's report: its lines of the form `name: number`.
+    ///
+    /// # Panics
+    /// If it doesn't end well within `patience`.
+    #[must_use]
+    pub fn finish(mut self, patience: Duration) -> BTreeMap<String, u64> {
+        const END: u8 = 255;
+        self.measure(END, 0, 0);
+        let (status, console) = self.end(patience);
+        assert_eq!(status, Some(0), "the board failed:\n{console}");
+        let number = |line: &str| {
+            let (name, value) = line.split_once(": ")?;
+            Some((name.to_owned(), value.split(' ').next()?.parse().ok()?))
+        };
+        console.lines().filter_map(number).collect()
+    }
+
+    /// Waits until it ends by itself; its exit status and what it printed.
+    ///
+    /// # Panics
+    /// If it runs for longer than `patience`.
+    #[must_use]
+    pub fn end(mut self, patience: Duration) -> (Option<i32>, String) {
+        let deadline = Instant::now() + patience;
+        while self.process.is_running() {
+            assert!(Instant::now() < deadline, "the board hangs:\n{}", self.console());
+            thread::sleep(Duration::from_millis(20));
+        }
+        let console = self.console();
+        (self.process.wait().expect("it has ended").code(), console)
+    }
+}
+
+/// A frame of the sensor bus: `A5`, sensor, sequence, reading, and the sum of all bytes.
+#[must_use]
+pub fn frame(sensor: u8, sequence: u32, reading: i32) -> Vec<u8> {
+    let mut frame = vec![0xa5, sensor];
+    frame.extend(sequence.to_le_bytes());
+    frame.extend(reading.to_le_bytes());
+    frame.push(frame.iter().fold(0, |sum: u8, byte| sum.wrapping_add(*byte)));
+    frame
+}
+
+/// QEMU connects as soon as it starts, or never.
+fn accept(listener: &TcpListener, scratch: &Scratch) -> TcpStream {
+    listener.set_nonblocking(true).expect("sockets can be non-blocking");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Ok((uart, _)) = listener.accept() {
+            uart.set_nonblocking(false).expect("sockets can be blocking");
+            return uart;
+        }
+        let console = fs::read_to_string(scratch.path().join("console")).unwrap_or_default();
+        assert!(
+            Instant::now() < deadline && !console.contains("not found"),
+            "QEMU does not start; install it (on Debian: sudo apt-get install qemu-system-arm)\n{console}"
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_ends_with_the_sum_of_its_bytes() {
+        let expected = [0xa5, 3, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xa5u8];
+        assert_eq!(frame(3, 1, -1), expected);
+    }
+}

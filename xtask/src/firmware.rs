@@ -1,0 +1,32 @@
+//! `cargo xtask firmware`: builds the example for microcontrollers.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::Outcome;
+use crate::command::{execute, output, root, target_dir};
+use crate::toolchain::Toolchain;
+
+const TARGET: &str = "thumbv7em-none-eabihf";
+
+/// Builds it, and prints last where it is.
+pub(crate) fn run() -> Outcome {
+    let toolchain = Toolchain::find(TARGET, false)?;
+    println!("{TARGET} with {toolchain}");
+    let mut build = toolchain.cargo("build", TARGET);
+    build.args(["--release", "--locked"]).current_dir(root().join("firmware"));
+    let dir = target_dir("firmware");
+    build.env("CARGO_TARGET_DIR", &dir);
+    if let Toolchain::BuildStd(_) = toolchain {
+        // Debian's Rust comes without the linker for bare metal; that of the Rust in use has it.
+        build.env("CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER", rust_lld()?);
+    }
+    execute(&mut build)?;
+    println!("{}", dir.join(TARGET).join("release/ottla-firmware").display());
+    Ok(())
+}
+
+fn rust_lld() -> Outcome<PathBuf> {
+    let libdir = output(Command::new("rustc").args(["--print", "target-libdir"]))?;
+    Ok(PathBuf::from(libdir).with_file_name("bin").join("rust-lld"))
+}
