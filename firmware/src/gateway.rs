@@ -20,7 +20,7 @@ const LAST_WORDS: Duration = Duration::from_secs(60);
 /// policy decides.
 pub(crate) async fn run(producer: Producer, frames: &Frames, settings: Settings) {
     let topic = producer.topic(settings.topic);
-    let mut count = 0;
+    let mut count = 0u32;
     loop {
         let frame = frames.next().await;
         if frame.sensor == Frame::END {
@@ -67,6 +67,7 @@ fn report(producer: &Producer, frames: &Frames) {
         metrics.compression_per_mille.average()
     ));
     board::print(format_args!("connections opened: {}", metrics.connections_opened));
+    board::print(format_args!("busy microseconds: {}", board::busy_micros()));
     board::print(format_args!("record buffer: {}", metrics.buffer_total_bytes));
     memory::report();
 }

@@ -17,10 +17,14 @@ pub(crate) struct Settings {
     bootstrap: BrokerAddress,
     pub(crate) topic: &'static str,
     pub(crate) policy: Policy,
+    record_buffer: usize,
 }
 
+/// What holds records until a broker has them, unless the installation says otherwise.
+const RECORD_BUFFER_KIB: usize = 24;
+
 impl Settings {
-    /// From words: `BROKER:PORT TOPIC [newest|oldest|block]`.
+    /// From words: `BROKER:PORT TOPIC [newest|oldest|block [RECORD_BUFFER_KIB]]`.
     pub(crate) fn load(command_line: &'static str) -> Self {
         let mut words = command_line.split_ascii_whitespace();
         let address = words.next().map(str::parse);
@@ -33,17 +37,22 @@ impl Settings {
             Some("block") | None => Policy::Block,
             Some(other) => board::refuse(format_args!("no such policy: {other}")),
         };
-        Self { bootstrap, topic, policy }
+        let kib = match words.next().map(str::parse) {
+            None => RECORD_BUFFER_KIB,
+            Some(Ok(kib)) => kib,
+            Some(Err(_)) => board::refuse(format_args!("not a number of KiB: `{command_line}`")),
+        };
+        Self { bootstrap, topic, policy, record_buffer: kib.saturating_mul(1024) }
     }
 
-    /// 24 KiB of records in batches of 2 KiB, compressed; kept until a broker takes them, however
+    /// Records in batches of 2 KiB, compressed; kept until a broker takes them, however
     /// long the network is gone.
     pub(crate) fn producer_config(&self) -> ProducerConfig {
         const A_FORTNIGHT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
         let mut config = ProducerConfig::small();
         config.bootstrap_servers = [self.bootstrap.clone()].into();
         config.client_id = "gateway".into();
-        config.buffer_memory = 24 * 1024;
+        config.buffer_memory = self.record_buffer;
         config.max_request_size = config.batch_size;
         config.receive_max_bytes = 2 * 1024;
         config.compression = Codec::Lz4.into();

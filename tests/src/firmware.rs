@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -87,37 +87,49 @@ struct Segment {
 pub struct Board {
     process: Guarded,
     uart: TcpStream,
+    monitor: TcpStream,
     scratch: Scratch,
 }
 
 impl Board {
-    /// Switches it on; `arguments` are what its debugger tells it: broker, topic, policy.
+    /// Switches it on; `arguments` are what its debugger tells it: broker, topic, policy, and how
+    /// many KiB hold records.
     ///
     /// # Panics
     /// If QEMU is missing; the message says what to install.
     #[must_use]
     pub fn start(firmware: &Firmware, arguments: &[&str]) -> Self {
         let scratch = Scratch::new("board");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = listener.local_addr().expect("it listens").port();
-        let arguments: String = arguments.iter().map(|word| format!(",arg={word}")).collect();
-        let network = "user,id=net,model=lan9118,net=127.0.0.0/24,host=127.0.0.1,dns=127.0.0.3";
-        let mut argv: Vec<OsString> = ["qemu-system-arm", "-M", "mps2-an386", "-nographic"]
-            .iter()
-            .chain(&["-monitor", "none", "-nic", network, "-serial"])
-            .map(Into::into)
-            .collect();
-        argv.push(format!("tcp:127.0.0.1:{port}").into());
-        argv.push("-semihosting-config".into());
-        argv.push(format!("enable=on,target=native,arg=firmware{arguments}").into());
-        argv.extend(["-kernel".into(), firmware.elf.clone().into_os_string()]);
+        let (uart, monitor) = (Line::listen(), Line::listen());
+        let argv = command_line(firmware, arguments, &uart, &monitor);
         let console = File::create(scratch.path().join("console")).expect("scratch is writable");
         let errors = console.try_clone().expect("a file can be shared");
-        let process =
-            Guarded::spawn(&argv, None, console.into(), errors.into()).expect("sh can be started");
-        let mut board = Self { uart: accept(&listener, &scratch), process, scratch };
-        assert!(board.process.is_running(), "{}", board.console());
-        board
+        let process = Guarded::spawn(&argv, None, console.into(), errors.into());
+        let process = process.expect("sh can be started");
+        let (monitor, uart) = (monitor.accept(&scratch), uart.accept(&scratch));
+        Self { process, uart, monitor, scratch }
+    }
+
+    /// Pulls the network cable out.
+    pub fn unplug(&mut self) {
+        self.command("set_link net off");
+    }
+
+    /// Plugs the network cable in again.
+    pub fn plug_in(&mut self) {
+        self.command("set_link net on");
+    }
+
+    /// Has QEMU done something, and waits until it is done.
+    fn command(&mut self, command: &str) {
+        // QEMU echoes, and begins the next line with its prompt.
+        let mut said = Vec::new();
+        writeln!(self.monitor, "{command}").expect("QEMU listens");
+        while !said.ends_with(b"\n(qemu) ") || !said.contains(&b'_') {
+            let mut byte = [0];
+            self.monitor.read_exact(&mut byte).expect("QEMU answers");
+            said.push(byte[0]);
+        }
     }
 
     /// Sends one reading of a sensor.
@@ -198,21 +210,56 @@ pub fn frame(sensor: u8, sequence: u32, reading: i32) -> Vec<u8> {
     frame
 }
 
-/// QEMU connects as soon as it starts, or never.
-fn accept(listener: &TcpListener, scratch: &Scratch) -> TcpStream {
-    listener.set_nonblocking(true).expect("sockets can be non-blocking");
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Ok((uart, _)) = listener.accept() {
-            uart.set_nonblocking(false).expect("sockets can be blocking");
-            return uart;
+fn command_line(
+    firmware: &Firmware,
+    arguments: &[&str],
+    uart: &Line,
+    monitor: &Line,
+) -> Vec<OsString> {
+    let network = "user,id=net,model=lan9118,net=127.0.0.0/24,host=127.0.0.1,dns=127.0.0.3";
+    let arguments: String = arguments.iter().map(|word| format!(",arg={word}")).collect();
+    let debugger = format!("enable=on,target=native,arg=firmware{arguments}");
+    let mut argv: Vec<OsString> = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none"]
+        .iter()
+        .chain(&["-nic", network, "-semihosting-config", &debugger])
+        .map(Into::into)
+        .collect();
+    argv.extend(["-monitor".into(), monitor.address().into()]);
+    argv.extend(["-serial".into(), uart.address().into()]);
+    argv.extend(["-kernel".into(), firmware.elf.clone().into_os_string()]);
+    argv
+}
+
+/// A line to the board, before QEMU has connected.
+struct Line(TcpListener);
+
+impl Line {
+    fn listen() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").expect("a port is free"))
+    }
+
+    /// As QEMU names it.
+    fn address(&self) -> String {
+        format!("tcp:{}", self.0.local_addr().expect("it listens"))
+    }
+
+    /// QEMU connects as soon as it starts, or never.
+    fn accept(self, scratch: &Scratch) -> TcpStream {
+        self.0.set_nonblocking(true).expect("sockets can be non-blocking");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Ok((line, _)) = self.0.accept() {
+                line.set_nonblocking(false).expect("sockets can be blocking");
+                return line;
+            }
+            let console = fs::read_to_string(scratch.path().join("console")).unwrap_or_default();
+            assert!(
+                Instant::now() < deadline && !console.contains("not found"),
+                "QEMU does not start; install it (on Debian: sudo apt-get install \
+                 qemu-system-arm)\n{console}"
+            );
+            thread::sleep(Duration::from_millis(5));
         }
-        let console = fs::read_to_string(scratch.path().join("console")).unwrap_or_default();
-        assert!(
-            Instant::now() < deadline && !console.contains("not found"),
-            "QEMU does not start; install it (on Debian: sudo apt-get install qemu-system-arm)\n{console}"
-        );
-        thread::sleep(Duration::from_millis(5));
     }
 }
 

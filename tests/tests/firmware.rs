@@ -1,7 +1,10 @@
 //! The firmware on a Cortex-M4 with 64 KiB of RAM that QEMU plays, against a real Kafka.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use std::sync::LazyLock;
+use std::thread;
 
 use ottla_tests::budget;
 use ottla_tests::firmware::{Board, Firmware};
@@ -10,24 +13,29 @@ use ottla_tests::kafka::{Cluster, ConsumedRecord, NEWEST};
 const SENSORS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(600);
 
+static FIRMWARE: LazyLock<Firmware> = LazyLock::new(Firmware::build);
+
+/// Sends the readings of these numbers, in turns from all sensors.
+fn measure(board: &mut Board, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        board.measure((number % SENSORS) as u8, number / SENSORS, reading(number));
+    }
+}
+
 #[test]
 fn readings_arrive_identical_and_in_order() {
-    let firmware = Firmware::build();
-    let flash = firmware.flash_bytes();
+    let flash = FIRMWARE.flash_bytes();
     assert!(flash <= budget::get("firmware.flash_bytes"), "{flash} bytes of flash");
 
     let kafka = Cluster::shared(NEWEST, 1);
     kafka.create_topic("readings", 3, 1, &[]);
     let count = budget::get("firmware.readings") as u32;
-    let mut board = Board::start(&firmware, &[&kafka.bootstrap(), "readings", "block"]);
+    let mut board = Board::start(&FIRMWARE, &[&kafka.bootstrap(), "readings", "block"]);
     // A bus is seldom read from its first byte on, and sometimes disturbed.
     board.send_raw(&[0x17, 0xa5, 0x01]);
-    for number in 0..count {
-        board.measure((number % SENSORS) as u8, number / SENSORS, reading(number));
-        if number == count / 2 {
-            board.send_raw(&[0xa5, 0xa5, 0x00]);
-        }
-    }
+    measure(&mut board, 0..count / 2);
+    board.send_raw(&[0xa5, 0xa5, 0x00]);
+    measure(&mut board, count / 2..count);
     let report = board.finish(PATIENCE);
     println!("{report:#?}");
 
@@ -37,7 +45,7 @@ fn readings_arrive_identical_and_in_order() {
     // Some lists are longer than ever before until they have seen the busiest moment.
     let growth = report["heap at the end"].saturating_sub(report["heap after 1000"]);
     assert!(growth <= 512, "the heap grew by {growth} bytes");
-    let ram = firmware.variable_bytes() + report["stack size"] + report["heap size"];
+    let ram = FIRMWARE.variable_bytes() + report["stack size"] + report["heap size"];
     assert!(ram <= budget::get("firmware.ram_bytes"), "{ram} bytes of RAM");
     assert!(report["record buffer"] >= budget::get("firmware.record_buffer_bytes"));
     println!("full: flash {flash} bytes, RAM {ram} bytes, {count} readings");
@@ -47,6 +55,91 @@ fn readings_arrive_identical_and_in_order() {
     assert_eq!(readings.next.values().sum::<u32>(), count);
     let batches = kafka.dump_log_segments(1, "readings");
     assert!(batches.iter().all(|b| b.valid && b.codec == "lz4" && b.producer_id >= 0));
+}
+
+/// While the network is gone, memory fills up, and then the policy decides.
+#[test]
+fn what_an_outage_leaves_no_room_for_is_dropped_by_policy() {
+    let kafka = Cluster::shared(NEWEST, 1);
+    for policy in ["newest", "oldest"] {
+        kafka.create_topic(policy, 1, 1, &[]);
+        let mut board = Board::start(&FIRMWARE, &[&kafka.bootstrap(), policy, policy]);
+        // Few at first: before the network is up there is room for no more.
+        for numbers in [0..30, 30..300] {
+            let end = i64::from(numbers.end);
+            measure(&mut board, numbers);
+            await_stored(kafka, policy, end);
+        }
+        board.unplug();
+        measure(&mut board, 300..4_000);
+        // The bus is silent when the cable is back: all of it was read while there was no network.
+        thread::sleep(Duration::from_secs(2));
+        board.plug_in();
+        let report = board.finish(PATIENCE);
+        let (received, dropped) = (report["frames received"], report["frames dropped"]);
+        let stored = stored_numbers(kafka, policy);
+        assert_eq!(received, 4_001, "with the end");
+        assert!((500..3_500).contains(&dropped), "{report:#?}");
+        assert_eq!(report["records acknowledged"], 4_000 - dropped);
+        assert_eq!(stored.len() as u64, 4_000 - dropped, "{policy}");
+        // What was measured before the outage is there, and after it what the policy keeps.
+        assert_eq!(stored[..300], (0..300).collect::<Vec<_>>(), "{policy}");
+        let keeps_last = stored.last() == Some(&3_999);
+        assert_eq!(keeps_last, policy == "oldest", "{policy}: {:?}", stored.last());
+    }
+}
+
+fn await_stored(kafka: &Cluster, topic: &str, count: i64) {
+    let deadline = Instant::now() + PATIENCE;
+    while kafka.end_offsets(topic) != [count] {
+        assert!(Instant::now() < deadline, "{:?} of {count}", kafka.end_offsets(topic));
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The numbers of all readings in a topic of one partition, none of them twice or out of order.
+fn stored_numbers(kafka: &Cluster, topic: &str) -> Vec<u32> {
+    let mut numbers = Vec::new();
+    kafka.consume(topic, |record| {
+        let key = String::from_utf8(record.key.unwrap()).unwrap();
+        let value = String::from_utf8(record.value.unwrap()).unwrap();
+        let sensor: u32 = key.strip_prefix("sensor-").unwrap().parse().unwrap();
+        let rest = value.strip_prefix("{\"seq\":").unwrap();
+        let sequence: u32 = rest.split_once(',').unwrap().0.parse().unwrap();
+        let number = sequence * SENSORS + sensor;
+        assert!(numbers.last().is_none_or(|last| *last < number), "{number} after {numbers:?}");
+        numbers.push(number);
+    });
+    numbers
+}
+
+/// With flow control on the bus nothing is lost, and nothing is ever there twice.
+#[test]
+fn the_cable_may_be_pulled_at_any_time() {
+    let kafka = Cluster::shared(NEWEST, 1);
+    kafka.create_topic("unplugged", 1, 1, &[]);
+    let mut board = Board::start(&FIRMWARE, &[&kafka.bootstrap(), "unplugged", "block"]);
+    let cuts = budget::get("firmware.cuts") as u32;
+    for cut in 0..cuts {
+        measure(&mut board, cut * 250..(cut + 1) * 250);
+        // Any length, from a moment to longer than a retransmission takes.
+        let length = u64::from(cut.wrapping_mul(2_654_435_761) >> 22);
+        board.unplug();
+        thread::sleep(Duration::from_millis(length));
+        board.plug_in();
+    }
+    let report = board.finish(PATIENCE);
+    assert_eq!((report["frames dropped"], report["records failed"]), (0, 0), "{report:#?}");
+    assert_eq!(stored_numbers(kafka, "unplugged"), (0..cuts * 250).collect::<Vec<_>>());
+    println!("full: {cuts} cuts of the network, nothing lost, nothing twice");
+}
+
+#[test]
+fn too_little_memory_is_refused_at_the_start() {
+    let board = Board::start(&FIRMWARE, &["127.0.0.1:9", "readings", "block", "40"]);
+    let (status, console) = board.end(Duration::from_secs(30));
+    assert_eq!(status, Some(2), "{console}");
+    assert!(console.contains("refused: the heap of "), "{console}");
 }
 
 /// Any number that depends on another, negative ones too.

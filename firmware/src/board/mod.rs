@@ -18,7 +18,7 @@ use core::fmt;
 pub(crate) use calendar::Calendar;
 pub(crate) use debugger::{exit, print};
 pub(crate) use ethernet::Nic;
-pub(crate) use executor::run;
+pub(crate) use executor::{busy_micros, run};
 pub(crate) use uart::Uart;
 
 /// What the board has, set up.

@@ -4,6 +4,7 @@ use core::cell::{Cell, RefCell};
 use core::task::Waker;
 
 use cortex_m::peripheral::syst::SystClkSource;
+use cortex_m::peripheral::{SCB, SYST};
 use cortex_m_rt::exception;
 use critical_section::{CriticalSection, Mutex};
 use embassy_time_driver::{Driver, TICK_HZ};
@@ -54,6 +55,18 @@ impl Milliseconds {
         let next = self.queue.borrow(cs).borrow_mut().next_expiration(now);
         self.alarm.borrow(cs).set(next);
     }
+}
+
+/// The uptime, finer than the ticks.
+pub(super) fn micros(cs: CriticalSection<'_>) -> u64 {
+    let left = || u64::from(SYST::get_current());
+    let (before, ticked, after) = (left(), SCB::is_pendst_pending(), left());
+    // A tick that came but was not yet handled counts; the counter was read before it or after.
+    let missed = u64::from(ticked || after > before);
+    let left = if missed == 0 { before } else { after };
+    let ticks = TIME.now.borrow(cs).get() + missed;
+    let within = (u64::from(CLOCK_HZ) / TICK_HZ - 1).saturating_sub(left);
+    ticks * 1000 + within / u64::from(CLOCK_HZ / 1_000_000)
 }
 
 /// Starts the timer.
