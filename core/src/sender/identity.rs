@@ -37,11 +37,6 @@ impl IdentityState {
             _ => None,
         };
     }
-
-    /// The id is of no more use; another one has to be asked for.
-    pub(super) fn forget(&mut self) {
-        self.current = None;
-    }
 }
 
 impl<X: Platform> Sender<X> {

@@ -132,14 +132,11 @@ impl<X: Platform> Sender<X> {
         self.unanswered(sent, code, false, now);
     }
 
-    /// Somebody else uses the producer id under a newer epoch: get another one.
+    /// The partition knows a newer epoch of the producer id: go on under the next one (KIP-360).
+    /// Not under another id, since only a higher epoch of this one keeps out what may still arrive
+    /// of lost connections.
     fn fenced(&mut self, sent: Sent<X>, answer: &PartitionProduceResponse<'_>, now: Instant) {
-        let lane = &mut self.lanes[sent.lane as usize];
-        lane.gap = true;
-        let stale = sent.batch.sequence.map(|sequence| sequence.identity);
-        if self.identity.current() == stale {
-            self.identity.forget();
-        }
+        self.lanes[sent.lane as usize].gap = true;
         if sent.batch.maybe_written {
             self.refused(sent, answer, now);
         } else {
