@@ -2,12 +2,16 @@
 
 use ottla::{DeliveryError, Reason, SendError};
 
+/// No broker and this client accept each other.
+const AUTHENTICATION: &str = "AUTHENTICATION_FAILED";
+
 /// The name of a refusal, in the style of Kafka's error codes.
 pub(crate) fn of_send_error(error: &SendError) -> &'static str {
     match error {
         SendError::BufferFull | SendError::BufferExhausted { .. } => "BUFFER_EXHAUSTED",
         SendError::MetadataPending | SendError::NotInMetadata { .. } => "NOT_IN_METADATA",
         SendError::Topic { code, .. } => code.name(),
+        SendError::Authentication { .. } => AUTHENTICATION,
         SendError::RecordTooLarge { .. } => "RECORD_TOO_LARGE",
         SendError::InvalidRecord(_) => "INVALID_RECORD",
         SendError::Serialization(_) => "SERIALIZATION",
@@ -21,6 +25,7 @@ pub(crate) fn of_delivery_error(error: &DeliveryError) -> &'static str {
     match &error.reason {
         Reason::Expired { .. } => "DELIVERY_TIMEOUT",
         Reason::Broker(code) => code.name(),
+        Reason::Authentication => AUTHENTICATION,
         Reason::OtherRecordInvalid => "OTHER_RECORD_INVALID",
         Reason::TopicRecreated => "TOPIC_RECREATED",
         Reason::Closed => "CLOSED",
@@ -34,6 +39,7 @@ pub(crate) fn is_hopeless(error: &SendError) -> bool {
     matches!(
         error,
         SendError::NotInMetadata { .. }
+            | SendError::Authentication { .. }
             | SendError::Topic { .. }
             | SendError::BufferExhausted { .. }
     )

@@ -41,6 +41,14 @@ pub fn producer_with<X: Platform, T: Transport>(
     transport: T,
 ) -> Result<(Producer<X>, Driver<X, T>), ConfigError> {
     config.validate()?;
+    if config.security.protocol.uses_tls() && !transport.is_encrypted() {
+        return Err(ConfigError::Invalid {
+            key: "security.protocol".into(),
+            problem: "this program's transport has no TLS; the crate ottla has it with the Cargo \
+                      feature `tls`"
+                .into(),
+        });
+    }
     let shared = Arc::new(Shared::new(config, clock, interceptors, seed));
     let sender = Sender::new(shared.clone());
     let driver = Driver { shared: shared.clone(), sender, transport, connections: Vec::new() };
@@ -155,6 +163,9 @@ impl<X: Platform, T: Transport> Driver<X, T> {
                     moved = true;
                     let now = self.shared.clock.now();
                     match why {
+                        Broken::Error(error) if T::Connection::is_distrust(&error) => {
+                            self.sender.distrust(*node, &error, now);
+                        }
                         Broken::Error(error) => self.sender.handle_broken(*node, &error, now),
                         Broken::Closed => {
                             let why = "the broker closed the connection";

@@ -45,6 +45,12 @@ pub enum SendError {
         /// The broker's code.
         code: ErrorCode,
     },
+    /// No broker and this client accept each other: a wrong password, or a certificate that is not
+    /// trusted. The next record tries again.
+    Authentication {
+        /// Which broker, and what was refused.
+        why: Arc<str>,
+    },
     /// The record is larger than `limit` bytes when serialized.
     RecordTooLarge {
         /// The record's size, with its overhead, uncompressed.
@@ -99,6 +105,7 @@ impl fmt::Display for SendError {
                 }
             }
             Self::Topic { topic, code } => write!(f, "topic {topic}: {code}"),
+            Self::Authentication { why } => write!(f, "authentication failed: {why}"),
             Self::RecordTooLarge { size, limit, key } => write!(
                 f,
                 "the record is {size} bytes when serialized, more than {key} = {limit}: raise {key} or send less"
@@ -162,6 +169,9 @@ pub enum Reason {
     OtherRecordInvalid,
     /// The topic was deleted and created again while the record was on its way (KIP-516).
     TopicRecreated,
+    /// The partition's leader and this client do not accept each other: a wrong password, or a
+    /// certificate that is not trusted. The message says more.
+    Authentication,
     /// The producer was closed by force before the record was acknowledged.
     Closed,
     /// No codec could compress the batch.
@@ -178,7 +188,7 @@ impl DeliveryError {
             | Reason::TopicRecreated
             | Reason::Closed => true,
             Reason::Broker(code) => code.retriable(),
-            Reason::Compression(_) => false,
+            Reason::Authentication | Reason::Compression(_) => false,
         }
     }
 }
@@ -195,6 +205,7 @@ impl fmt::Display for DeliveryError {
                 f.write_str("another record of the same batch was refused; send this one again")?;
             }
             Reason::TopicRecreated => f.write_str("the topic was deleted and created again")?,
+            Reason::Authentication => f.write_str("authentication failed")?,
             Reason::Closed => f.write_str("the producer was closed by force")?,
             Reason::Compression(why) => write!(f, "compression failed: {why}")?,
         }

@@ -20,6 +20,7 @@ pub mod protocol;
 mod record;
 pub mod records;
 pub mod rng;
+pub mod sasl;
 mod sender;
 pub mod serializer;
 mod shared;

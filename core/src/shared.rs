@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use crate::accumulator::buffer_pool::BufferPool;
 use crate::config::ProducerConfig;
+use crate::error::SendError;
 use crate::interceptor::Interceptors;
 use crate::metrics::Metrics;
 use crate::rng::Rng;
@@ -28,6 +29,8 @@ pub(crate) struct Shared<X: Platform> {
     pub(crate) inbox: X::Lock<Inbox<X>>,
     pub(crate) metrics: X::Lock<Metrics>,
     pub(crate) last_error: X::Lock<Option<Arc<str>>>,
+    /// Why a broker and this client last did not accept each other.
+    pub(crate) login_error: X::Lock<Option<Arc<str>>>,
     pub(crate) interceptors: Interceptors,
     pub(crate) closed: AtomicBool,
     seeds: X::Lock<Rng>,
@@ -51,6 +54,7 @@ impl<X: Platform> Shared<X> {
             inbox: X::Lock::new(Inbox::new()),
             metrics: X::Lock::new(Metrics::default()),
             last_error: X::Lock::new(None),
+            login_error: X::Lock::new(None),
             interceptors,
             closed: AtomicBool::new(false),
             seeds: X::Lock::new(Rng::new(seed)),
@@ -72,6 +76,12 @@ impl<X: Platform> Shared<X> {
     /// A seed for another source of randomness, all of them following from the producer's one seed.
     pub(crate) fn fresh_seed(&self) -> u64 {
         self.seeds.with(|rng| u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32()))
+    }
+
+    /// What a send says that waits for a cluster which can't be logged in to.
+    pub(crate) fn authentication_error(&self) -> SendError {
+        let why = self.login_error.with(|error| error.clone());
+        SendError::Authentication { why: why.unwrap_or_else(|| "authentication failed".into()) }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

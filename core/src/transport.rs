@@ -30,6 +30,12 @@ pub trait Transport {
         node: NodeId,
         address: Option<&BrokerAddress>,
     ) -> Result<Self::Connection, <Self::Connection as Connection>::Error>;
+
+    /// Whether its connections are encrypted as `security.protocol` = `SSL` and `SASL_SSL` ask for.
+    /// A producer with one of these does not start on a transport that says no.
+    fn is_encrypted(&self) -> bool {
+        false
+    }
 }
 
 /// A byte pipe to one node. Dropping it closes it.
@@ -39,6 +45,12 @@ pub trait Transport {
 pub trait Connection {
     /// Why the pipe broke. `kind()` is the shared vocabulary, the text is shown to people.
     type Error: embedded_io::Error + Display + Debug;
+
+    /// Whether the pipe broke because one side does not accept who the other is, as with a
+    /// certificate that is not trusted. Trying again does not help, so what waits fails at once.
+    fn is_distrust(_error: &Self::Error) -> bool {
+        false
+    }
 
     /// Reads into `buffer`; `Ok(0)` means that the peer has closed.
     fn poll_read(

@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes};
 use kafka_protocol::messages::{
     ApiVersionsRequest as OracleApiVersions, InitProducerIdRequest as OracleInitProducerId,
     MetadataRequest as OracleMetadata, ProduceRequest as OracleProduce, RequestHeader,
+    SaslAuthenticateRequest as OracleSaslAuthenticate, SaslHandshakeRequest as OracleSaslHandshake,
 };
 use kafka_protocol::protocol::Decodable;
 use ottla_core::protocol::api_key::ApiKey;
@@ -12,6 +13,8 @@ use ottla_core::protocol::header::{begin_request, finish_request};
 use ottla_core::protocol::init_producer_id::InitProducerIdRequest;
 use ottla_core::protocol::metadata::MetadataRequest;
 use ottla_core::protocol::produce::ProduceRequestBuilder;
+use ottla_core::protocol::sasl_authenticate::SaslAuthenticateRequest;
+use ottla_core::protocol::sasl_handshake::SaslHandshakeRequest;
 use ottla_core::protocol::uuid::Uuid;
 use proptest::collection::vec;
 use proptest::option;
@@ -50,7 +53,9 @@ fn oracle<T: Decodable>(key: ApiKey, version: i16, wire: Vec<u8>) -> T {
 #[test]
 fn header_versions_are_the_oracles() {
     use kafka_protocol::messages::ApiKey as OracleKey;
-    for key in [ApiKey::Produce, ApiKey::Metadata, ApiKey::ApiVersions, ApiKey::InitProducerId] {
+    let others = [ApiKey::ApiVersions, ApiKey::SaslHandshake, ApiKey::SaslAuthenticate];
+    let first = [ApiKey::Produce, ApiKey::Metadata, ApiKey::InitProducerId];
+    for key in first.into_iter().chain(others) {
         let oracle = OracleKey::try_from(key.code()).unwrap();
         assert_eq!(ApiKey::from_code(key.code()), Some(key));
         for version in key.min_version()..=key.max_version() {
@@ -115,6 +120,27 @@ proptest! {
         if version >= 3 {
             prop_assert_eq!((*read.producer_id, read.producer_epoch), (producer_id, producer_epoch));
         }
+    }
+
+    #[test]
+    fn sasl_handshake(mechanism in TEXT) {
+        let wire = request(ApiKey::SaslHandshake, 1, |buf| {
+            SaslHandshakeRequest { mechanism: &mechanism }.encode(buf);
+        });
+        let read: OracleSaslHandshake = oracle(ApiKey::SaslHandshake, 1, wire);
+        prop_assert_eq!(read.mechanism.as_str(), mechanism);
+    }
+
+    #[test]
+    fn sasl_authenticate(
+        version in versions(ApiKey::SaslAuthenticate),
+        message in vec(any::<u8>(), 0..300),
+    ) {
+        let wire = request(ApiKey::SaslAuthenticate, version, |buf| {
+            SaslAuthenticateRequest { message: &message }.encode(buf, version);
+        });
+        let read: OracleSaslAuthenticate = oracle(ApiKey::SaslAuthenticate, version, wire);
+        prop_assert_eq!(&read.auth_bytes[..], &message[..]);
     }
 
     #[test]

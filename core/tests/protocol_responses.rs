@@ -13,13 +13,21 @@ use ottla_core::protocol::header::parse_response_header;
 use ottla_core::protocol::init_producer_id::InitProducerIdResponse;
 use ottla_core::protocol::metadata::MetadataResponse;
 use ottla_core::protocol::produce::{ProduceResponse, TopicRef};
+use ottla_core::protocol::sasl_authenticate::SaslAuthenticateResponse;
+use ottla_core::protocol::sasl_handshake::SaslHandshakeResponse;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use protocol_oracle as oracle;
 
-const KEYS: [ApiKey; 4] =
-    [ApiKey::Produce, ApiKey::Metadata, ApiKey::ApiVersions, ApiKey::InitProducerId];
+const KEYS: [ApiKey; 6] = [
+    ApiKey::Produce,
+    ApiKey::Metadata,
+    ApiKey::ApiVersions,
+    ApiKey::InitProducerId,
+    ApiKey::SaslHandshake,
+    ApiKey::SaslAuthenticate,
+];
 
 proptest! {
     #[test]
@@ -94,6 +102,34 @@ proptest! {
     }
 
     #[test]
+    fn sasl_handshake(message in oracle::sasl_handshake()) {
+        let body = oracle::encode(&message, 1);
+        let response = SaslHandshakeResponse::parse(&body, 1).unwrap();
+        prop_assert_eq!(response.error.code(), message.error_code);
+        let mechanisms: Vec<&str> = response.mechanisms.iter().collect();
+        prop_assert!(mechanisms.into_iter().eq(message.mechanisms.iter().map(|name| name.as_str())));
+    }
+
+    #[test]
+    fn sasl_authenticate(
+        (version, message) in oracle::versions(ApiKey::SaslAuthenticate)
+            .prop_flat_map(|version| (Just(version), oracle::sasl_authenticate(version)))
+    ) {
+        let mut bodies = vec![oracle::encode(&message, version)];
+        if ApiKey::SaslAuthenticate.is_flexible(version) {
+            let message = oracle::sasl_authenticate_from_the_future(message.clone());
+            bodies.push(oracle::encode(&message, version));
+        }
+        for body in bodies {
+            let response = SaslAuthenticateResponse::parse(&body, version).unwrap();
+            prop_assert_eq!(response.error.code(), message.error_code);
+            prop_assert_eq!(response.error_message, message.error_message.as_deref());
+            prop_assert_eq!(response.message, &message.auth_bytes[..]);
+            prop_assert_eq!(response.session_lifetime_ms, message.session_lifetime_ms);
+        }
+    }
+
+    #[test]
     fn made_up_bytes_are_read_or_refused(body in proptest::collection::vec(any::<u8>(), 0..200)) {
         for key in KEYS {
             for version in key.min_version()..=key.max_version() {
@@ -143,6 +179,12 @@ fn read_all(key: ApiKey, version: i16, body: &[u8]) -> Result<(), DecodeError> {
         }
         ApiKey::ApiVersions => drop(ApiVersionsResponse::parse(body, version)?),
         ApiKey::InitProducerId => drop(InitProducerIdResponse::parse(body, version)?),
+        ApiKey::SaslHandshake => {
+            elements += SaslHandshakeResponse::parse(body, version)?.mechanisms.iter().count();
+        }
+        ApiKey::SaslAuthenticate => {
+            elements += SaslAuthenticateResponse::parse(body, version)?.message.len();
+        }
         _ => unreachable!("no other response is read"),
     }
     assert!(elements <= body.len());
@@ -159,6 +201,10 @@ fn rich_bodies() -> Vec<(ApiKey, i16, Vec<u8>)> {
                 ApiKey::Produce => sample(&oracle::produce(version), &mut runner, version),
                 ApiKey::Metadata => sample(&oracle::metadata(version), &mut runner, version),
                 ApiKey::ApiVersions => sample(&oracle::api_versions(version), &mut runner, version),
+                ApiKey::SaslHandshake => sample(&oracle::sasl_handshake(), &mut runner, version),
+                ApiKey::SaslAuthenticate => {
+                    sample(&oracle::sasl_authenticate(version), &mut runner, version)
+                }
                 _ => sample(&oracle::init_producer_id(), &mut runner, version),
             });
             let body = samples.max_by_key(Vec::len).unwrap();

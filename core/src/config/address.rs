@@ -4,6 +4,8 @@ use alloc::string::{String, ToString};
 use core::fmt;
 use core::str::FromStr;
 
+use super::SecurityProtocol;
+
 /// A broker's host (name, IPv4 or IPv6 without brackets) and port.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct BrokerAddress {
@@ -53,11 +55,15 @@ impl FromStr for BrokerAddress {
     }
 }
 
-/// Cuts off `PLAINTEXT://`; `None` for any other scheme.
+/// Cuts off the name of a security protocol, such as `PLAINTEXT://`; `None` for any other scheme.
+/// It decides nothing: `security.protocol` does.
 fn without_listener_name(text: &str) -> Option<&str> {
     match text.split_once("://") {
         None => Some(text),
-        Some((scheme, rest)) => scheme.eq_ignore_ascii_case("PLAINTEXT").then_some(rest),
+        Some((scheme, rest)) => {
+            let known = |protocol: &SecurityProtocol| scheme.eq_ignore_ascii_case(protocol.name());
+            SecurityProtocol::ALL.iter().any(known).then_some(rest)
+        }
     }
 }
 
@@ -107,7 +113,7 @@ impl fmt::Display for AddressError {
                 f.write_str("write an IPv6 address in brackets, as in [::1]:9092")
             }
             AddressProblem::Scheme => f.write_str(
-                "only plaintext TCP is supported here; expected host:port without a scheme",
+                "only Kafka's own protocol over TCP is spoken; expected host:port without a scheme",
             ),
         }
     }
@@ -128,6 +134,7 @@ mod tests {
         assert_eq!(parse("kafka-1.example:9092"), Ok(BrokerAddress::new("kafka-1.example", 9092)));
         assert_eq!(parse(" 127.0.0.1:1 "), Ok(BrokerAddress::new("127.0.0.1", 1)));
         assert_eq!(parse("[::1]:9092"), Ok(BrokerAddress::new("::1", 9092)));
+        assert_eq!(parse("SASL_SSL://b:1"), Ok(BrokerAddress::new("b", 1)));
         assert_eq!(parse("PLAINTEXT://b:65535"), Ok(BrokerAddress::new("b", 65535)));
     }
 

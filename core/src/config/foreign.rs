@@ -61,8 +61,16 @@ const SERIALIZERS: &[&str] = &[
 ];
 const SERIALIZER_ADVICE: &str = "records are bytes; to write other types, implement the \
      Serializer trait (ByteArraySerializer and StringSerializer are taken as they are)";
-const PLAINTEXT_ADVICE: &str =
-    "TLS and SASL are not there yet; connect to a PLAINTEXT listener and remove the key";
+const PEM_ADVICE: &str = "key stores are PEM files; convert JKS and PKCS12 with: keytool \
+     -importkeystore -srckeystore STORE -destkeystore store.p12 -deststoretype PKCS12; openssl \
+     pkcs12 -in store.p12 -nodes -out store.pem";
+const PASSWORD_ADVICE: &str = "keys are PEM without a password; remove it with: openssl pkey -in \
+     key.pem -out plain.pem";
+const TLS_ADVICE: &str = "TLS 1.2 and 1.3 with safe ciphers are spoken; remove the key";
+const VERIFY_ADVICE: &str =
+    "a broker's certificate and host name are always verified; remove the key";
+const SASL_ADVICE: &str = "PLAIN, SCRAM and OAUTHBEARER with a given token need no more than \
+     sasl.mechanism, sasl.username, sasl.password and sasl.oauthbearer.token";
 const TRANSACTION_ADVICE: &str =
     "transactions are not there yet; remove the key (idempotence is on by default)";
 const METRICS_ADVICE: &str = "metrics are not sampled or reported in the background; read them \
@@ -73,10 +81,18 @@ const FOREIGN: &[Foreign] = &[
     // Kafka 4.x has them, ottla does not.
     unsupported("key.serializer", SERIALIZERS, SERIALIZER_ADVICE),
     unsupported("value.serializer", SERIALIZERS, SERIALIZER_ADVICE),
-    unsupported("security.protocol", &["PLAINTEXT"], PLAINTEXT_ADVICE),
-    unsupported("security.providers", &[""], PLAINTEXT_ADVICE),
-    unsupported("sasl.*", &[], PLAINTEXT_ADVICE),
-    unsupported("ssl.*", &[], PLAINTEXT_ADVICE),
+    unsupported("security.providers", &[""], TLS_ADVICE),
+    unsupported("ssl.truststore.type", &["PEM"], PEM_ADVICE),
+    unsupported("ssl.keystore.type", &["PEM"], PEM_ADVICE),
+    unsupported("ssl.truststore.password", &[""], PASSWORD_ADVICE),
+    unsupported("ssl.keystore.password", &[""], PASSWORD_ADVICE),
+    unsupported("ssl.key.password", &[""], PASSWORD_ADVICE),
+    unsupported("ssl.endpoint.identification.algorithm", &["https"], VERIFY_ADVICE),
+    unsupported("enable.ssl.certificate.verification", &["true"], VERIFY_ADVICE),
+    unsupported("ssl.protocol", &["TLSv1.3", "TLSv1.2"], TLS_ADVICE),
+    unsupported("ssl.enabled.protocols", &["TLSv1.2,TLSv1.3", "TLSv1.3,TLSv1.2"], TLS_ADVICE),
+    unsupported("ssl.*", &[], TLS_ADVICE),
+    unsupported("sasl.*", &[], SASL_ADVICE),
     unsupported("transactional.id", &[], TRANSACTION_ADVICE),
     unsupported("transaction.two.phase.commit.enable", &["false"], TRANSACTION_ADVICE),
     unsupported("transaction.timeout.ms", &["60000"], TRANSACTION_ADVICE),

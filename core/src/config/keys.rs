@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::parse::{self, INT, LONG, Parsed};
-use super::{MetadataRecovery, ProducerConfig, TopicOverrides};
+use super::{MetadataRecovery, ProducerConfig, TopicOverrides, security_values};
 use crate::partitioner::PartitionerKind;
 use crate::records::compression::{Codec, Compression};
 
@@ -66,14 +66,14 @@ const fn topic_key(
 /// A [`Key`] that assigns a field what its parser made of the text.
 macro_rules! field {
     (
-        $name:literal, $default:literal, $field:ident, $parse:path $(, $range:expr)?;
+        $name:literal, $default:literal, $($field:ident).+, $parse:path $(, $range:expr)?;
         $doc:literal
     ) => {
         key(
             $name,
             $default,
             |config, text| {
-                config.$field = $parse(text $(, $range)?)?;
+                config.$($field).+ = $parse(text $(, $range)?)?;
                 Ok(())
             },
             $doc,
@@ -89,6 +89,39 @@ const KEYS: &[Key] = &[
         "the name that brokers log and meter"),
     field!("client.dns.lookup", "use_all_dns_ips", dns_lookup, parse::dns_lookup;
         "use_all_dns_ips: try every address of a name"),
+
+    field!("security.protocol", "PLAINTEXT", security.protocol, security_values::protocol;
+        "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
+    field!("ssl.truststore.location", "", security.tls.ca, security_values::file;
+        "PEM file of the certificates that sign the brokers' (ssl.ca.location)"),
+    field!("ssl.truststore.certificates", "", security.tls.ca, security_values::inline;
+        "those certificates themselves, in PEM (ssl.ca.pem)"),
+    field!("ssl.roots", "system", security.tls.roots, security_values::roots;
+        "trusted without ssl.truststore: system or bundled (ottla)"),
+    key("ssl.keystore.location", "", security_values::set_key_store,
+        "PEM file of the client's certificate and its key"),
+    field!("ssl.certificate.location", "", security.tls.certificate, security_values::file;
+        "PEM file of the client's certificate alone (librdkafka's name)"),
+    field!("ssl.key.location", "", security.tls.key, security_values::file;
+        "PEM file of its key alone (librdkafka's name)"),
+    field!("ssl.keystore.certificate.chain", "", security.tls.certificate, security_values::inline;
+        "the client's certificate itself, in PEM (ssl.certificate.pem)"),
+    field!("ssl.keystore.key", "", security.tls.key, security_values::inline;
+        "its key itself, in PEM (ssl.key.pem)"),
+    key("sasl.mechanism", "", security_values::set_mechanism,
+        "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"),
+    key("sasl.jaas.config", "", security_values::set_jaas,
+        "CLASS required username=\"…\" password=\"…\"; as in Java"),
+    key("sasl.username", "", |config, text| {
+        config.security.sasl.username = Some(text.into()); Ok(())
+    }, "who logs in (librdkafka's name)"),
+    key("sasl.password", "", |config, text| {
+        config.security.sasl.password = Some(text.into()); Ok(())
+    }, "the password (librdkafka's name)"),
+    key("sasl.oauthbearer.token", "", security_values::set_token,
+        "the token of OAUTHBEARER (ottla)"),
+    key("sasl.oauthbearer.extensions", "", security_values::set_extensions,
+        "NAME=VALUE,… to be told with the token (librdkafka's name)"),
 
     field!("acks", "all", acks, parse::acks;
         "replicas that must have a record: all, 1 (the leader), 0 (don't ask)"),

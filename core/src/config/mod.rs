@@ -4,10 +4,13 @@ mod address;
 mod choices;
 mod error;
 mod foreign;
+mod jaas;
 mod keys;
 mod memory;
 mod parse;
 mod properties;
+mod security;
+mod security_values;
 mod suggest;
 mod topic_name;
 mod validate;
@@ -22,6 +25,7 @@ pub use choices::{Acks, DnsLookup, MetadataRecovery, TopicOverrides};
 pub use error::ConfigError;
 pub use keys::{Key, keys};
 pub use memory::MemoryBudget;
+pub use security::{Pem, Roots, SaslConfig, SecurityConfig, SecurityProtocol, TlsConfig};
 
 use crate::partitioner::PartitionerKind;
 use crate::records::compression::Compression;
@@ -39,6 +43,8 @@ pub struct ProducerConfig {
     pub client_id: String,
     /// `client.dns.lookup`.
     pub dns_lookup: DnsLookup,
+    /// `security.protocol`, `ssl.…`, `sasl.…`: plaintext, without a login.
+    pub security: SecurityConfig,
 
     /// `acks`: all.
     pub acks: Acks,
@@ -132,6 +138,7 @@ impl Default for ProducerConfig {
             bootstrap_servers: Vec::new(),
             client_id: String::new(),
             dns_lookup: DnsLookup::default(),
+            security: SecurityConfig::default(),
             acks: Acks::All,
             enable_idempotence: true,
             max_in_flight: 5,

@@ -4,7 +4,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::keys::{Setter, find};
-use super::{ConfigError, ProducerConfig, foreign, suggest, topic_name};
+use super::{ConfigError, ProducerConfig, foreign, security_values, suggest, topic_name};
 
 impl ProducerConfig {
     /// The defaults, changed by `properties` in any order; of two values for one key the later
@@ -57,10 +57,10 @@ impl ProducerConfig {
     /// The key is unknown or not supported, or doesn't take the value.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), ConfigError> {
         let key = key.trim();
-        if foreign::check(key, value)? {
-            return Ok(());
-        }
-        let Some((known, topic)) = find(key) else {
+        let Some((known, topic)) = find(security_values::canonical(key)) else {
+            if foreign::check(key, value)? {
+                return Ok(());
+            }
             return Err(ConfigError::UnknownKey {
                 key: key.to_string(),
                 nearest: suggest::nearest(key),
@@ -73,7 +73,7 @@ impl ProducerConfig {
         };
         result.map_err(|expected| ConfigError::InvalidValue {
             key: key.to_string(),
-            value: value.to_string(),
+            value: if security_values::is_secret(known.name) { "…" } else { value }.to_string(),
             expected,
         })
     }

@@ -24,6 +24,7 @@ impl ProducerConfig {
         self.check_sizes()?;
         self.check_times()?;
         self.check_idempotence()?;
+        self.security.check()?;
         self.check_compression()
     }
 

@@ -73,6 +73,7 @@ impl<X: Platform> Future for Partitions<X> {
                     let topic = String::from(&*topic.name);
                     return Poll::Ready(Err(SendError::Topic { topic, code }));
                 }
+                (Status::Distrusted, _) => return Poll::Ready(Err(shared.authentication_error())),
                 (Status::Unknown, _) => {}
             }
             let since = *since.get_or_insert_with(|| shared.clock.now());

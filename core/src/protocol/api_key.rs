@@ -12,12 +12,22 @@ pub enum ApiKey {
     ApiVersions,
     /// Asks for a producer id and epoch (KIP-98).
     InitProducerId,
+    /// Begins a login with a SASL mechanism (KIP-43).
+    SaslHandshake,
+    /// Carries the mechanism's own messages (KIP-152).
+    SaslAuthenticate,
 }
 
 impl ApiKey {
     /// All of them; the position of each is [`ApiKey::index`].
-    pub(super) const ALL: [Self; 4] =
-        [Self::Produce, Self::Metadata, Self::ApiVersions, Self::InitProducerId];
+    pub(super) const ALL: [Self; 6] = [
+        Self::Produce,
+        Self::Metadata,
+        Self::ApiVersions,
+        Self::InitProducerId,
+        Self::SaslHandshake,
+        Self::SaslAuthenticate,
+    ];
 
     /// A small number for tables of one entry per kind.
     pub(super) fn index(self) -> usize {
@@ -30,8 +40,10 @@ impl ApiKey {
         match self {
             Self::Produce => 0,
             Self::Metadata => 3,
+            Self::SaslHandshake => 17,
             Self::ApiVersions => 18,
             Self::InitProducerId => 22,
+            Self::SaslAuthenticate => 36,
         }
     }
 
@@ -49,7 +61,9 @@ impl ApiKey {
             Self::Produce => 3,
             // The first that can forbid the creation of topics.
             Self::Metadata => 4,
-            Self::ApiVersions | Self::InitProducerId => 0,
+            // The first after which the mechanism's messages have frames of their own.
+            Self::SaslHandshake => 1,
+            Self::ApiVersions | Self::InitProducerId | Self::SaslAuthenticate => 0,
         }
     }
 
@@ -60,6 +74,8 @@ impl ApiKey {
             Self::Produce | Self::Metadata => 13,
             Self::ApiVersions => 4,
             Self::InitProducerId => 5,
+            Self::SaslHandshake => 1,
+            Self::SaslAuthenticate => 2,
         }
     }
 
@@ -75,7 +91,8 @@ impl ApiKey {
         let first = match self {
             Self::Produce | Self::Metadata => 9,
             Self::ApiVersions => 3,
-            Self::InitProducerId => 2,
+            Self::InitProducerId | Self::SaslAuthenticate => 2,
+            Self::SaslHandshake => return false,
         };
         version >= first
     }

@@ -26,6 +26,14 @@ impl<'a> Decode<'a> for i32 {
     }
 }
 
+impl<'a> Decode<'a> for &'a str {
+    const MIN_SIZE: usize = 1;
+
+    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+        decoder.string()
+    }
+}
+
 /// An array that stays on the wire. Its elements were checked when it was read, and are decoded
 /// again, without fail, each time it is iterated.
 #[derive(Clone, Copy)]

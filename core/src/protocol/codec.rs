@@ -84,6 +84,12 @@ pub fn put_length(buf: &mut Vec<u8>, length: Option<u32>, flexible: bool) {
     }
 }
 
+/// Appends bytes.
+pub fn put_bytes(buf: &mut Vec<u8>, value: &[u8], flexible: bool) {
+    put_length(buf, Some(u32::try_from(value.len()).unwrap_or(u32::MAX)), flexible);
+    buf.extend_from_slice(value);
+}
+
 /// Ends a structure: no tagged fields in a flexible version, nothing in older ones.
 pub fn put_no_tags(buf: &mut Vec<u8>, flexible: bool) {
     if flexible {
@@ -205,6 +211,12 @@ impl<'a> Decoder<'a> {
             Ok(text) => Ok(Some(text)),
             Err(_) => Err(DecodeError::BadUtf8 { offset }),
         }
+    }
+
+    /// Reads bytes; null is read as none.
+    pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+        let length = if self.flexible { self.compact_length()? } else { self.int_length()? };
+        self.take(length.unwrap_or(0))
     }
 
     /// Reads an array, checking each of its elements.

@@ -1,11 +1,12 @@
 //! Connections: opened when wanted, greeted, closed when idle, mourned when lost.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use super::Sender;
+use super::login::Session;
 use super::node::{InFlight, Link, Node, Request};
 use crate::config::{BrokerAddress, ProducerConfig};
 use crate::error::ErrorCode;
@@ -67,13 +68,16 @@ impl<X: Platform> Sender<X> {
 
     /// The connection broke, or could not be opened.
     pub(crate) fn handle_broken(&mut self, id: NodeId, why: &dyn fmt::Display, now: Instant) {
-        let (node, why) = (self.name_of(id), why.to_string());
-        if why.starts_with(&node) {
-            self.note_error(format_args!("{why}")); // the transport has said where
-        } else {
-            self.note_error(format_args!("{node}: {why}"));
-        }
+        let why = self.blame(id, why);
+        self.note_error(format_args!("{why}"));
         self.lose(id, now);
+    }
+
+    /// What went wrong, and where.
+    pub(super) fn blame(&self, id: NodeId, why: &dyn fmt::Display) -> String {
+        let (node, why) = (self.name_of(id), why.to_string());
+        // The transport may have said where.
+        if why.starts_with(&node) { why } else { alloc::format!("{node}: {why}") }
     }
 
     /// The node is not what it should be, or too late: gives the connection up.
@@ -82,7 +86,7 @@ impl<X: Platform> Sender<X> {
         self.handle_broken(id, &why, now);
     }
 
-    fn name_of(&self, id: NodeId) -> alloc::string::String {
+    fn name_of(&self, id: NodeId) -> String {
         let address = self.nodes.get(&id).and_then(|node| node.address.as_ref());
         address.map_or_else(|| alloc::format!("node {id}"), ToString::to_string)
     }
@@ -99,6 +103,7 @@ impl<X: Platform> Sender<X> {
         node.failures += 1;
         let failures = node.failures;
         node.reader.clear();
+        node.session = Session::default();
         node.throttled_until = None;
         node.idle_at = None;
         let in_flight = core::mem::take(&mut node.in_flight);
@@ -119,7 +124,7 @@ impl<X: Platform> Sender<X> {
         let maybe_written = request.written > 0;
         self.recycle_head(request.head);
         match request.request {
-            Request::ApiVersions => {}
+            Request::ApiVersions | Request::SaslHandshake | Request::SaslAuthenticate => {}
             Request::Metadata => self.metadata_failed(now),
             Request::InitProducerId => self.identity_failed(now),
             Request::Produce(batches) => {
@@ -159,11 +164,14 @@ impl<X: Platform> Sender<X> {
                 let why = "could not connect within socket.connection.setup.timeout.ms";
                 self.refuse_node(id, why, now);
             }
-            Link::Handshaking | Link::Up if late => {
+            Link::Handshaking | Link::LoggingIn | Link::Up if late => {
                 self.refuse_node(id, "no answer within request.timeout.ms", now);
             }
             Link::Up if idle && node.ready.is_empty() => self.hang_up(id),
-            _ => self.end_throttle(id, now),
+            _ => {
+                self.end_throttle(id, now);
+                self.renew_session(id, now);
+            }
         }
     }
 
@@ -179,6 +187,7 @@ impl<X: Platform> Sender<X> {
             && !matches!(node.link, Link::Down { .. })
         {
             node.link = Link::Down { not_before: Instant::ZERO };
+            node.session = Session::default();
             node.reader.clear();
             node.idle_at = None;
             self.metrics.connections_closed += 1;
@@ -253,14 +262,10 @@ impl<X: Platform> Sender<X> {
             let why = "speaks no version of Produce and Metadata that this client speaks (brokers from 2.1 on do)";
             return self.refuse_node(id, why, now);
         }
-        let idle = self.config().connections_max_idle;
         if let Some(node) = self.nodes.get_mut(&id) {
             node.versions = response.versions;
-            node.link = Link::Up;
-            node.failures = 0;
-            node.wanted = false;
-            node.idle_at = idle.map(|idle| now + idle);
         }
+        self.begin_session(id, now);
         self.throttle(id, response.throttle_time_ms, now);
     }
 

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Sender;
-use super::node::{InFlight, Link, Request};
+use super::node::{InFlight, Link, Node, Request};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::header::{begin_request, finish_request};
 use crate::protocol::metadata::MetadataRequest;
@@ -53,6 +53,11 @@ impl Metadata {
         self.not_before = Instant::ZERO;
     }
 
+    /// Nobody is there to be asked.
+    pub(super) fn want_nothing(&mut self) {
+        (self.all, self.some) = (false, false);
+    }
+
     pub(super) fn node_lost(&mut self, id: NodeId) {
         if self.in_flight == Some(id) {
             self.in_flight = None;
@@ -94,9 +99,9 @@ impl<X: Platform> Sender<X> {
         for node in self.nodes.values() {
             match node.link {
                 Link::Down { not_before } => due = earliest(due, Some(not_before)),
-                Link::Opening { .. } | Link::Handshaking => return None,
+                _ if node.is_coming_up() => return None,
                 // A node that takes no more bytes says nothing about the others.
-                Link::Up => {}
+                _ => {}
             }
         }
         due
@@ -115,8 +120,7 @@ impl<X: Platform> Sender<X> {
 
     /// Opens some connection, unless one is being opened.
     fn connect_any(&mut self, now: Instant) {
-        let under_way = |link: Link| matches!(link, Link::Opening { .. } | Link::Handshaking);
-        if self.nodes.values().any(|node| under_way(node.link)) {
+        if self.nodes.values().any(Node::is_coming_up) {
             return;
         }
         let free: Vec<NodeId> = self

@@ -14,6 +14,7 @@
 //! | `drain.rs` | ready lanes to Produce requests |
 //! | `node.rs` | one broker: link, requests in flight, bytes in and out |
 //! | `link.rs` | connecting, handshake, idling, losing a connection |
+//! | `login.rs` | logging in, and again before the session ends |
 //! | `response.rs` | what a broker answered |
 //! | `outcome.rs` | acknowledged, again, failed |
 //! | `split.rs` | one batch becomes several |
@@ -29,6 +30,7 @@ mod identity;
 mod lane;
 mod link;
 mod load;
+mod login;
 mod metadata;
 mod node;
 mod outcome;

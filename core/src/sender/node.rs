@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::LaneId;
+use super::login::Session;
 use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::buffer_pool::Account;
 use crate::config::BrokerAddress;
@@ -21,6 +22,8 @@ pub(super) enum Link {
     Opening { until: Instant },
     /// The broker was asked which versions it speaks.
     Handshaking,
+    /// The broker is told who the client is, for the first time or again.
+    LoggingIn,
     /// Requests may be sent.
     Up,
 }
@@ -34,6 +37,7 @@ pub(super) struct Node<X: Platform> {
     /// Somebody wants the connection although no lane is ready.
     pub(super) wanted: bool,
     pub(super) versions: NodeVersions,
+    pub(super) session: Session,
     pub(super) reader: FrameReader,
     /// Requests in the order of their sending, which is that of their answers (row D13).
     pub(super) in_flight: VecDeque<InFlight<X>>,
@@ -67,6 +71,8 @@ pub(super) enum Request<X: Platform> {
     ApiVersions,
     Metadata,
     InitProducerId,
+    SaslHandshake,
+    SaslAuthenticate,
     Produce(Vec<Sent<X>>),
 }
 
@@ -136,6 +142,7 @@ impl<X: Platform> Node<X> {
             failures: 0,
             wanted: false,
             versions: NodeVersions::default(),
+            session: Session::default(),
             reader: FrameReader::new(config.receive_max_bytes),
             in_flight: VecDeque::new(),
             ready: VecDeque::new(),
@@ -151,6 +158,20 @@ impl<X: Platform> Node<X> {
         self.link == Link::Up
     }
 
+    /// Whether a request may be begun, if time allows.
+    fn takes_requests(&self) -> bool {
+        self.is_up() && self.session.is_open() && self.is_written()
+    }
+
+    /// Whether it will take requests soon: it is being connected, or logs in.
+    pub(super) fn is_coming_up(&self) -> bool {
+        match self.link {
+            Link::Down { .. } => false,
+            Link::Opening { .. } | Link::Handshaking | Link::LoggingIn => true,
+            Link::Up => !self.session.is_open(),
+        }
+    }
+
     fn is_throttled(&self, now: Instant) -> bool {
         self.throttled_until.is_some_and(|until| until > now)
     }
@@ -158,13 +179,12 @@ impl<X: Platform> Node<X> {
     /// Whether a request may be begun. Not before the last one is written: what is not yet in a
     /// request can still be joined by others.
     pub(super) fn may_send(&self, now: Instant) -> bool {
-        self.is_up() && !self.is_throttled(now) && self.is_written()
+        self.takes_requests() && !self.is_throttled(now)
     }
 
     /// From when on it takes a request, if only time can make it.
     pub(super) fn askable_at(&self) -> Option<Instant> {
-        let ready = self.is_up() && self.is_written();
-        ready.then(|| self.throttled_until.unwrap_or(Instant::ZERO))
+        self.takes_requests().then(|| self.throttled_until.unwrap_or(Instant::ZERO))
     }
 
     pub(super) fn may_produce(&self, max_in_flight: usize, now: Instant) -> bool {
@@ -215,11 +235,13 @@ impl<X: Platform> Node<X> {
         match self.link {
             Link::Down { not_before } => wanted.then_some(not_before),
             Link::Opening { until } => Some(until),
-            Link::Handshaking => self.request_deadline(),
+            Link::Handshaking | Link::LoggingIn => self.request_deadline(),
             Link::Up => {
                 let throttle = self.throttled_until;
                 let idle = self.idle_at.filter(|_| self.in_flight.is_empty() && !wanted);
-                earliest(earliest(self.request_deadline(), throttle), idle)
+                let session = self.session.next_wake(!self.in_flight.is_empty());
+                let time = [self.request_deadline(), throttle, idle, session];
+                time.into_iter().fold(None, earliest)
             }
         }
     }

@@ -6,7 +6,7 @@ use core::fmt;
 use core::mem;
 
 use super::Sender;
-use super::node::{InFlight, Request, Sent};
+use super::node::{InFlight, Link, Request, Sent};
 use crate::error::ErrorCode;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions::ApiVersionsResponse;
@@ -16,6 +16,8 @@ use crate::protocol::header::parse_response_header;
 use crate::protocol::init_producer_id::InitProducerIdResponse;
 use crate::protocol::metadata::MetadataResponse;
 use crate::protocol::produce::{PartitionProduceResponse, ProduceResponse, TopicRef};
+use crate::protocol::sasl_authenticate::SaslAuthenticateResponse;
+use crate::protocol::sasl_handshake::SaslHandshakeResponse;
 use crate::sync::Platform;
 use crate::time::Instant;
 use crate::transport::NodeId;
@@ -52,6 +54,7 @@ impl<X: Platform> Sender<X> {
     pub(super) fn read_frames(&mut self, id: NodeId, now: Instant) {
         // The reader is taken out while its frames are looked at, and put back with its buffer.
         let Some(node) = self.nodes.get_mut(&id) else { return };
+        let login = node.link == Link::LoggingIn;
         let mut reader = mem::replace(&mut node.reader, FrameReader::new(0));
         let broken = loop {
             match reader.next_frame() {
@@ -69,6 +72,7 @@ impl<X: Platform> Sender<X> {
         }
         match broken {
             Some(why) => self.refuse_node(id, &why, now),
+            None if login => {} // nobody asked for it
             None => self.mark_used(id, now),
         }
     }
@@ -83,6 +87,8 @@ impl<X: Platform> Sender<X> {
             Request::ApiVersions => ApiKey::ApiVersions,
             Request::Metadata => ApiKey::Metadata,
             Request::InitProducerId => ApiKey::InitProducerId,
+            Request::SaslHandshake => ApiKey::SaslHandshake,
+            Request::SaslAuthenticate => ApiKey::SaslAuthenticate,
             Request::Produce(_) => ApiKey::Produce,
         };
         let (found, body) = parse_response_header(frame, key.response_header_version(version))?;
@@ -104,6 +110,16 @@ impl<X: Platform> Sender<X> {
                 let response = InitProducerIdResponse::parse(body, version)?;
                 self.finish(id);
                 self.handle_init_producer_id(id, response, now);
+            }
+            ApiKey::SaslHandshake => {
+                let response = SaslHandshakeResponse::parse(body, version)?;
+                self.pop_request(id);
+                self.handle_sasl_handshake(id, &response, now);
+            }
+            ApiKey::SaslAuthenticate => {
+                let response = SaslAuthenticateResponse::parse(body, version)?;
+                self.pop_request(id);
+                self.handle_sasl_authenticate(id, &response, now);
             }
             ApiKey::Produce => {
                 let response = ProduceResponse::parse(body, version)?;

@@ -59,7 +59,7 @@ impl<X: Platform> Local<X> {
         shared: &Shared<X>,
     ) -> Result<i32, Refusal> {
         if self.status != Status::Known {
-            return Err(self.unknown(topic));
+            return Err(self.unknown(topic, shared));
         }
         let count = self.layout.partitions.len() as u32;
         if let Some(partition) = record.partition {
@@ -88,9 +88,10 @@ impl<X: Platform> Local<X> {
     }
 
     #[cold]
-    fn unknown(&self, topic: &str) -> Refusal {
+    fn unknown(&self, topic: &str, shared: &Shared<X>) -> Refusal {
         match self.status {
             Status::Refused(code) => SendError::Topic { topic: String::from(topic), code }.into(),
+            Status::Distrusted => shared.authentication_error().into(),
             Status::Known | Status::Unknown => Refusal::Need(Need::Metadata(None)),
         }
     }

@@ -111,7 +111,7 @@ pub(crate) fn ask_again<X: Platform>(
     handle: &TopicHandle<X>,
     error: &SendError,
 ) {
-    if matches!(error, SendError::Topic { .. }) {
+    if matches!(error, SendError::Topic { .. } | SendError::Authentication { .. }) {
         let topic = handle.state.clone();
         shared.post(Event::Metadata { topic, deadline: Instant::ZERO }, Instant::ZERO);
     }

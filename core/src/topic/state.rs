@@ -44,6 +44,8 @@ pub(crate) enum Status {
     Known,
     /// That the cluster refuses it.
     Refused(ErrorCode),
+    /// Nothing, because no broker and this client accept each other.
+    Distrusted,
 }
 
 /// A topic's partitions by index, and which of them have a leader.

@@ -12,7 +12,7 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{
     ApiVersionsResponse, BrokerId, InitProducerIdResponse, MetadataResponse, ProduceResponse,
-    TopicName,
+    SaslAuthenticateResponse, SaslHandshakeResponse, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
 use ottla_core::protocol::api_key::ApiKey;
@@ -353,6 +353,34 @@ pub(crate) fn init_producer_id() -> impl Strategy<Value = InitProducerIdResponse
 pub(crate) fn init_producer_id_from_the_future(
     message: InitProducerIdResponse,
 ) -> InitProducerIdResponse {
+    with_future_tags!(message)
+}
+
+/// A SaslHandshake response.
+pub(crate) fn sasl_handshake() -> impl Strategy<Value = SaslHandshakeResponse> {
+    (any::<i16>(), vec(text(), 0..4)).prop_map(|(error, mechanisms)| {
+        SaslHandshakeResponse::default().with_error_code(error).with_mechanisms(mechanisms)
+    })
+}
+
+/// A SaslAuthenticate response of this version.
+pub(crate) fn sasl_authenticate(version: i16) -> impl Strategy<Value = SaslAuthenticateResponse> {
+    let bytes = vec(any::<u8>(), 0..40).prop_map(Bytes::from);
+    (any::<i16>(), maybe_text(), bytes, any::<i64>()).prop_map(
+        move |(error, message, bytes, lifetime)| {
+            SaslAuthenticateResponse::default()
+                .with_error_code(error)
+                .with_error_message(message)
+                .with_auth_bytes(bytes)
+                .with_session_lifetime_ms(if version >= 1 { lifetime } else { 0 })
+        },
+    )
+}
+
+/// The same message with tagged fields that nobody knows.
+pub(crate) fn sasl_authenticate_from_the_future(
+    message: SaslAuthenticateResponse,
+) -> SaslAuthenticateResponse {
     with_future_tags!(message)
 }
 

@@ -47,7 +47,7 @@ const JAVA: [(&str, &str); 34] = [
 ];
 
 /// The other keys of Java's producer, with a value that asks for something ottla lacks.
-const JAVA_UNSUPPORTED: [(&str, &str); 16] = [
+const JAVA_UNSUPPORTED: [(&str, &str); 21] = [
     ("enable.metrics.push", "true"),
     ("metrics.sample.window.ms", "30000"),
     ("metrics.num.samples", "2"),
@@ -56,15 +56,22 @@ const JAVA_UNSUPPORTED: [(&str, &str); 16] = [
     ("key.serializer", "io.confluent.kafka.serializers.KafkaAvroSerializer"),
     ("value.serializer", "org.apache.kafka.common.serialization.LongSerializer"),
     ("interceptor.classes", "com.example.Interceptor"),
-    ("security.protocol", "SASL_SSL"),
     ("security.providers", "com.example.Provider"),
-    ("ssl.truststore.location", "/etc/trust.jks"),
-    ("sasl.jaas.config", "secret"),
+    ("ssl.truststore.type", "JKS"),
+    ("ssl.keystore.type", "PKCS12"),
+    ("ssl.truststore.password", "secret"),
+    ("ssl.key.password", "secret"),
+    ("ssl.endpoint.identification.algorithm", ""),
+    ("ssl.cipher.suites", "TLS_AES_128_GCM_SHA256"),
+    ("sasl.kerberos.service.name", "kafka"),
+    ("sasl.oauthbearer.token.endpoint.url", "https://localhost"),
     ("transaction.timeout.ms", "1000"),
     ("transactional.id", "t"),
     ("transaction.two.phase.commit.enable", "true"),
     ("config.providers", "file"),
 ];
+
+const PEM: &str = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----";
 
 fn with(properties: &[(&str, &str)]) -> Result<ProducerConfig, String> {
     let server = [("bootstrap.servers", "localhost:9092")];
@@ -105,6 +112,14 @@ fn every_key_changes_something_of_its_own() {
         ("compression.type", "lz4"),
         ("partitioner.class", "random"),
         ("bootstrap.servers", "a:1,b:2"),
+        ("security.protocol", "ssl"),
+        ("ssl.truststore.certificates", PEM),
+        ("ssl.keystore.certificate.chain", PEM),
+        ("ssl.keystore.key", PEM),
+        ("ssl.roots", "bundled"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.jaas.config", "PlainLoginModule required username=7777 password=x;"),
+        ("sasl.oauthbearer.extensions", "a=b"),
         ("topic.NAME.acks", "1"),
         ("topic.NAME.compression.type", "gzip"),
     ];
@@ -137,7 +152,8 @@ fn every_key_of_java_is_taken_or_explained() {
         assert!(!message.contains("secret"), "{message}");
     }
     let harmless = [
-        ("security.protocol", "plaintext"),
+        ("ssl.truststore.type", "PEM"),
+        ("ssl.endpoint.identification.algorithm", "https"),
         ("enable.metrics.push", "false"),
         ("key.serializer", "org.apache.kafka.common.serialization.StringSerializer"),
         ("value.serializer", "org.apache.kafka.common.serialization.ByteArraySerializer"),
@@ -304,4 +320,74 @@ fn the_result_is_validated() {
     assert!(
         ProducerConfig::from_properties([]).unwrap_err().to_string().contains("bootstrap.servers")
     );
+}
+
+#[test]
+fn librdkafkas_names_of_security_keys_mean_javas() {
+    let pairs = [
+        ("ssl.ca.location", "ssl.truststore.location", "/ca.pem"),
+        ("ssl.ca.pem", "ssl.truststore.certificates", PEM),
+        ("ssl.certificate.pem", "ssl.keystore.certificate.chain", PEM),
+        ("ssl.key.pem", "ssl.keystore.key", PEM),
+        ("sasl.mechanisms", "sasl.mechanism", "scram-sha-256"),
+    ];
+    for (librdkafka, java, value) in pairs {
+        let same = [with(&[(librdkafka, value)]), with(&[(java, value)])];
+        let [one, other] = same.map(|config| debug(&config.unwrap()));
+        assert_eq!(one, other, "{librdkafka}");
+        assert_ne!(one, debug(&with(&[]).unwrap()), "{librdkafka}");
+    }
+}
+
+#[test]
+fn javas_key_stores_are_refused_with_the_way_to_convert_them() {
+    let keys = ["ssl.truststore.location", "ssl.keystore.location", "ssl.key.location"];
+    for (key, store) in keys.into_iter().zip(["/etc/trust.jks", "key.P12", "/k.pfx"]) {
+        let message = with(&[(key, store)]).unwrap_err();
+        assert!(message.contains("keytool -importkeystore"), "{message}");
+        assert!(message.contains("openssl pkcs12"), "{message}");
+    }
+    let message = with(&[("ssl.keystore.type", "JKS")]).unwrap_err();
+    assert!(message.contains("keytool -importkeystore"), "{message}");
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let rows = [
+        ("sasl.jaas.config", "PlainLoginModule required password=hunter2"),
+        ("sasl.jaas.config", "hunter2"),
+        ("ssl.keystore.key", "hunter2"),
+        ("ssl.key.pem", "hunter2"),
+        ("ssl.key.password", "hunter2"),
+    ];
+    for (key, value) in rows {
+        let message = with(&[(key, value)]).unwrap_err();
+        assert!(message.contains(key) && !message.contains("hunter2"), "{message}");
+    }
+    let config = with(&[
+        ("sasl.password", "hunter2"),
+        ("sasl.oauthbearer.token", "hunter2"),
+        ("ssl.keystore.key", "-----BEGIN PRIVATE KEY-----hunter2"),
+        ("ssl.keystore.certificate.chain", PEM),
+    ]);
+    assert!(!debug(&config.unwrap()).contains("hunter2"));
+}
+
+#[test]
+fn a_protocol_needs_what_it_needs() {
+    let scram = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "SCRAM-SHA-512")];
+    let rows: [(&[(&str, &str)], &str); 5] = [
+        (&scram[..1], "sasl.mechanism: not set; one of PLAIN"),
+        (&scram, "sasl.username: set sasl.username and sasl.password"),
+        (&[scram[0], ("sasl.mechanism", "OAUTHBEARER")], "sasl.oauthbearer.token: not set"),
+        (&[scram[0], ("sasl.mechanism", "GSSAPI")], "GSSAPI needs a C library"),
+        (&[("security.protocol", "SSL"), ("ssl.key.location", "k.pem")], "set both, or neither"),
+    ];
+    for (properties, expected) in rows {
+        let message = with(properties).unwrap_err();
+        assert!(message.contains(expected), "{message}");
+    }
+    let full =
+        [scram[0], ("sasl.mechanism", "PLAIN"), ("sasl.username", "a"), ("sasl.password", "")];
+    assert!(with(&full).is_ok());
 }

@@ -1,0 +1,161 @@
+//! How connections are protected and who the client is: `security.protocol`, `ssl.…`, `sasl.…`.
+
+use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+
+use super::ConfigError;
+use crate::sasl::{Mechanism, Secret, TokenSource};
+
+/// What protects a connection (`security.protocol`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SecurityProtocol {
+    /// Nothing.
+    #[default]
+    Plaintext,
+    /// TLS; with a certificate of the client's the broker knows who it is.
+    Ssl,
+    /// A login, and everything can be read on the way.
+    SaslPlaintext,
+    /// A login over TLS.
+    SaslSsl,
+}
+
+impl SecurityProtocol {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Plaintext, Self::Ssl, Self::SaslPlaintext, Self::SaslSsl];
+
+    /// The name in Kafka's configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plaintext => "PLAINTEXT",
+            Self::Ssl => "SSL",
+            Self::SaslPlaintext => "SASL_PLAINTEXT",
+            Self::SaslSsl => "SASL_SSL",
+        }
+    }
+
+    /// Whether connections are encrypted.
+    #[must_use]
+    pub const fn uses_tls(self) -> bool {
+        matches!(self, Self::Ssl | Self::SaslSsl)
+    }
+
+    /// Whether a connection begins with a login.
+    #[must_use]
+    pub const fn uses_sasl(self) -> bool {
+        matches!(self, Self::SaslPlaintext | Self::SaslSsl)
+    }
+}
+
+/// `security.protocol` and what belongs to it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct SecurityConfig {
+    /// `security.protocol`: PLAINTEXT.
+    pub protocol: SecurityProtocol,
+    /// `ssl.…`.
+    pub tls: TlsConfig,
+    /// `sasl.…`.
+    pub sasl: SaslConfig,
+}
+
+/// Whom a TLS client trusts, and who it is itself. The broker's host name is always verified.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TlsConfig {
+    /// `ssl.truststore.location`, `ssl.truststore.certificates`, `ssl.ca.location`: the
+    /// certificates that sign the brokers'. Without it those of [`roots`](Self::roots).
+    pub ca: Option<Pem>,
+    /// `ssl.roots` (ottla's own).
+    pub roots: Roots,
+    /// `ssl.keystore.location`, `ssl.keystore.certificate.chain`, `ssl.certificate.location`: the
+    /// client's certificate, then those that lead from it to one that the broker trusts.
+    pub certificate: Option<Pem>,
+    /// `ssl.keystore.location`, `ssl.keystore.key`, `ssl.key.location`: its private key.
+    pub key: Option<Pem>,
+}
+
+/// Certificates or a key in PEM (RFC 7468).
+#[derive(Clone, Debug)]
+pub enum Pem {
+    /// The file that holds it, read when the producer starts.
+    File(String),
+    /// The text itself.
+    Inline(Secret),
+}
+
+/// Which public certificate authorities are trusted where `ssl.truststore.…` names none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Roots {
+    /// Those of the operating system.
+    #[default]
+    System,
+    /// Mozilla's, as compiled in: the same on every machine.
+    Bundled,
+}
+
+/// Who the client is and how it proves that.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct SaslConfig {
+    /// `sasl.mechanism`, `sasl.mechanisms`. Java's default, GSSAPI (Kerberos), is not supported.
+    pub mechanism: Option<Mechanism>,
+    /// `sasl.username`, or from `sasl.jaas.config`.
+    pub username: Option<String>,
+    /// `sasl.password`, or from `sasl.jaas.config`.
+    pub password: Option<Secret>,
+    /// `sasl.oauthbearer.token` (ottla's own), or a provider that is set in code.
+    pub token: Option<TokenSource>,
+    /// `sasl.oauthbearer.extensions`, or from `sasl.jaas.config`: what a broker wants to know
+    /// beside the token (KIP-342).
+    pub extensions: BTreeMap<String, String>,
+}
+
+impl SaslConfig {
+    /// For PLAIN and SCRAM.
+    pub(crate) fn user_and_password(&self) -> Result<(&str, &str), Cow<'static, str>> {
+        match (&self.username, &self.password) {
+            (Some(user), Some(password)) if !user.is_empty() => Ok((user, password.reveal())),
+            _ => Err("set sasl.username and sasl.password, or sasl.jaas.config".into()),
+        }
+    }
+
+    fn check(&self) -> Result<(), (&'static str, Cow<'static, str>)> {
+        let Some(mechanism) = self.mechanism else {
+            let names = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER";
+            return Err(("sasl.mechanism", format!("not set; one of {names} is needed").into()));
+        };
+        if !mechanism.is_available() {
+            let problem =
+                format!("{mechanism} is not compiled in; build with the Cargo feature `scram`");
+            return Err(("sasl.mechanism", problem.into()));
+        }
+        match mechanism {
+            Mechanism::OauthBearer if self.token.is_some() => Ok(()),
+            Mechanism::OauthBearer => Err((
+                "sasl.oauthbearer.token",
+                "not set; OAUTHBEARER needs a token, or a TokenProvider set in code".into(),
+            )),
+            _ => self.user_and_password().map(|_| ()).map_err(|why| ("sasl.username", why)),
+        }
+    }
+}
+
+impl SecurityConfig {
+    /// Whether everything is there that the protocol needs.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let invalid =
+            |(key, problem): (&'static str, _)| ConfigError::Invalid { key: key.into(), problem };
+        if self.protocol.uses_sasl() {
+            self.sasl.check().map_err(invalid)?;
+        }
+        if self.protocol.uses_tls() && self.tls.certificate.is_some() != self.tls.key.is_some() {
+            let problem = "a certificate and its key belong together: set both, or neither";
+            return Err(invalid(("ssl.keystore", problem.into())));
+        }
+        Ok(())
+    }
+}

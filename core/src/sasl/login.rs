@@ -1,0 +1,72 @@
+//! One login: the mechanism's messages in turn.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use super::Mechanism;
+use super::{oauth_bearer, plain};
+use crate::config::SaslConfig;
+
+/// Why a login can't go on, for people; holds no secret.
+pub(super) type Failure = Cow<'static, str>;
+
+/// What to do after a message of the broker's.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Send this; it may be a password.
+    Send(Vec<u8>),
+    /// The broker accepts the client, and has proved itself where the mechanism can.
+    Done,
+}
+
+/// One login, from the first message to its end.
+pub(crate) struct Login(State);
+
+enum State {
+    /// Everything is said; the broker's word counts.
+    Said,
+    /// A token was sent.
+    OauthBearer,
+    #[cfg(feature = "scram")]
+    Scram(super::scram::Scram),
+}
+
+impl Login {
+    /// Begins a login and says the first message. `entropy` is never used twice: it is what a
+    /// nonce is made of.
+    pub(crate) fn begin(
+        config: &SaslConfig,
+        entropy: [u32; 4],
+    ) -> Result<(Self, Vec<u8>), Failure> {
+        let mechanism = config.mechanism.ok_or("sasl.mechanism is not set")?;
+        let (state, first) = match mechanism {
+            Mechanism::Plain => (State::Said, plain::message(config)?),
+            Mechanism::OauthBearer => (State::OauthBearer, oauth_bearer::message(config)?),
+            Mechanism::ScramSha256 | Mechanism::ScramSha512 => begin_scram(config, entropy)?,
+        };
+        Ok((Self(state), first))
+    }
+
+    /// The broker's answer to the last message.
+    pub(crate) fn step(&mut self, message: &[u8]) -> Result<Step, Failure> {
+        match &mut self.0 {
+            State::Said => Ok(Step::Done),
+            State::OauthBearer if message.is_empty() => Ok(Step::Done),
+            // The broker has said why it refuses, and tells the error after this.
+            State::OauthBearer => Ok(Step::Send(oauth_bearer::GIVE_UP.to_vec())),
+            #[cfg(feature = "scram")]
+            State::Scram(scram) => scram.step(message),
+        }
+    }
+}
+
+#[cfg(feature = "scram")]
+fn begin_scram(config: &SaslConfig, entropy: [u32; 4]) -> Result<(State, Vec<u8>), Failure> {
+    let (scram, first) = super::scram::Scram::begin(config, entropy)?;
+    Ok((State::Scram(scram), first))
+}
+
+#[cfg(not(feature = "scram"))]
+fn begin_scram(_: &SaslConfig, _: [u32; 4]) -> Result<(State, Vec<u8>), Failure> {
+    Err("SCRAM is not compiled in; build with the Cargo feature `scram`".into())
+}
