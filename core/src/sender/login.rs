@@ -1,12 +1,13 @@
 //! Logins: before a connection is up, and again before its session ends (KIP-368).
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::node::{InFlight, Link, Node, Request};
+use super::node::{InFlight, Link, Request};
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
@@ -24,7 +25,7 @@ use crate::transport::NodeId;
 #[derive(Default)]
 pub(super) struct Session {
     /// The login that goes on.
-    login: Option<Login>,
+    login: Option<Box<Login>>,
     /// When to log in again.
     renew_at: Option<Instant>,
     /// It is time to log in again: no request is begun until that is done.
@@ -117,7 +118,7 @@ impl<X: Platform> Sender<X> {
         match Login::begin(&self.config().security.sasl, entropy) {
             Ok((login, first)) => {
                 if let Some(node) = self.nodes.get_mut(&id) {
-                    node.session.login = Some(login);
+                    node.session.login = Some(Box::new(login));
                 }
                 self.send_message(id, &first, now);
             }
@@ -204,7 +205,7 @@ impl<X: Platform> Sender<X> {
     pub(crate) fn distrust(&mut self, id: NodeId, why: &dyn fmt::Display, now: Instant) {
         let why: Arc<str> = self.blame(id, why).into();
         self.refuse_node(id, &why, now);
-        let alone = !self.nodes.values().any(Node::is_up);
+        let alone = !self.nodes.values().any(|node| node.is_up());
         self.shared.login_error.with(|error| *error = Some(why.clone()));
         for lane in 0..self.lanes.len() {
             if alone || self.lanes[lane].leader == Some(id) {

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::Sender;
-use super::node::{InFlight, Link, Node, Request};
+use super::node::{InFlight, Link, Request};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::header::{begin_request, finish_request};
 use crate::protocol::metadata::MetadataRequest;
@@ -120,7 +120,7 @@ impl<X: Platform> Sender<X> {
 
     /// Opens some connection, unless one is being opened.
     fn connect_any(&mut self, now: Instant) {
-        if self.nodes.values().any(Node::is_coming_up) {
+        if self.nodes.values().any(|node| node.is_coming_up()) {
             return;
         }
         let free: Vec<NodeId> = self
