@@ -128,7 +128,11 @@ fn metadata(
 }
 
 /// One request over a connection of its own.
-fn call<R: Request>(address: SocketAddr, version: i16, request: &R) -> io::Result<R::Response> {
+pub(super) fn call<R: Request>(
+    address: SocketAddr,
+    version: i16,
+    request: &R,
+) -> io::Result<R::Response> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.write_all(&frame(version, request)?)?;
@@ -166,7 +170,7 @@ fn check(code: i16) -> io::Result<()> {
     }
 }
 
-fn name(topic: &str) -> TopicName {
+pub(super) fn name(topic: &str) -> TopicName {
     TopicName(string(topic))
 }
 

@@ -12,6 +12,7 @@ mod ports;
 mod producer;
 mod properties;
 mod segments;
+mod sequenced;
 mod tool;
 
 pub use admin::Partition;
@@ -19,6 +20,7 @@ pub use cluster::{Cluster, NodeId};
 pub use consumer::ConsumedRecord;
 pub use jars::Jars;
 pub use segments::Batch;
+pub use sequenced::Identity;
 
 /// The newest Kafka that the tests run against.
 pub const NEWEST: &str = "4.3.1";
