@@ -75,6 +75,32 @@ impl FrameReader {
         Ok(Some(&self.buffer[frame..frame + size]))
     }
 
+    /// The size of the frame at hand, where that is above the limit and may be a Kafka response:
+    /// one above [`DEFAULT_MAX_FRAME_SIZE`] is not believed.
+    #[must_use]
+    pub fn too_long(&self) -> Option<usize> {
+        let is_kafka = OtherProtocol::of(self.prefix()?).is_none();
+        let possible = self.max_frame_size.saturating_add(1)..=DEFAULT_MAX_FRAME_SIZE;
+        self.size().filter(|size| is_kafka && possible.contains(size))
+    }
+
+    /// Begins to read a frame that is [too long](Self::too_long) piece by piece, with
+    /// [`received`](Self::received) and [`consume`](Self::consume).
+    pub fn skip_size(&mut self) {
+        self.consume(SIZE_LENGTH);
+    }
+
+    /// What was received and not yet handed out.
+    #[must_use]
+    pub fn received(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Says that `count` of the received bytes were read.
+    pub fn consume(&mut self, count: usize) {
+        self.start = self.start.saturating_add(count).min(self.end);
+    }
+
     /// Says that the other side closed the connection and nothing more will come.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub mod api_key;
 pub mod api_versions;
 pub mod array;
 pub mod codec;
+pub mod condenser;
 pub mod decode_error;
 pub mod error_code;
 pub mod frame;

@@ -150,6 +150,7 @@ impl<X: Platform> Sender<X> {
         if !response.brokers.is_empty() {
             self.apply_brokers(response, now);
         }
+        self.metadata.sought.clear();
         for topic in response.topics {
             self.apply_topic(&topic, now);
         }
@@ -267,6 +268,7 @@ impl<X: Platform> Sender<X> {
             return false;
         };
         let leader = (partition.leader_id >= 0).then_some(NodeId(partition.leader_id));
+        self.metadata.sought.extend(leader.filter(|leader| !self.nodes.contains_key(leader)));
         if self.set_leader(id, leader, partition.leader_epoch) {
             changed.push(id);
         }

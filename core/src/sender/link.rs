@@ -104,6 +104,7 @@ impl<X: Platform> Sender<X> {
         let failures = node.failures;
         node.reader.clear();
         node.session = Session::default();
+        node.condenser = None;
         node.throttled_until = None;
         node.idle_at = None;
         let in_flight = core::mem::take(&mut node.in_flight);
@@ -189,6 +190,7 @@ impl<X: Platform> Sender<X> {
             node.link = Link::Down { not_before: Instant::ZERO };
             node.session = Session::default();
             node.reader.clear();
+            node.condenser = None;
             node.idle_at = None;
             self.metrics.connections_closed += 1;
             self.wishes.push_back(Wish::Disconnect(id));

@@ -27,6 +27,8 @@ pub(super) struct Metadata {
     pub(super) last_success: Option<Instant>,
     /// Since when no request succeeds (KIP-1102).
     pub(super) failing_since: Option<Instant>,
+    /// Leaders that the last answer named without their addresses: it was condensed.
+    pub(super) sought: Vec<NodeId>,
     /// The topics the request in flight asks about were all there are.
     asked_all: bool,
 }

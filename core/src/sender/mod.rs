@@ -18,12 +18,14 @@
 //! | `response.rs` | what a broker answered |
 //! | `outcome.rs` | acknowledged, again, failed |
 //! | `split.rs` | one batch becomes several |
+//! | `condense.rs` | metadata longer than the receive buffer |
 //! | `metadata.rs`, `cluster.rs` | when to ask for metadata, and what to do with the answer |
 //! | `identity.rs` | the producer id and its epoch |
 //! | `load.rs` | how full the queues are, for the adaptive partitioner |
 //! | `expiry.rs` | delivery timeout, closing by force |
 
 mod cluster;
+mod condense;
 mod drain;
 mod expiry;
 mod identity;

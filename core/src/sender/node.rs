@@ -1,5 +1,6 @@
 //! One broker: its connection's state and what is on its way there and back.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -9,6 +10,7 @@ use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::buffer_pool::Account;
 use crate::config::BrokerAddress;
 use crate::protocol::api_versions::NodeVersions;
+use crate::protocol::condenser::MetadataCondenser;
 use crate::protocol::frame::FrameReader;
 use crate::sync::Platform;
 use crate::time::{Instant, earliest};
@@ -39,6 +41,8 @@ pub(super) struct Node<X: Platform> {
     pub(super) versions: NodeVersions,
     pub(super) session: Session,
     pub(super) reader: FrameReader,
+    /// A Metadata response that is longer than the reader takes is on its way.
+    pub(super) condenser: Option<Box<MetadataCondenser>>,
     /// Requests in the order of their sending, which is that of their answers (row D13).
     pub(super) in_flight: VecDeque<InFlight<X>>,
     /// Lanes with a batch that may leave.
@@ -144,6 +148,7 @@ impl<X: Platform> Node<X> {
             versions: NodeVersions::default(),
             session: Session::default(),
             reader: FrameReader::new(config.receive_max_bytes),
+            condenser: None,
             in_flight: VecDeque::new(),
             ready: VecDeque::new(),
             throttled_until: None,

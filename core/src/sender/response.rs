@@ -4,6 +4,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
+use core::ops::ControlFlow;
 
 use super::Sender;
 use super::node::{InFlight, Link, Request, Sent};
@@ -23,7 +24,7 @@ use crate::time::Instant;
 use crate::transport::NodeId;
 
 /// An answer that can't be one.
-enum Nonsense {
+pub(super) enum Nonsense {
     Decode(DecodeError),
     Correlation { expected: i32, found: i32 },
     Unasked,
@@ -57,6 +58,11 @@ impl<X: Platform> Sender<X> {
         let login = node.link == Link::LoggingIn;
         let mut reader = mem::replace(&mut node.reader, FrameReader::new(0));
         let broken = loop {
+            match self.condense(id, &mut reader, now) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break None,
+                Err(why) => break Some(why),
+            }
             match reader.next_frame() {
                 Ok(None) => break None,
                 Ok(Some(frame)) => {
@@ -79,7 +85,12 @@ impl<X: Platform> Sender<X> {
 
     /// The answer to the oldest request in flight: a broker answers in order (row D13). Everything
     /// in it is checked before anything of it has an effect.
-    fn handle_frame(&mut self, id: NodeId, frame: &[u8], now: Instant) -> Result<(), Nonsense> {
+    pub(super) fn handle_frame(
+        &mut self,
+        id: NodeId,
+        frame: &[u8],
+        now: Instant,
+    ) -> Result<(), Nonsense> {
         let node = self.nodes.get_mut(&id).ok_or(Nonsense::Unasked)?;
         let request = node.in_flight.front().filter(|r| r.is_written()).ok_or(Nonsense::Unasked)?;
         let (version, expected) = (request.version, request.correlation_id);

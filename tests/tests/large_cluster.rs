@@ -1,0 +1,74 @@
+//! A client with a receive buffer of 4 KiB in a cluster whose metadata is longer.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ottla_core::config::ProducerConfig;
+use ottla_core::transport::NodeId;
+use ottla_core::{Delivery, Record};
+use ottla_sim::cluster::{Cluster, ClusterConfig, Reply};
+use ottla_tests::wire::{OneThread, Server, VirtualClock, World};
+
+const BROKERS: i32 = 500;
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct Brokers {
+    cluster: Cluster,
+    clock: VirtualClock,
+    longest_answer: usize,
+}
+
+impl Server for Brokers {
+    fn answer(&mut self, node: NodeId, request: &[u8], out: &mut Vec<u8>) -> ControlFlow<()> {
+        let now = self.clock.since_1970();
+        // The bootstrap server is one of them.
+        let node = node.0.max(1);
+        let request = Bytes::copy_from_slice(request);
+        if let Reply::Send { frame, .. } = self.cluster.handle(node, request, now) {
+            self.longest_answer = self.longest_answer.max(frame.len());
+            out.extend_from_slice(&frame);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// 500 brokers with 5,000 partitions of other topics, and the small profile.
+fn world(topics: &[(&str, i32)]) -> World<Brokers> {
+    let clock = VirtualClock::default();
+    let mut cluster = Cluster::in_memory(ClusterConfig::default(), BROKERS);
+    for (topic, partitions) in topics {
+        cluster.create_topic(topic, *partitions, clock.since_1970()).unwrap();
+    }
+    let mut config = ProducerConfig::small();
+    config.bootstrap_servers = ["node-1:9092".parse().unwrap()].into();
+    assert_eq!(config.receive_max_bytes, 4096);
+    World::new(config, clock.clone(), Brokers { cluster, clock, longest_answer: 0 })
+}
+
+#[test]
+fn the_brokers_that_lead_are_found_among_many() {
+    let mut world = world(&[("others", 5_000), ("readings", 3)]);
+    let producer = world.producer.clone();
+    let count = world.run(producer.partitions("readings"), LIMIT).expect("it finds the leaders");
+    assert_eq!(count, Ok(3));
+    let send = |number: i32| -> Delivery<OneThread> {
+        let value = number.to_string();
+        let record = Record::new(value.as_bytes()).partition(number % 3);
+        producer.try_send("readings", record).unwrap()
+    };
+    let deliveries: Vec<_> = (0..30).map(send).collect();
+    for delivery in deliveries {
+        world.run(delivery, LIMIT).expect("the leader answers").expect("it is stored");
+    }
+    assert!(world.server().longest_answer > 4096, "{}", world.server().longest_answer);
+}
+
+#[test]
+fn a_topic_that_is_too_large_itself_is_told() {
+    let mut world = world(&[("huge", 5_000)]);
+    let producer = world.producer.clone();
+    let _ = world.run(producer.partitions("huge"), LIMIT);
+    let error = producer.last_error().expect("something is wrong");
+    assert!(error.contains("receive.message.max.bytes (4096)"), "{error}");
+}
