@@ -17,6 +17,7 @@ mod metrics;
 pub mod partitioner;
 mod producer;
 pub mod protocol;
+mod quoted;
 mod record;
 pub mod records;
 pub mod rng;

@@ -4,6 +4,8 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 
+use crate::quoted::Quoted;
+
 /// A configuration that can't be used, and what to write instead. Never shows a secret: values are
 /// named only for keys that hold none.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -62,7 +64,8 @@ impl fmt::Display for ConfigError {
                 write!(f, "configuration {key} is not supported: {instead}")
             }
             Self::InvalidValue { key, value, expected } => {
-                write!(f, "invalid value {value:?} for configuration {key}: expected {expected}")
+                let value = Quoted(value);
+                write!(f, "invalid value {value} for configuration {key}: expected {expected}")
             }
             Self::Invalid { key, problem } => write!(f, "invalid configuration {key}: {problem}"),
         }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::login::Failure;
 use crate::config::SaslConfig;
+use crate::quoted::Quoted;
 
 /// Parts the fields of the message.
 const SEPARATOR: char = '\x01';
@@ -23,9 +24,11 @@ pub(super) fn message(config: &SaslConfig) -> Result<Vec<u8>, Failure> {
     let mut message = format!("n,,{SEPARATOR}auth=Bearer {token}{SEPARATOR}");
     for (name, value) in &config.extensions {
         if !is_extension(name, value) {
-            return Err(
-                format!("the extension {name:?} has a name or value that none can have").into()
-            );
+            return Err(format!(
+                "the extension {} has a name or value that none can have",
+                Quoted(name)
+            )
+            .into());
         }
         message.push_str(&format!("{name}={value}{SEPARATOR}"));
     }

@@ -15,6 +15,7 @@ use crate::protocol::api_key::ApiKey;
 use crate::protocol::header::{begin_request, finish_request};
 use crate::protocol::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 use crate::protocol::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
+use crate::quoted::Quoted;
 use crate::sasl::{Login, Mechanism, Step};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::Instant;
@@ -193,7 +194,7 @@ impl<X: Platform> Sender<X> {
         let mechanism = sasl.mechanism.map_or("", Mechanism::name);
         let user =
             sasl.username.as_ref().filter(|_| sasl.mechanism != Some(Mechanism::OauthBearer));
-        let user = user.map_or_else(String::new, |user| format!(" of {user:?}"));
+        let user = user.map_or_else(String::new, |user| format!(" of {}", Quoted(user)));
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
         let why = format!("refused the {mechanism} login{user}: {error}{why}");
         self.distrust(id, &why, now);

@@ -235,17 +235,17 @@ fn invalid_records<X: Platform>(
     batch: &ProducerBatch<X>,
     answer: &PartitionProduceResponse<'_>,
 ) -> Vec<(u32, DeliveryError)> {
-    let mut invalid: Vec<(u32, DeliveryError)> = answer
-        .record_errors
-        .iter()
-        .filter_map(|error| {
-            let index = u32::try_from(error.index).ok().filter(|i| *i < batch.record_count())?;
+    let mut invalid: Vec<(u32, DeliveryError)> = Vec::new();
+    for error in answer.record_errors {
+        let Ok(index) = u32::try_from(error.index) else { continue };
+        // Brokers send them in order; one that doesn't costs moves, and the first of twins counts.
+        if let Err(at) = invalid.binary_search_by_key(&index, |(index, _)| *index)
+            && index < batch.record_count()
+        {
             let message = error.message.or(answer.error_message);
-            Some((index, broker_error(batch, answer.error, message)))
-        })
-        .collect();
-    invalid.sort_unstable_by_key(|(index, _)| *index);
-    invalid.dedup_by_key(|(index, _)| *index);
+            invalid.insert(at, (index, broker_error(batch, answer.error, message)));
+        }
+    }
     invalid
 }
 

@@ -106,12 +106,12 @@ impl<X: Platform> Sender<X> {
             children.push(child);
         }
         self.count_invalid(lane, &invalid);
-        parts.extend(invalid.into_iter().map(|(first, error)| Part {
-            first,
-            offset: 0,
-            result: failed::<X>(self.lanes[lane as usize].partition.index, error),
-        }));
-        parts.sort_unstable_by_key(|part| part.first);
+        debug_assert!(parts.is_sorted_by_key(|part| part.first));
+        for (first, error) in invalid {
+            let result = failed::<X>(self.lanes[lane as usize].partition.index, error);
+            let at = parts.partition_point(|part| part.first < first);
+            parts.insert(at, Part { first, offset: 0, result });
+        }
         batch.result.resolve(Outcome::Moved(parts));
         for child in children.into_iter().rev() {
             self.lanes[lane as usize].put_back(child);
