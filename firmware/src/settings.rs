@@ -1,6 +1,7 @@
 //! What an installation decides. Here it comes with the debugger's command line; a product keeps it
 //! in flash.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use ottla_core::{BrokerAddress, Codec, ProducerConfig};
@@ -14,7 +15,7 @@ const BOOKKEEPING: usize = 7 * 1024;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    bootstrap: BrokerAddress,
+    bootstrap: Vec<BrokerAddress>,
     pub(crate) topic: &'static str,
     pub(crate) policy: Policy,
     record_buffer: usize,
@@ -24,12 +25,12 @@ pub(crate) struct Settings {
 const RECORD_BUFFER_KIB: usize = 24;
 
 impl Settings {
-    /// From words: `BROKER:PORT TOPIC [newest|oldest|block [RECORD_BUFFER_KIB]]`.
+    /// From words: `BROKER:PORT,… TOPIC [newest|oldest|block [RECORD_BUFFER_KIB]]`.
     pub(crate) fn load(command_line: &'static str) -> Self {
         let mut words = command_line.split_ascii_whitespace();
-        let address = words.next().map(str::parse);
-        let (Some(Ok(bootstrap)), Some(topic)) = (address, words.next()) else {
-            board::refuse(format_args!("expected BROKER:PORT TOPIC, got `{command_line}`"));
+        let addresses = words.next().unwrap_or_default().split(',').map(str::parse);
+        let (Ok(bootstrap), Some(topic)) = (addresses.collect(), words.next()) else {
+            board::refuse(format_args!("expected BROKER:PORT,… TOPIC, got `{command_line}`"));
         };
         let policy = match words.next() {
             Some("newest") => Policy::DropNewest,
@@ -50,7 +51,7 @@ impl Settings {
     pub(crate) fn producer_config(&self) -> ProducerConfig {
         const A_FORTNIGHT: Duration = Duration::from_secs(14 * 24 * 60 * 60);
         let mut config = ProducerConfig::small();
-        config.bootstrap_servers = [self.bootstrap.clone()].into();
+        config.bootstrap_servers = self.bootstrap.clone();
         config.client_id = "gateway".into();
         config.buffer_memory = self.record_buffer;
         config.max_request_size = config.batch_size;

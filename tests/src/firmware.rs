@@ -217,7 +217,9 @@ fn command_line(
     monitor: &Line,
 ) -> Vec<OsString> {
     let network = "user,id=net,model=lan9118,net=127.0.0.0/24,host=127.0.0.1,dns=127.0.0.3";
-    let arguments: String = arguments.iter().map(|word| format!(",arg={word}")).collect();
+    // QEMU takes a comma in a value doubled.
+    let argument = |word: &&str| format!(",arg={}", word.replace(',', ",,"));
+    let arguments: String = arguments.iter().map(argument).collect();
     let debugger = format!("enable=on,target=native,arg=firmware{arguments}");
     let mut argv: Vec<OsString> = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none"]
         .iter()

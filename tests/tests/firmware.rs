@@ -135,6 +135,26 @@ fn the_cable_may_be_pulled_at_any_time() {
 }
 
 #[test]
+#[ignore = "three brokers: part of the full run"]
+fn the_leader_may_be_killed() {
+    let kafka = Cluster::start(NEWEST, 3, &[]);
+    kafka.create_topic("led", 1, 3, &[("min.insync.replicas", "2")]);
+    let mut board = Board::start(&FIRMWARE, &[&kafka.bootstrap(), "led", "block"]);
+    measure(&mut board, 0..500);
+    await_stored(&kafka, "led", 500);
+    // With batches on the way.
+    measure(&mut board, 500..2_000);
+    let leader = kafka.leader("led", 0);
+    kafka.kill(leader);
+    measure(&mut board, 2_000..4_000);
+    let report = board.finish(PATIENCE);
+    assert_eq!((report["frames dropped"], report["records failed"]), (0, 0), "{report:#?}");
+    assert_ne!(kafka.leader("led", 0), leader);
+    assert_eq!(stored_numbers(&kafka, "led"), (0..4_000).collect::<Vec<_>>());
+    println!("full: 4000 readings while the leader was killed, nothing lost, nothing twice");
+}
+
+#[test]
 fn too_little_memory_is_refused_at_the_start() {
     let board = Board::start(&FIRMWARE, &["127.0.0.1:9", "readings", "block", "40"]);
     let (status, console) = board.end(Duration::from_secs(30));
