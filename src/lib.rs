@@ -84,13 +84,13 @@ mod typed;
 
 pub use delivery::Delivery;
 pub use ottla_core::config::{
-    Acks, AddressError, BrokerAddress, ConfigError, DnsLookup, MetadataRecovery, ProducerConfig,
-    TopicOverrides,
+    Acks, AddressError, BrokerAddress, ConfigError, DnsLookup, MetadataRecovery, Pem,
+    ProducerConfig, Roots, SaslConfig, SecurityConfig, SecurityProtocol, TlsConfig, TopicOverrides,
 };
 pub use ottla_core::{
     Acknowledgement, Codec, Compression, DeliveryError, ErrorCode, Header, Interceptor,
     Interceptors, Metrics, Reason, Record, RecordMetadata, SendError, Summary, TopicMetrics,
-    Written, partitioner, serializer,
+    Written, partitioner, sasl, serializer,
 };
 pub use producer::Producer;
 pub use start::StartError;

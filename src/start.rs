@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use ottla_core::producer_with;
-use ottla_transport_std::{IoThread, Native, NativeClock, Reactor, TcpOptions, TcpTransport};
+use ottla_transport_std::{IoThread, Native, NativeClock, Reactor, TcpTransport};
 
 use crate::{ConfigError, Interceptors, ProducerConfig};
 
@@ -61,7 +61,7 @@ pub(crate) fn start(
         config.client_id = next_client_id();
     }
     let reactor = Reactor::new()?;
-    let transport = TcpTransport::new(&reactor, TcpOptions::from(&config));
+    let transport = TcpTransport::configured(&reactor, &config)?;
     let (producer, driver) =
         producer_with::<Native, _>(config, interceptors, NativeClock, seed(), transport)?;
     let io_thread = IoThread::spawn(&producer.config().client_id, reactor, driver)?;

@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod budget;
+pub mod certificates;
 pub mod command;
 pub mod firmware;
 pub mod kafka;

@@ -29,6 +29,13 @@ pub enum TcpError {
         /// What each address answered, in the order they were tried.
         failures: Vec<AddressFailure>,
     },
+    /// The broker's certificate, or the client's, is not accepted.
+    Distrusted {
+        /// The broker.
+        broker: BrokerAddress,
+        /// Why not.
+        error: Arc<io::Error>,
+    },
     /// The connection was up and broke.
     Broken(AddressFailure),
 }
@@ -62,6 +69,7 @@ impl fmt::Display for TcpError {
                 write!(f, "cannot resolve {host}: {}", Reason(error))
             }
             Self::Unreachable { broker, failures } => fmt_unreachable(f, broker, failures),
+            Self::Distrusted { broker, error } => write!(f, "{broker}: {error}"),
             Self::Broken(failure) => failure.fmt(f),
         }
     }
@@ -105,7 +113,7 @@ impl TcpError {
     fn cause(&self) -> Option<&io::Error> {
         match self {
             Self::NoAddress(_) => None,
-            Self::Unresolved { error, .. } => Some(error),
+            Self::Unresolved { error, .. } | Self::Distrusted { error, .. } => Some(error),
             Self::Unreachable { failures, .. } => failures.last().map(|last| &*last.error),
             Self::Broken(failure) => Some(&failure.error),
         }

@@ -1,4 +1,5 @@
-//! TCP for ottla where there is `std`: non-blocking sockets on a poller, and one I/O thread.
+//! TCP and TLS for ottla where there is `std`: non-blocking sockets on a poller, and one I/O
+//! thread.
 //!
 //! Users of the `ottla` crate never meet these types. They are for programs that put the core
 //! together themselves:
@@ -21,6 +22,9 @@ mod platform;
 mod reactor;
 mod resolver;
 mod socket;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 
 pub use connection::TcpConnection;
@@ -28,4 +32,6 @@ pub use error::{AddressFailure, TcpError};
 pub use io_thread::IoThread;
 pub use platform::{Native, NativeClock, NativeLock};
 pub use reactor::Reactor;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 pub use transport::{TcpOptions, TcpTransport};

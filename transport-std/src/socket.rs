@@ -13,7 +13,7 @@ use crate::TcpOptions;
 use crate::reactor::{Readiness, Sockets};
 
 /// How many slices one write takes. A request of more is written in several calls.
-const SLICES_PER_WRITE: usize = 64;
+pub(crate) const SLICES_PER_WRITE: usize = 64;
 
 /// Whether a read or write that moved less than it could have proves that the socket is not ready
 /// any more, as with epoll and kqueue. Emulations of them must see the refusal itself.
@@ -129,6 +129,30 @@ impl Socket {
         SHORT_MEANS_NOT_READY
             && (1..full).contains(&moved)
             && !self.readiness.is(Readiness::READ_CLOSED)
+    }
+}
+
+/// For those who expect `WouldBlock` of a socket that is not ready.
+impl Read for &Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        or_would_block(self.poll_read(buffer))
+    }
+}
+
+impl Write for &Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        or_would_block(self.poll_write_vectored(&[bytes]))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn or_would_block(poll: Poll<io::Result<usize>>) -> io::Result<usize> {
+    match poll {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 

@@ -1,5 +1,8 @@
 //! Opens TCP connections to brokers.
 
+use std::io;
+
+use ottla_core::ConfigError;
 use ottla_core::config::{BrokerAddress, ProducerConfig};
 use ottla_core::transport::{NodeId, Transport};
 
@@ -8,6 +11,10 @@ use crate::dial::{Dial, Dialer, SilentAddresses};
 use crate::error::TcpError;
 use crate::reactor::Reactor;
 use crate::resolver::Resolver;
+use crate::socket::Socket;
+use crate::stream::Stream;
+#[cfg(feature = "tls")]
+use crate::tls::{self, Tls, TlsStream};
 
 /// The socket options that the configuration decides.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,18 +44,79 @@ impl From<&ProducerConfig> for TcpOptions {
 /// `client.dns.lookup=resolve_canonical_bootstrap_servers_only` makes no difference: it matters to
 /// Kerberos only.
 #[derive(Clone, Debug)]
-pub struct TcpTransport(Dialer);
+pub struct TcpTransport {
+    dialer: Dialer,
+    security: Security,
+}
+
+/// What is put on top of TCP.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Security {
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
+}
+
+impl Security {
+    fn is_encrypted(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+
+    /// Begins the TLS handshake where there is to be one.
+    #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "TLS verifies the name"))]
+    pub(crate) fn secure(&self, socket: Socket, broker: &BrokerAddress) -> io::Result<Stream> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return Ok(Stream::Tls(Box::new(TlsStream::new(socket, tls, broker)?)));
+        }
+        Ok(Stream::Plain(socket))
+    }
+
+    /// Whether one side does not accept who the other is.
+    #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "only TLS looks"))]
+    pub(crate) fn is_distrust(error: &io::Error) -> bool {
+        #[cfg(feature = "tls")]
+        return tls::is_distrust(error);
+        #[cfg(not(feature = "tls"))]
+        false
+    }
+}
 
 impl TcpTransport {
     /// A transport whose connections' readiness `reactor` reports.
     #[must_use]
     pub fn new(reactor: &Reactor, options: TcpOptions) -> Self {
-        Self(Dialer {
+        let dialer = Dialer {
             sockets: reactor.sockets(),
             options,
             resolver: Resolver::default(),
             silent: SilentAddresses::default(),
-        })
+        };
+        Self { dialer, security: Security::default() }
+    }
+
+    /// The transport that the configuration asks for: socket options and TLS.
+    ///
+    /// # Errors
+    /// What the configuration says of TLS can't be used, as a file that is not there. Without the
+    /// Cargo feature `tls` there are none, and the core refuses to start where TLS is asked for.
+    pub fn configured(reactor: &Reactor, config: &ProducerConfig) -> Result<Self, ConfigError> {
+        let transport = Self::new(reactor, TcpOptions::from(config));
+        #[cfg(feature = "tls")]
+        if config.security.protocol.uses_tls() {
+            return Ok(transport.with_tls(Tls::new(&config.security.tls)?));
+        }
+        Ok(transport)
+    }
+
+    /// Encrypts every connection.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.security.tls = Some(tls);
+        self
     }
 }
 
@@ -61,6 +129,11 @@ impl Transport for TcpTransport {
         address: Option<&BrokerAddress>,
     ) -> Result<TcpConnection, TcpError> {
         let broker = address.ok_or(TcpError::NoAddress(node))?;
-        Ok(TcpConnection::new(Dial::new(&self.0, broker)?))
+        let dial = Dial::new(&self.dialer, broker)?;
+        Ok(TcpConnection::new(broker.clone(), dial, self.security.clone()))
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.security.is_encrypted()
     }
 }

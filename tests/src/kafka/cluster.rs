@@ -13,7 +13,7 @@ use super::admin::{self, Edge, Partition};
 use super::jars::Jars;
 use super::node::Node;
 use super::ports::Port;
-use super::properties::{self, Listeners};
+use super::properties::{self, Door, Listeners};
 use super::tool::Tool;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
@@ -43,11 +43,27 @@ impl Cluster {
     /// If Java or Maven is missing or a node does not start; the message ends with its log.
     #[must_use]
     pub fn start(version: &str, count: usize, overrides: &[(&str, &str)]) -> Self {
+        Self::start_with_doors(version, count, overrides, &[], &[])
+    }
+
+    /// As [`Cluster::start`], with further listeners, and with users for SCRAM as Kafka's
+    /// `StorageTool` takes them: `SCRAM-SHA-512=[name=alice,password=secret]`.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`].
+    #[must_use]
+    pub fn start_with_doors(
+        version: &str,
+        count: usize,
+        overrides: &[(&str, &str)],
+        doors: &[Door],
+        users: &[&str],
+    ) -> Self {
         let jars = Jars::fetch(version);
         let scratch = Scratch::new("kafka");
-        let nodes = lay_out(&scratch, count, overrides);
+        let nodes = lay_out(&scratch, count, overrides, doors);
         let cluster = Self { jars, nodes, scratch };
-        cluster.format();
+        cluster.format(users);
         for node in &cluster.nodes {
             node.launch(&cluster.jars);
         }
@@ -85,6 +101,16 @@ impl Cluster {
     #[must_use]
     pub fn address(&self, node: NodeId) -> SocketAddr {
         self.node(node).address()
+    }
+
+    /// The port of a listener on the first node.
+    ///
+    /// # Panics
+    /// If there is no such listener.
+    #[must_use]
+    #[track_caller]
+    pub fn door(&self, name: &str) -> u16 {
+        self.nodes[0].port(name).unwrap_or_else(|| panic!("no listener {name}"))
     }
 
     /// The ids of all nodes, running or not.
@@ -256,10 +282,11 @@ impl Cluster {
         result
     }
 
-    fn format(&self) {
+    fn format(&self, users: &[&str]) {
         for node in &self.nodes {
             let tool = self.tool("kafka.tools.StorageTool").arg("format");
-            tool.args(["-t", properties::CLUSTER_ID, "-c"]).arg(node.config()).run();
+            let tool = tool.args(["-t", properties::CLUSTER_ID, "-c"]).arg(node.config());
+            tool.args(users.iter().flat_map(|user| ["--add-scram", user])).run();
         }
     }
 
@@ -296,19 +323,28 @@ impl Cluster {
 }
 
 /// Reserves the ports and writes the configurations.
-fn lay_out(scratch: &Scratch, count: usize, overrides: &[(&str, &str)]) -> Vec<Node> {
-    let ports: Vec<_> = (0..count).map(|_| (Port::reserve(), Port::reserve())).collect();
+fn lay_out(
+    scratch: &Scratch,
+    count: usize,
+    overrides: &[(&str, &str)],
+    doors: &[Door],
+) -> Vec<Node> {
+    let names: Vec<&str> =
+        ["PLAINTEXT", "CONTROLLER"].into_iter().chain(doors.iter().map(|door| door.name)).collect();
+    let reserve = |_| names.iter().map(|name| (*name, Port::reserve())).collect();
+    let ports: Vec<Vec<(&str, Port)>> = (0..count).map(reserve).collect();
     let listeners: Vec<_> = (1..)
         .zip(&ports)
-        .map(|(id, (broker, controller))| Listeners {
+        .map(|(id, ports)| Listeners {
             id,
-            broker: broker.number,
-            controller: controller.number,
+            broker: ports[0].1.number,
+            controller: ports[1].1.number,
+            doors: doors.iter().copied().zip(ports[2..].iter().map(|port| port.1.number)).collect(),
         })
         .collect();
     let node = |(own, ports): (&Listeners, _)| {
         let dir = scratch.path().join(format!("node-{}", own.id));
-        let config = properties::server(*own, &listeners, &Node::log_dir_in(&dir), overrides);
+        let config = properties::server(own, &listeners, &Node::log_dir_in(&dir), overrides);
         fs::create_dir_all(&dir).expect("cannot create a node's directory");
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, own.broker));
         Node::new(own.id, address, dir, &config, ports)

@@ -19,6 +19,7 @@ pub use admin::Partition;
 pub use cluster::{Cluster, NodeId};
 pub use consumer::ConsumedRecord;
 pub use jars::Jars;
+pub use properties::Door;
 pub use segments::Batch;
 pub use sequenced::Identity;
 

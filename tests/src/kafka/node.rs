@@ -26,7 +26,7 @@ pub(super) struct Node {
     address: SocketAddr,
     dir: PathBuf,
     process: Mutex<Process>,
-    _ports: (Port, Port),
+    ports: Vec<(&'static str, Port)>,
 }
 
 #[derive(Debug)]
@@ -43,9 +43,9 @@ impl Node {
         address: SocketAddr,
         dir: PathBuf,
         config: &str,
-        ports: (Port, Port),
+        ports: Vec<(&'static str, Port)>,
     ) -> Self {
-        let node = Self { id, address, dir, process: Mutex::new(Process::Down), _ports: ports };
+        let node = Self { id, address, dir, process: Mutex::new(Process::Down), ports };
         fs::write(node.config(), config).expect("cannot write server.properties");
         node
     }
@@ -56,6 +56,11 @@ impl Node {
 
     pub(super) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The port of one listener.
+    pub(super) fn port(&self, listener: &str) -> Option<u16> {
+        self.ports.iter().find(|(name, _)| *name == listener).map(|(_, port)| port.number)
     }
 
     pub(super) fn config(&self) -> PathBuf {

@@ -8,18 +8,28 @@ use super::cluster::NodeId;
 /// Sixteen bytes in base64url, as Kafka's ids are.
 pub(super) const CLUSTER_ID: &str = "b3R0bGEtdGVzdC1jbHVzdA";
 
-/// Where a node listens.
+/// A further listener of every broker, beside the plaintext one that the kit itself uses.
 #[derive(Debug, Clone, Copy)]
+pub struct Door {
+    /// Its name, in capitals, as properties of the broker name it in small letters.
+    pub name: &'static str,
+    /// `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+    pub protocol: &'static str,
+}
+
+/// Where a node listens.
+#[derive(Debug, Clone)]
 pub(super) struct Listeners {
     pub(super) id: NodeId,
     pub(super) broker: u16,
     pub(super) controller: u16,
+    pub(super) doors: Vec<(Door, u16)>,
 }
 
 /// `server.properties` of a combined broker and controller. Later lines win, so `overrides` may
 /// replace any of them.
 pub(super) fn server(
-    node: Listeners,
+    node: &Listeners,
     all: &[Listeners],
     log_dir: &Path,
     overrides: &[(&str, &str)],
@@ -27,14 +37,22 @@ pub(super) fn server(
     let voters: Vec<String> =
         all.iter().map(|n| format!("{}@127.0.0.1:{}", n.id, n.controller)).collect();
     let replicas = all.len().min(3);
-    let Listeners { id, broker, controller } = node;
+    let Listeners { id, broker, controller, doors } = node;
+    let mut listeners = String::new();
+    let mut advertised = String::new();
+    let mut protocols = String::new();
+    for (Door { name, protocol }, port) in doors {
+        listeners += &format!(",{name}://127.0.0.1:{port}");
+        advertised += &format!(",{name}://localhost:{port}");
+        protocols += &format!(",{name}:{protocol}");
+    }
     let mut text = format!(
         "process.roles=broker,controller\n\
          node.id={id}\n\
          controller.quorum.voters={voters}\n\
-         listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{broker}\n\
-         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+         listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}{listeners}\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{broker}{advertised}\n\
+         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}\n\
          controller.listener.names=CONTROLLER\n\
          inter.broker.listener.name=PLAINTEXT\n\
          log.dirs={log_dir}\n\
