@@ -10,17 +10,20 @@ use crate::toolchain::Toolchain;
 const TARGET: &str = "thumbv7em-none-eabihf";
 
 /// Builds it, and prints last where it is.
-pub(crate) fn run() -> Outcome {
-    let toolchain = Toolchain::find(TARGET, false)?;
+pub(crate) fn run(build_std: bool) -> Outcome {
+    let toolchain = Toolchain::find(TARGET, build_std)?;
     println!("{TARGET} with {toolchain}");
     let mut build = toolchain.cargo("build", TARGET);
     build.args(["--release", "--locked"]).current_dir(root().join("firmware"));
-    let dir = target_dir("firmware");
+    let dir = match toolchain {
+        Toolchain::Installed => target_dir("firmware"),
+        Toolchain::BuildStd(_) => {
+            // Debian's Rust has no linker for bare metal; that of the Rust in use will do.
+            build.env("CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER", rust_lld()?);
+            target_dir("firmware-build-std")
+        }
+    };
     build.env("CARGO_TARGET_DIR", &dir);
-    if let Toolchain::BuildStd(_) = toolchain {
-        // Debian's Rust comes without the linker for bare metal; that of the Rust in use has it.
-        build.env("CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER", rust_lld()?);
-    }
     execute(&mut build)?;
     println!("{}", dir.join(TARGET).join("release/ottla-firmware").display());
     Ok(())

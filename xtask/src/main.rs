@@ -40,7 +40,11 @@ enum Chore {
         build_std: bool,
     },
     /// Build the example for microcontrollers and print where it is
-    Firmware,
+    Firmware {
+        /// Build the standard library from source even where rustup has the target
+        #[arg(long)]
+        build_std: bool,
+    },
     /// Run the producer against a model cluster in virtual time, once per seed (see its --help)
     #[command(disable_help_flag = true)]
     Sim {
@@ -69,7 +73,7 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Full { filter } => full::run(filter.as_deref()),
         Chore::Gates { build_std } => gates::run(build_std),
-        Chore::Firmware => firmware::run(),
+        Chore::Firmware { build_std } => firmware::run(build_std),
         Chore::Sim { arguments } => sim::run(&arguments),
         Chore::Tidy { fix: true } => tidy::fix(),
         Chore::Tidy { fix: false } => tidy::run(),
