@@ -76,6 +76,7 @@
 
 mod delivery;
 mod producer;
+pub mod producer_0_8;
 mod start;
 #[cfg(test)]
 mod tests;

@@ -156,7 +156,7 @@ impl Producer {
         self.core().config()
     }
 
-    fn core(&self) -> &ottla_core::Producer<Native> {
+    pub(crate) fn core(&self) -> &ottla_core::Producer<Native> {
         &self.0.core
     }
 }

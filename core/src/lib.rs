@@ -16,6 +16,7 @@ mod interceptor;
 mod metrics;
 pub mod partitioner;
 mod producer;
+pub mod producer_0_8;
 pub mod protocol;
 mod quoted;
 mod record;

@@ -95,6 +95,17 @@ impl<X: Platform> Shared<X> {
         }
     }
 
+    /// Registers for the end of batches and of the sender.
+    pub(crate) fn watch(&self, waker: &Waker) {
+        self.inbox.with(|inbox| inbox.watch(waker));
+    }
+
+    /// Wakes those who [watch](Self::watch).
+    pub(crate) fn wake_watchers(&self) {
+        let watchers = self.inbox.with(|inbox| core::mem::take(&mut inbox.watchers));
+        watchers.into_iter().for_each(Waker::wake);
+    }
+
     /// The share of [`max.block.ms`](ProducerConfig::max_block) that is over.
     pub(crate) fn waited(&self, since: Instant) -> Duration {
         self.clock.now().since(since)
@@ -111,6 +122,8 @@ pub(crate) enum Event<X: Platform> {
     Metadata { topic: Arc<TopicState<X>>, deadline: Instant },
     /// A send found no memory: batches leave without lingering.
     Memory,
+    /// Those who watch want to be woken then.
+    Alarm { at: Instant },
     /// Everything accepted before this call has to leave.
     Flush,
     /// No more records are accepted; finish until then.

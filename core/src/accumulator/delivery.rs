@@ -32,7 +32,12 @@ impl<X: Platform> Delivery<X> {
 
     /// The outcome, if there is one already.
     pub fn try_get(&self) -> Option<Result<RecordMetadata, DeliveryError>> {
-        Self { result: self.result.clone(), ..*self }.lookup(|_| {})
+        self.share().lookup(|_| {})
+    }
+
+    /// Another future of the same outcome.
+    pub(crate) fn share(&self) -> Self {
+        Self { result: self.result.clone(), ..*self }
     }
 
     /// The record's outcome, or `None` after `wait` has been given the list of those to be woken.

@@ -8,6 +8,7 @@ mod jaas;
 mod keys;
 mod memory;
 mod parse;
+pub(crate) mod producer_0_8;
 mod properties;
 mod security;
 mod security_values;

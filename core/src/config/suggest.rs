@@ -6,18 +6,25 @@ use super::keys::keys;
 
 /// The key that `name` most likely means, if any is near enough.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    // Longer than any key by half: no typo, and the work below is bounded.
-    if name.len() > 64 {
+    let topic = "topic.NAME.acks or topic.NAME.compression.type";
+    nearest_of(name, keys().iter().map(|key| key.name))
+        .or_else(|| (name.len() <= MOST && name.starts_with("topic.")).then_some(topic))
+}
+
+/// Longer than any key by half: no typo, and the work below is bounded.
+const MOST: usize = 64;
+
+/// The key of `known` that `name` most likely means, if any is near enough.
+pub(super) fn nearest_of(
+    name: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    if name.len() > MOST {
         return None;
     }
-    let (distance, nearest) = keys()
-        .iter()
-        .map(|key| (distance(name, key.name), key.name))
-        .min_by_key(|(distance, _)| *distance)?;
-    if distance <= 1.max(name.len() / 3) {
-        return Some(nearest);
-    }
-    name.starts_with("topic.").then_some("topic.NAME.acks or topic.NAME.compression.type")
+    let nearest = known.map(|key| (distance(name, key), key));
+    let (distance, nearest) = nearest.min_by_key(|(distance, _)| *distance)?;
+    (distance <= 1.max(name.len() / 3)).then_some(nearest)
 }
 
 /// How far `name` is from `key`; to leave out the unit is one mistake.

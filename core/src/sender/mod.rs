@@ -80,6 +80,8 @@ pub(crate) struct Sender<X: Platform> {
     expiries: VecDeque<expiry::Expiry>,
     /// When sends that wait for metadata give up.
     waits: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// When to wake those who watch.
+    alarms: BinaryHeap<Reverse<Instant>>,
     /// Batches with lower numbers leave without lingering.
     send_below: u64,
     /// When closing has to be over.
@@ -112,6 +114,7 @@ impl<X: Platform> Sender<X> {
             timers: BinaryHeap::new(),
             expiries: VecDeque::new(),
             waits: BinaryHeap::new(),
+            alarms: BinaryHeap::new(),
             send_below: 0,
             closing: None,
             stopped: false,
@@ -160,11 +163,22 @@ impl<X: Platform> Sender<X> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
         let expiry = self.expiries.front().map(|expiry| expiry.at);
         let wait = self.waits.peek().map(|Reverse((at, _))| *at);
+        let alarm = self.alarms.peek().map(|Reverse(at)| *at);
         let memory = self.shared.pool.with(|pool| pool.next_deadline());
         let nodes = self.nodes.values().filter_map(|node| node.next_wake()).min();
-        [timer, expiry, wait, memory, nodes, self.closing, self.metadata_due(), self.identity_due()]
-            .into_iter()
-            .fold(None, earliest)
+        [
+            timer,
+            expiry,
+            wait,
+            alarm,
+            memory,
+            nodes,
+            self.closing,
+            self.metadata_due(),
+            self.identity_due(),
+        ]
+        .into_iter()
+        .fold(None, earliest)
     }
 
     /// Goes to sleep until `next_wake`, unless there is news already.
@@ -192,7 +206,12 @@ impl<X: Platform> Sender<X> {
             }
             Event::Filled { lane } => self.schedule(lane, now),
             Event::Metadata { topic, deadline } => self.want_topic(&topic, deadline, now),
-            Event::Memory | Event::Flush => self.send_all_so_far(now),
+            Event::Memory => self.send_all_so_far(now),
+            Event::Flush => {
+                self.send_all_so_far(now);
+                self.completed = true; // it may have nothing to wait for
+            }
+            Event::Alarm { at } => self.alarms.push(Reverse(at)),
             Event::Close { deadline } => self.begin_closing(deadline, now),
         }
     }
@@ -204,7 +223,6 @@ impl<X: Platform> Sender<X> {
             self.lanes[lane as usize].alarm = None;
             self.schedule(lane, now);
         }
-        self.completed = true; // a flush may have nothing to wait for
     }
 
     fn fire_timers(&mut self, now: Instant) {
@@ -227,16 +245,15 @@ impl<X: Platform> Sender<X> {
             self.waits.pop();
             self.topics[topic].state.wake_waiters();
         }
+        while self.alarms.peek().is_some_and(|Reverse(at)| *at <= now) {
+            self.alarms.pop();
+            self.completed = true;
+        }
         let overdue = self.shared.pool.with(|pool| pool.overdue(now));
         overdue.into_iter().for_each(Waker::wake);
         if mem::take(&mut self.completed) {
-            self.wake_watchers();
+            self.shared.wake_watchers();
         }
-    }
-
-    fn wake_watchers(&self) {
-        let watchers = self.shared.inbox.with(|inbox| mem::take(&mut inbox.watchers));
-        watchers.into_iter().for_each(Waker::wake);
     }
 
     fn begin_closing(&mut self, deadline: Instant, now: Instant) {
@@ -276,7 +293,7 @@ impl<X: Platform> Sender<X> {
         for topic in &self.topics {
             topic.state.wake_waiters();
         }
-        self.wake_watchers();
+        self.shared.wake_watchers();
     }
 
     fn publish(&mut self, now: Instant) {

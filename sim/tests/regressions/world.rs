@@ -58,19 +58,23 @@ struct Pipe {
 impl World {
     /// `nodes` brokers with these topics, and a producer with these settings.
     pub(crate) fn new(nodes: i32, topics: &[(&str, i32)], settings: &[(&str, &str)]) -> Self {
-        let config = ClusterConfig {
+        let bootstrap = [("bootstrap.servers", "node-1:9092")];
+        let settings = bootstrap.iter().chain(settings).copied();
+        Self::configured(nodes, topics, ProducerConfig::from_properties(settings).unwrap())
+    }
+
+    /// The same with a configuration that has all settings.
+    pub(crate) fn configured(nodes: i32, topics: &[(&str, i32)], config: ProducerConfig) -> Self {
+        let brokers = ClusterConfig {
             auto_create: ottla_sim::cluster::AutoCreate::Never,
             ..ClusterConfig::default()
         };
         let clock = VirtualClock::default();
         clock.advance_to(Instant::ZERO + Duration::from_secs(1));
-        let mut cluster = Cluster::in_memory(config, nodes);
+        let mut cluster = Cluster::in_memory(brokers, nodes);
         for (topic, partitions) in topics {
             cluster.create_topic(topic, *partitions, clock.since_unix_epoch()).unwrap();
         }
-        let bootstrap = [("bootstrap.servers", "node-1:9092")];
-        let settings = bootstrap.iter().chain(settings).copied();
-        let config = ProducerConfig::from_properties(settings).unwrap();
         let pipes = BTreeMap::new();
         let wire =
             Wire { cluster, pipes, connections: 0, held: Vec::new(), door: None, room: usize::MAX };
