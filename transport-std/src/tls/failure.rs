@@ -52,7 +52,10 @@ impl TlsFailure {
 impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) => f.write_str(
+            // A wrong signature is that of another authority with the same name.
+            Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ) => f.write_str(
                 "the broker's certificate is not signed by an authority that is trusted here: \
                  set ssl.truststore.location (ssl.ca.location) to the one that signed it",
             ),
