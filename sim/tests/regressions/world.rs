@@ -43,6 +43,8 @@ struct Wire {
     held: Vec<i32>,
     /// What brokers say before the cluster is asked.
     door: Option<Door>,
+    /// How long an answer takes.
+    latency: Duration,
     /// How many bytes the network takes before it pushes back.
     room: usize,
 }
@@ -51,6 +53,8 @@ struct Wire {
 struct Pipe {
     broker: i32,
     up: VecDeque<u8>,
+    /// Answers on their way, and when they arrive.
+    late: VecDeque<(Duration, Bytes)>,
     down: VecDeque<u8>,
     closed: bool,
 }
@@ -76,8 +80,15 @@ impl World {
             cluster.create_topic(topic, *partitions, clock.since_unix_epoch()).unwrap();
         }
         let pipes = BTreeMap::new();
-        let wire =
-            Wire { cluster, pipes, connections: 0, held: Vec::new(), door: None, room: usize::MAX };
+        let wire = Wire {
+            cluster,
+            pipes,
+            connections: 0,
+            held: Vec::new(),
+            door: None,
+            latency: Duration::ZERO,
+            room: usize::MAX,
+        };
         let wire = Rc::new(RefCell::new(wire));
         let network = Network(wire.clone());
         let (producer, driver) =
@@ -110,6 +121,20 @@ impl World {
         self.wire.borrow_mut().door = Some(door);
     }
 
+    /// From now on answers take this long.
+    #[allow(dead_code, reason = "the tests of logins use it")]
+    pub(crate) fn delay(&self, latency: Duration) {
+        self.wire.borrow_mut().latency = latency;
+    }
+
+    /// When something happens next.
+    fn next(&self) -> Option<Instant> {
+        let arrival = self.wire.borrow().next_arrival();
+        let (now, unix) = (self.clock.now(), self.clock.since_unix_epoch());
+        let arrival = arrival.map(|at| now + at.saturating_sub(unix));
+        [self.driver.next_wake(), arrival].into_iter().flatten().min()
+    }
+
     /// Connections opened so far.
     pub(crate) fn connections(&self) -> u32 {
         self.wire.borrow().connections
@@ -135,7 +160,7 @@ impl World {
         let end = self.clock.now() + time;
         self.settle();
         let before = self.polls;
-        while let Some(next) = self.driver.next_wake().filter(|next| *next <= end) {
+        while let Some(next) = self.next().filter(|next| *next <= end) {
             assert!(self.polls - before < MOST_POLLS, "the driver spins");
             self.clock.advance_to(next);
             self.settle();
@@ -155,7 +180,7 @@ impl World {
             if let Poll::Ready(output) = poll(&mut future) {
                 return (output, self.clock.now().since(begun));
             }
-            let next = self.driver.next_wake().expect("nothing will ever happen");
+            let next = self.next().expect("nothing will ever happen");
             self.clock.advance_to(next);
         }
         panic!("it takes forever");
@@ -217,14 +242,26 @@ impl Wire {
                 busy = true;
                 let answered = self.door.as_mut().and_then(|door| door(*id, &frame));
                 match answered.unwrap_or_else(|| self.cluster.handle(pipe.broker, frame, now)) {
-                    Reply::Send { frame, .. } => pipe.down.extend(frame),
+                    Reply::Send { frame, .. } => pipe.late.push_back((now + self.latency, frame)),
                     Reply::Nothing => {}
                     Reply::Close => pipe.closed = true,
                     Reply::Later { .. } => panic!("these clusters answer at once"),
                 }
             }
         }
+        for pipe in self.pipes.values_mut() {
+            while pipe.late.front().is_some_and(|(at, _)| *at <= now)
+                && let Some((_, frame)) = pipe.late.pop_front()
+            {
+                busy = true;
+                pipe.down.extend(frame);
+            }
+        }
         busy
+    }
+
+    fn next_arrival(&self) -> Option<Duration> {
+        self.pipes.values().filter_map(|pipe| Some(pipe.late.front()?.0)).min()
     }
 }
 

@@ -152,6 +152,25 @@ fn a_session_is_renewed_under_load_without_failing_a_batch() {
     assert!(gaps.iter().all(|gap| (seconds(8)..seconds(9)).contains(gap)), "{gaps:?}");
 }
 
+/// With answers always on their way, only a sender that holds back finds the time for a login.
+#[test]
+fn a_session_is_renewed_although_answers_are_always_awaited() {
+    let mut world = world(1, &[("linger.ms", "0"), ("retries", "1")]);
+    let keeper = keep(&world, Keeper { session: seconds(10), ..alice() });
+    world.delay(Duration::from_millis(300));
+    world.know("t");
+    let mut deliveries = Vec::new();
+    for round in 0..600 {
+        deliveries.push(world.send_to(round % 3, "x"));
+        world.pass(Duration::from_millis(100));
+    }
+    for delivery in deliveries {
+        assert!(world.wait(delivery).0.is_ok());
+    }
+    assert_eq!((keeper.borrow().early, world.producer.metrics().records_retried), (0, 0));
+    assert_eq!(world.connections(), 2, "the bootstrap address, and the broker");
+}
+
 #[test]
 fn an_idle_connection_does_not_live_on_its_logins() {
     let mut world = world(1, &[("connections.max.idle.ms", "60000")]);
