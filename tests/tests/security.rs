@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use ottla::{Delivery, Producer, Record};
 use ottla_tests::certificates::Authority;
+use ottla_tests::command::ottla;
 use ottla_tests::kafka::{Cluster, Door, NEWEST};
 use ottla_tests::{Scratch, budget};
 
@@ -209,6 +210,26 @@ fn records_get_in_by_a_token() {
     let token = unsecured_token("alice");
     let oauth = [("sasl.mechanism", "OAUTHBEARER"), ("sasl.oauthbearer.token", token.as_str())];
     round_trip("oauthbearer", &CASTLE.guest("SECURE", &oauth));
+}
+
+/// As Java's tools take it: a property file, with the login of `sasl.jaas.config`.
+#[test]
+fn the_command_takes_a_property_file() {
+    let castle = &*CASTLE;
+    castle.topic("by-command");
+    let login = format!("{SCRAM_MODULE} username=\"alice\" password=\"alice-secret\";");
+    let scram = [("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.jaas.config", login.as_str())];
+    let lines = |(key, value): (String, String)| format!("{key}={value}\n");
+    let text: String = castle.guest("SECURE", &scram).into_iter().map(lines).collect();
+    let (config, data) = (castle.file("client.properties"), castle.file("lines.txt"));
+    fs::write(&config, text).unwrap();
+    fs::write(&data, "one\ntwo\nthree\n").unwrap();
+    let bootstrap = format!("localhost:{}", castle.kafka.door("SECURE"));
+    ottla(["produce", "-b", &bootstrap, "-F", &config, "-t", "by-command", &data]);
+    let mut values: Vec<_> =
+        castle.kafka.consume_all("by-command").into_iter().map(|r| r.value).collect();
+    values.sort();
+    assert_eq!(values, [&b"one"[..], b"three", b"two"].map(|value| Some(value.to_vec())));
 }
 
 /// KIP-368. The broker ends the connection of whoever is late.
