@@ -1,4 +1,5 @@
-//! `cargo xtask gates`: the core must compile where there is no operating system.
+//! `cargo xtask gates`: the core, and what it says to a bridge, must compile where there is no
+//! operating system.
 
 use crate::Outcome;
 use crate::command::execute;
@@ -15,18 +16,23 @@ const TARGETS: [&str; 4] = [
 /// The smallest core, the codecs that fit in 64 KiB, everything.
 const FEATURES: [&str; 3] = ["", "lz4,snappy", "gzip,lz4,snappy,zstd,scram"];
 
-/// Compiles the core for every target with every set of features; a warning is an error.
+/// Compiles for every target, the core with every set of features; a warning is an error.
 pub(crate) fn run(build_std: bool) -> Outcome {
     for target in TARGETS {
         let toolchain = Toolchain::find(target, build_std)?;
         for features in FEATURES {
-            println!("{target} [{features}] with {toolchain}");
-            let mut check = toolchain.cargo("check", target);
-            check.args(["--quiet", "--locked", "--package", "ottla-core"]);
-            check.args(["--no-default-features", "--features", features]);
-            check.env("RUSTFLAGS", "--deny warnings");
-            execute(&mut check)?;
+            check(&toolchain, target, "ottla-core", features)?;
         }
+        check(&toolchain, target, "ottla-bridge-protocol", "")?;
     }
     Ok(())
+}
+
+fn check(toolchain: &Toolchain, target: &str, package: &str, features: &str) -> Outcome {
+    println!("{target} {package} [{features}] with {toolchain}");
+    let mut check = toolchain.cargo("check", target);
+    check.args(["--quiet", "--locked", "--package", package]);
+    check.args(["--no-default-features", "--features", features]);
+    check.env("RUSTFLAGS", "--deny warnings");
+    execute(&mut check)
 }
