@@ -11,7 +11,7 @@ use crate::{CONNECTIONS, board, memory};
 
 /// What the producer's bookkeeping takes beside the terms of its memory budget: metadata, lanes,
 /// the futures of connections. Measured, with room to spare.
-const BOOKKEEPING: usize = 7 * 1024;
+const BOOKKEEPING: usize = 6 * 1024;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
