@@ -116,6 +116,9 @@ fn watch(command: &mut Command) -> Outcome<(bool, Vec<String>)> {
         }
     }
     let status = child.wait().map_err(|e| e.to_string())?;
+    if status.code().is_none() {
+        return Err(format!("the check was ended from outside ({status}); nothing is recorded"));
+    }
     Ok((status.success(), findings))
 }
 
@@ -195,5 +198,13 @@ mod tests {
         let (passed, findings) = watch(echo.arg("one\\nfull: two\\n")).unwrap();
         assert!(passed);
         assert_eq!(findings, ["two"]);
+    }
+
+    #[test]
+    fn a_check_that_was_killed_is_not_one_that_failed() {
+        let mut killed = Command::new("sh");
+        let error = watch(killed.args(["-c", "kill -9 $$"])).unwrap_err();
+        assert!(error.contains("ended from outside"), "{error}");
+        assert!(!watch(Command::new("sh").args(["-c", "exit 3"])).unwrap().0);
     }
 }
