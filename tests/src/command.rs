@@ -26,8 +26,9 @@ fn binary() -> &'static PathBuf {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
         build.args(["build", "--quiet", "--locked", "--package", "ottla-cli"]);
-        if profile.ends_with("release") {
-            build.arg("--release");
+        // The folder is called like the profile, but for the usual one.
+        if let Some(name) = profile.file_name().filter(|name| *name != "debug") {
+            build.arg("--profile").arg(name);
         }
         let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
         assert!(status.is_ok_and(|status| status.success()), "cannot build the ottla command");
