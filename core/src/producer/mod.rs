@@ -102,13 +102,8 @@ impl<X: Platform> Producer<X> {
         &self.shared.config
     }
 
-    /// A topic's name, to be kept.
-    pub(crate) fn topic_name(&self, name: &str) -> Arc<str> {
-        self.handle(name).state.name.clone()
-    }
-
     /// The topic's handle that all callers of `send(topic, …)` share.
-    fn handle(&self, name: &str) -> Arc<TopicHandle<X>> {
+    pub(crate) fn handle(&self, name: &str) -> Arc<TopicHandle<X>> {
         let known = self.shared.topics.with(|topics| topics.get(name).cloned());
         known.unwrap_or_else(|| {
             let handle = TopicHandle::new(TopicState::new(name, &self.shared), &self.shared);

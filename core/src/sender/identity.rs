@@ -1,11 +1,12 @@
 //! The producer id and epoch that brokers recognise repeats by (KIP-98, KIP-360).
 
-use super::node::{InFlight, Request};
+use alloc::vec::Vec;
+
+use super::node::Request;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::Identity;
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
 use crate::protocol::api_key::ApiKey;
-use crate::protocol::header::{begin_request, finish_request};
 use crate::protocol::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::sync::Platform;
 use crate::time::Instant;
@@ -84,18 +85,10 @@ impl<X: Platform> Sender<X> {
             self.fail_for_want_of_identity(ErrorCode::UnsupportedVersion);
             return;
         };
-        let correlation_id = self.next_correlation_id();
-        let mut head = self.head_buffer();
-        let key = ApiKey::InitProducerId;
-        let start =
-            begin_request(&mut head, key, version, correlation_id, &self.config().client_id);
-        InitProducerIdRequest::default().encode(&mut head, version);
-        finish_request(&mut head, start, 0);
+        let write = |head: &mut Vec<u8>| InitProducerIdRequest::default().encode(head, version);
+        let request = self.begin_request(Request::InitProducerId, version, write, now);
         self.identity.in_flight = true;
-        self.send_request(
-            node,
-            InFlight::new(Request::InitProducerId, version, correlation_id, head, true, now),
-        );
+        self.send_request(node, request);
     }
 
     pub(super) fn handle_init_producer_id(

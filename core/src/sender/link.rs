@@ -230,14 +230,25 @@ impl<X: Platform> Sender<X> {
 
     /// The first request of a connection (KIP-35, KIP-511).
     fn greeting(&mut self, version: i16, now: Instant) -> InFlight<X> {
+        let write = |head: &mut Vec<u8>| ApiVersionsRequest::default().encode(head, version);
+        self.begin_request(Request::ApiVersions, version, write, now)
+    }
+
+    /// A request to be pushed to a node; `write` adds what follows its header.
+    pub(super) fn begin_request(
+        &mut self,
+        request: Request<X>,
+        version: i16,
+        write: impl FnOnce(&mut Vec<u8>),
+        now: Instant,
+    ) -> InFlight<X> {
         let correlation_id = self.next_correlation_id();
         let mut head = self.head_buffer();
-        let key = ApiKey::ApiVersions;
-        let start =
-            begin_request(&mut head, key, version, correlation_id, &self.config().client_id);
-        ApiVersionsRequest::default().encode(&mut head, version);
+        let client_id = &self.config().client_id;
+        let start = begin_request(&mut head, request.key(), version, correlation_id, client_id);
+        write(&mut head);
         finish_request(&mut head, start, 0);
-        InFlight::new(Request::ApiVersions, version, correlation_id, head, true, now)
+        InFlight::new(request, version, correlation_id, head, true, now)
     }
 
     pub(super) fn handle_api_versions(

@@ -7,12 +7,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::node::{InFlight, Link, Request};
+use super::node::{Link, Request};
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
 use crate::protocol::api_key::ApiKey;
-use crate::protocol::header::{begin_request, finish_request};
 use crate::protocol::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 use crate::protocol::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
 use crate::quoted::Quoted;
@@ -76,25 +75,8 @@ impl<X: Platform> Sender<X> {
         };
         let request = SaslHandshakeRequest { mechanism: mechanism.name() };
         let write = |head: &mut Vec<u8>| request.encode(head);
-        self.send_login(id, Request::SaslHandshake, ApiKey::SaslHandshake, version, write, now);
-    }
-
-    fn send_login(
-        &mut self,
-        id: NodeId,
-        request: Request<X>,
-        key: ApiKey,
-        version: i16,
-        write: impl FnOnce(&mut Vec<u8>),
-        now: Instant,
-    ) {
-        let correlation_id = self.next_correlation_id();
-        let mut head = Vec::new();
-        let client_id = &self.config().client_id;
-        let start = begin_request(&mut head, key, version, correlation_id, client_id);
-        write(&mut head);
-        finish_request(&mut head, start, 0);
-        self.send_request(id, InFlight::new(request, version, correlation_id, head, true, now));
+        let request = self.begin_request(Request::SaslHandshake, version, write, now);
+        self.send_request(id, request);
     }
 
     pub(super) fn handle_sasl_handshake(
@@ -129,13 +111,13 @@ impl<X: Platform> Sender<X> {
 
     fn send_message(&mut self, id: NodeId, message: &[u8], now: Instant) {
         let Some(node) = self.nodes.get(&id) else { return };
-        let key = ApiKey::SaslAuthenticate;
-        let Some(version) = node.versions.select(key) else {
+        let Some(version) = node.versions.select(ApiKey::SaslAuthenticate) else {
             let why = "takes no logins that this client speaks (brokers from 2.1 on do)";
             return self.refuse_node(id, why, now);
         };
         let write = |head: &mut Vec<u8>| SaslAuthenticateRequest { message }.encode(head, version);
-        self.send_login(id, Request::SaslAuthenticate, key, version, write, now);
+        let request = self.begin_request(Request::SaslAuthenticate, version, write, now);
+        self.send_request(id, request);
     }
 
     pub(super) fn handle_sasl_authenticate(

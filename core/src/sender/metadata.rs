@@ -3,11 +3,10 @@
 use alloc::vec::Vec;
 
 use super::Sender;
-use super::node::{InFlight, Link, Request};
+use super::node::{Link, Request};
 use crate::protocol::api_key::ApiKey;
-use crate::protocol::header::{begin_request, finish_request};
 use crate::protocol::metadata::MetadataRequest;
-use crate::sync::Platform;
+use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Instant, earliest};
 use crate::transport::NodeId;
 
@@ -34,11 +33,6 @@ pub(super) struct Metadata {
 }
 
 impl Metadata {
-    /// A batch waits for its topic's leader.
-    pub(super) fn want_leader(&mut self, _topic: usize) {
-        self.all = true;
-    }
-
     /// What is known of the cluster may be out of date.
     pub(super) fn want_all(&mut self) {
         self.all = true;
@@ -145,27 +139,22 @@ impl<X: Platform> Sender<X> {
         self.forget_idle_topics(now);
         let full = self.metadata.all || !self.topics.iter().any(|topic| topic.unresolved);
         let asked = self.topics.iter().filter(|t| t.tracked && (full || t.unresolved));
-        let names: Vec<&str> = asked.map(|topic| &*topic.state.name).collect();
+        let names: Vec<Arc<str>> = asked.map(|topic| topic.state.name.clone()).collect();
         if names.is_empty() {
             (self.metadata.all, self.metadata.some) = (false, false);
             return;
         }
-        let request = MetadataRequest {
-            topics: Some(&names),
-            allow_auto_topic_creation: self.config().allow_auto_create_topics,
+        let allow_auto_topic_creation = self.config().allow_auto_create_topics;
+        let write = |head: &mut Vec<u8>| {
+            let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+            MetadataRequest { topics: Some(&names), allow_auto_topic_creation }
+                .encode(head, version);
         };
-        let mut head = Vec::new();
-        let correlation_id = (self.correlation_id.wrapping_add(1)) & i32::MAX;
-        let client_id = &self.config().client_id;
-        let start = begin_request(&mut head, ApiKey::Metadata, version, correlation_id, client_id);
-        request.encode(&mut head, version);
-        finish_request(&mut head, start, 0);
-        self.correlation_id = correlation_id;
+        let request = self.begin_request(Request::Metadata, version, write, now);
         self.metadata.asked_all =
             names.len() == self.topics.iter().filter(|topic| topic.tracked).count();
         (self.metadata.all, self.metadata.some) = (false, false);
         self.metadata.in_flight = Some(id);
-        let request = InFlight::new(Request::Metadata, version, correlation_id, head, true, now);
         self.send_request(id, request);
     }
 
@@ -198,11 +187,6 @@ impl<X: Platform> Sender<X> {
     pub(super) fn metadata_helped(&mut self, now: Instant) {
         self.metadata.fruitless = 0;
         self.metadata.not_before = now + self.retry_backoff(1);
-        self.shared_clear_error();
-    }
-
-    fn shared_clear_error(&self) {
-        use crate::sync::Lock;
         self.shared.last_error.with(|error| *error = None);
     }
 }

@@ -9,6 +9,7 @@ use super::login::Session;
 use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::buffer_pool::Account;
 use crate::config::BrokerAddress;
+use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions::NodeVersions;
 use crate::protocol::condenser::MetadataCondenser;
 use crate::protocol::frame::FrameReader;
@@ -78,6 +79,20 @@ pub(super) enum Request<X: Platform> {
     SaslHandshake,
     SaslAuthenticate,
     Produce(Vec<Sent<X>>),
+}
+
+impl<X: Platform> Request<X> {
+    /// What Kafka calls it.
+    pub(super) fn key(&self) -> ApiKey {
+        match self {
+            Self::ApiVersions => ApiKey::ApiVersions,
+            Self::Metadata => ApiKey::Metadata,
+            Self::InitProducerId => ApiKey::InitProducerId,
+            Self::SaslHandshake => ApiKey::SaslHandshake,
+            Self::SaslAuthenticate => ApiKey::SaslAuthenticate,
+            Self::Produce(_) => ApiKey::Produce,
+        }
+    }
 }
 
 /// A batch on the wire. It stays here, whatever becomes of its outcome, until the wire is done with

@@ -158,7 +158,7 @@ impl<X: Platform> Sender<X> {
                 let error = broker_error(&batch, answer.error, answer.error_message);
                 self.fail(lane, batch, error);
             } else if self.config().resend_valid_records && !batch.maybe_written {
-                self.resend_valid(lane, batch, invalid, now);
+                self.resend_valid(lane, batch, invalid);
             } else {
                 self.fail_records(lane, batch, invalid, answer.error);
             }

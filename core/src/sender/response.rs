@@ -94,14 +94,7 @@ impl<X: Platform> Sender<X> {
         let node = self.nodes.get_mut(&id).ok_or(Nonsense::Unasked)?;
         let request = node.in_flight.front().filter(|r| r.is_written()).ok_or(Nonsense::Unasked)?;
         let (version, expected) = (request.version, request.correlation_id);
-        let key = match request.request {
-            Request::ApiVersions => ApiKey::ApiVersions,
-            Request::Metadata => ApiKey::Metadata,
-            Request::InitProducerId => ApiKey::InitProducerId,
-            Request::SaslHandshake => ApiKey::SaslHandshake,
-            Request::SaslAuthenticate => ApiKey::SaslAuthenticate,
-            Request::Produce(_) => ApiKey::Produce,
-        };
+        let key = request.request.key();
         let (found, body) = parse_response_header(frame, key.response_header_version(version))?;
         if found != expected {
             return Err(Nonsense::Correlation { expected, found });

@@ -37,7 +37,7 @@ impl<X: Platform> Sender<X> {
         let Some((leader, node)) =
             lane.leader.and_then(|leader| Some((leader, self.nodes.get_mut(&leader)?)))
         else {
-            self.metadata.want_leader(lane.topic);
+            self.metadata.want_all();
             return;
         };
         lane.queued_at = Some(leader);

@@ -55,7 +55,6 @@ impl<X: Platform> Sender<X> {
         lane: LaneId,
         batch: ProducerBatch<X>,
         invalid: Vec<(u32, DeliveryError)>,
-        _now: Instant,
     ) {
         let is_invalid = |index: u32| invalid.binary_search_by_key(&index, |(i, _)| *i).is_ok();
         let limit = self.most_uncompressed();
