@@ -11,65 +11,54 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
 use ottla_core::config::{BrokerAddress, ProducerConfig};
-use ottla_core::sync::Platform;
-use ottla_core::time::{Clock, Instant};
+use ottla_core::time::Clock;
 use ottla_core::transport::{Connection, NodeId, Transport};
 use ottla_core::{Driver, Producer, producer};
-
-/// 2023-11-14: virtual time begins then.
-const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+use ottla_sim::cluster::{Cluster, ClusterConfig, Reply};
+use ottla_sim::simulation::{Simulated, VirtualClock};
 
 /// Polls without an end in sight are a hang, virtual time or not.
 const STEPS_MAX: u32 = 100_000;
 
-/// The platform of a producer that shares its thread with its brokers.
-#[derive(Debug)]
-pub struct OneThread;
-
-impl Platform for OneThread {
-    type Lock<T> = RefCell<T>;
-    type Clock = VirtualClock;
-}
-
-/// A clock that stands still until it is moved. Clones tell the same time.
-#[derive(Debug, Clone, Default)]
-pub struct VirtualClock(Rc<Cell<Duration>>);
-
-impl VirtualClock {
-    /// Time since 1970.
-    #[must_use]
-    pub fn since_1970(&self) -> Duration {
-        EPOCH + self.0.get()
-    }
-
-    fn move_to(&self, at: Instant) {
-        self.0.set(self.0.get().max(Duration::from_micros(at.as_micros())));
-    }
-}
-
-impl Clock for VirtualClock {
-    fn now(&self) -> Instant {
-        Instant::ZERO + self.0.get()
-    }
-
-    fn unix_millis(&self) -> i64 {
-        i64::try_from(self.since_1970().as_millis()).expect("tests end before the sun does")
-    }
-}
-
 /// What stands at the other end of all connections.
 pub trait Server {
     /// Answers a request frame, its size not included, by bytes at the end of `out`; `Break` ends
-    /// the connection behind them.
-    fn answer(&mut self, node: NodeId, request: &[u8], out: &mut Vec<u8>) -> ControlFlow<()>;
+    /// the connection behind them. `now` is since 1970.
+    fn answer(
+        &mut self,
+        node: NodeId,
+        request: &[u8],
+        now: Duration,
+        out: &mut Vec<u8>,
+    ) -> ControlFlow<()>;
+}
+
+/// All its nodes; the first one is the bootstrap server too.
+impl Server for Cluster {
+    fn answer(
+        &mut self,
+        node: NodeId,
+        request: &[u8],
+        now: Duration,
+        out: &mut Vec<u8>,
+    ) -> ControlFlow<()> {
+        match self.handle(node.0.max(1), Bytes::copy_from_slice(request), now) {
+            Reply::Send { frame, .. } => out.extend_from_slice(&frame),
+            Reply::Nothing => {}
+            Reply::Close => return ControlFlow::Break(()),
+            Reply::Later { .. } => panic!("no node here waits for another"),
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// A producer, what drives it, and its server.
 pub struct World<S: Server> {
     /// The producer's handle.
-    pub producer: Producer<OneThread>,
-    driver: Driver<OneThread, Memory<S>>,
+    pub producer: Producer<Simulated>,
+    driver: Driver<Simulated, Memory<S>>,
     clock: VirtualClock,
     server: Rc<RefCell<S>>,
     turn: Rc<Turn>,
@@ -90,15 +79,30 @@ impl<S: Server> fmt::Debug for World<S> {
     }
 }
 
+/// A cluster with these topics and their numbers of partitions.
+///
+/// # Panics
+/// If a topic can't be.
+#[must_use]
+pub fn cluster(nodes: i32, topics: &[(&str, i32)]) -> Cluster {
+    let mut cluster = Cluster::in_memory(ClusterConfig::default(), nodes);
+    let start = VirtualClock::default().since_unix_epoch();
+    for (topic, partitions) in topics {
+        cluster.create_topic(topic, *partitions, start).expect("a topic that can be");
+    }
+    cluster
+}
+
 impl<S: Server> World<S> {
     /// A producer whose connections all lead to `server`.
     ///
     /// # Panics
     /// If the configuration contradicts itself.
-    pub fn new(config: ProducerConfig, clock: VirtualClock, server: S) -> Self {
+    pub fn new(config: ProducerConfig, server: S) -> Self {
+        let clock = VirtualClock::default();
         let server = Rc::new(RefCell::new(server));
         let turn = Rc::<Turn>::default();
-        let transport = Memory { server: server.clone(), turn: turn.clone() };
+        let transport = Memory { server: server.clone(), clock: clock.clone(), turn: turn.clone() };
         let (producer, driver) =
             producer(config, clock.clone(), 7, transport).expect("a valid configuration");
         Self { producer, driver, clock, server, turn }
@@ -134,7 +138,7 @@ impl<S: Server> World<S> {
                 continue;
             }
             let next = self.driver.next_wake().filter(|next| *next <= end)?;
-            self.clock.move_to(next);
+            self.clock.advance_to(next);
         }
         None
     }
@@ -143,6 +147,7 @@ impl<S: Server> World<S> {
 /// Opens connections to the server.
 struct Memory<S> {
     server: Rc<RefCell<S>>,
+    clock: VirtualClock,
     turn: Rc<Turn>,
 }
 
@@ -150,15 +155,24 @@ impl<S: Server> Transport for Memory<S> {
     type Connection = Pipe<S>;
 
     fn connect(&mut self, node: NodeId, _: Option<&BrokerAddress>) -> Result<Pipe<S>, Infallible> {
-        let (server, turn) = (self.server.clone(), self.turn.clone());
-        let (requests, responses) = (Vec::new(), Vec::new());
-        Ok(Pipe { node, server, turn, requests, responses, read: 0, answered_in: 0, closed: false })
+        Ok(Pipe {
+            node,
+            server: self.server.clone(),
+            clock: self.clock.clone(),
+            turn: self.turn.clone(),
+            requests: Vec::new(),
+            responses: Vec::new(),
+            read: 0,
+            answered_in: 0,
+            closed: false,
+        })
     }
 }
 
 struct Pipe<S> {
     node: NodeId,
     server: Rc<RefCell<S>>,
+    clock: VirtualClock,
     turn: Rc<Turn>,
     requests: Vec<u8>,
     responses: Vec<u8>,
@@ -176,8 +190,9 @@ impl<S: Server> Pipe<S> {
             && let Some((size, rest)) = self.requests[answered..].split_first_chunk()
             && let Some(frame) = rest.get(..u32::from_be_bytes(*size) as usize)
         {
+            let now = self.clock.since_unix_epoch();
             let mut server = self.server.borrow_mut();
-            self.closed = server.answer(self.node, frame, &mut self.responses).is_break();
+            self.closed = server.answer(self.node, frame, now, &mut self.responses).is_break();
             answered += size.len() + frame.len();
             self.answered_in = self.turn.number.get();
             self.turn.more.set(true);

@@ -6,15 +6,15 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::ApiKey;
 use ottla_core::config::ProducerConfig;
 use ottla_core::transport::NodeId;
 use ottla_core::{Delivery, DeliveryError, Record, RecordMetadata, SendError, Written};
-use ottla_sim::cluster::{ApiRanges, Cluster, ClusterConfig, ProduceFault, Reply};
+use ottla_sim::cluster::{ApiRanges, Cluster, ProduceFault};
+use ottla_sim::simulation::Simulated;
 use ottla_tests::answers::produce_answers;
-use ottla_tests::wire::{OneThread, Server, VirtualClock, World};
+use ottla_tests::wire::{Server, World, cluster};
 use ottla_tests::{Progress, budget};
 
 /// Where records go: several answers in one response, to be mistaken for each other.
@@ -58,7 +58,6 @@ enum Harm {
 /// A broker whose answer number `nth` is harmed.
 struct Broker {
     cluster: Cluster,
-    clock: VirtualClock,
     nth: usize,
     harm: Option<Harm>,
     /// To whom the stalled connection leads.
@@ -70,16 +69,13 @@ struct Broker {
 }
 
 impl Broker {
-    fn new(apis: &ApiRanges, clock: VirtualClock, nth: usize, harm: Option<Harm>) -> Self {
-        let mut cluster = Cluster::in_memory(ClusterConfig::default(), 1);
+    fn new(apis: &ApiRanges, nth: usize, harm: Option<Harm>) -> Self {
+        let mut cluster = cluster(1, &[("left", 2), ("right", 1)]);
         cluster.node_mut(1).unwrap().apis = apis.clone();
-        for (topic, partitions) in [("left", 2), ("right", 1)] {
-            cluster.create_topic(topic, partitions, clock.since_1970()).unwrap();
-        }
         // One of three answers is a refusal: it must stay with its own records.
         let fault = ProduceFault::Refuse(ResponseError::PolicyViolation);
         cluster.faults().next_produce("left", 1, fault);
-        Self { cluster, clock, nth, harm, silent: None, answers: Vec::new(), flipped: None }
+        Self { cluster, nth, harm, silent: None, answers: Vec::new(), flipped: None }
     }
 
     fn send(
@@ -146,15 +142,19 @@ impl Broker {
 }
 
 impl Server for Broker {
-    fn answer(&mut self, node: NodeId, request: &[u8], out: &mut Vec<u8>) -> ControlFlow<()> {
-        let now = self.clock.since_1970();
-        // Bootstrap addresses have negative numbers.
-        let own = if node.0 < 0 { 1 } else { node.0 };
-        match self.cluster.handle(own, Bytes::copy_from_slice(request), now) {
-            Reply::Send { frame, .. } => self.send(node, request, &frame, out),
-            Reply::Nothing => ControlFlow::Continue(()),
-            Reply::Close => ControlFlow::Break(()),
-            Reply::Later { .. } => panic!("one node waits for nobody"),
+    fn answer(
+        &mut self,
+        node: NodeId,
+        request: &[u8],
+        now: Duration,
+        out: &mut Vec<u8>,
+    ) -> ControlFlow<()> {
+        let mut frame = Vec::new();
+        self.cluster.answer(node, request, now, &mut frame)?;
+        if frame.is_empty() {
+            ControlFlow::Continue(())
+        } else {
+            self.send(node, request, &frame, out)
         }
     }
 }
@@ -163,9 +163,7 @@ type Outcome = Result<RecordMetadata, DeliveryError>;
 
 /// Sends the records through a broker that does `harm`; returns the sizes of its answers.
 fn attempt(apis: &ApiRanges, nth: usize, harm: Option<Harm>) -> Vec<usize> {
-    let clock = VirtualClock::default();
-    let broker = Broker::new(apis, clock.clone(), nth, harm);
-    let mut world = World::new(config(), clock, broker);
+    let mut world = World::new(config(), Broker::new(apis, nth, harm));
     let deliveries: Vec<_> = (0..PARTITIONS.len() * RECORDS).map(|n| send(&mut world, n)).collect();
     let producer = world.producer.clone();
     world.run(producer.flush(), LIMIT).expect("flush hangs");
@@ -181,7 +179,7 @@ fn attempt(apis: &ApiRanges, nth: usize, harm: Option<Harm>) -> Vec<usize> {
     world.server().answers.clone()
 }
 
-fn send(world: &mut World<Broker>, number: usize) -> Result<Delivery<OneThread>, SendError> {
+fn send(world: &mut World<Broker>, number: usize) -> Result<Delivery<Simulated>, SendError> {
     let (topic, partition) = PARTITIONS[number % PARTITIONS.len()];
     let value = value(number);
     let record = Record::new(value.as_bytes()).partition(partition);
@@ -280,12 +278,18 @@ fn damaged_answers_are_errors_or_mean_something_else() {
 fn a_size_of_2_gib_allocates_nothing() {
     struct Huge;
     impl Server for Huge {
-        fn answer(&mut self, _: NodeId, _: &[u8], out: &mut Vec<u8>) -> ControlFlow<()> {
+        fn answer(
+            &mut self,
+            _: NodeId,
+            _: &[u8],
+            _: Duration,
+            out: &mut Vec<u8>,
+        ) -> ControlFlow<()> {
             out.extend_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
             ControlFlow::Continue(())
         }
     }
-    let mut world = World::new(config(), VirtualClock::default(), Huge);
+    let mut world = World::new(config(), Huge);
     let producer = world.producer.clone();
     let mut error = None;
     let memory = allocation_counter::measure(|| {

@@ -3,48 +3,42 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use bytes::Bytes;
 use ottla_core::config::ProducerConfig;
 use ottla_core::transport::NodeId;
 use ottla_core::{Delivery, Record};
-use ottla_sim::cluster::{Cluster, ClusterConfig, Reply};
-use ottla_tests::wire::{OneThread, Server, VirtualClock, World};
+use ottla_sim::cluster::Cluster;
+use ottla_sim::simulation::Simulated;
+use ottla_tests::wire::{Server, World, cluster};
 
 const TOPIC: &str = "endless";
 const LIMIT: Duration = Duration::from_secs(60);
 
-struct Broker {
-    cluster: Cluster,
-    clock: VirtualClock,
-}
+/// What the brokers store is not the producer's memory.
+struct Uncounted(Cluster);
 
-impl Server for Broker {
-    /// What the broker stores is not the producer's memory.
-    fn answer(&mut self, _: NodeId, request: &[u8], out: &mut Vec<u8>) -> ControlFlow<()> {
-        allocation_counter::opt_out(|| {
-            let now = self.clock.since_1970();
-            if let Reply::Send { frame, .. } =
-                self.cluster.handle(1, Bytes::copy_from_slice(request), now)
-            {
-                out.extend_from_slice(&frame);
-            }
-        });
-        ControlFlow::Continue(())
+impl Server for Uncounted {
+    fn answer(
+        &mut self,
+        node: NodeId,
+        request: &[u8],
+        now: Duration,
+        out: &mut Vec<u8>,
+    ) -> ControlFlow<()> {
+        let mut flow = ControlFlow::Continue(());
+        allocation_counter::opt_out(|| flow = self.0.answer(node, request, now, out));
+        flow
     }
 }
 
 /// With times so long that nothing which waits for them is ever taken away by them.
-fn world() -> World<Broker> {
-    let clock = VirtualClock::default();
-    let mut cluster = Cluster::in_memory(ClusterConfig::default(), 1);
-    cluster.create_topic(TOPIC, 1, clock.since_1970()).unwrap();
+fn world() -> World<Uncounted> {
     let config = ProducerConfig::from_properties([
         ("bootstrap.servers", "node-1:9092"),
         ("batch.max.records", "2"),
         ("linger.ms", "1000000000"),
         ("delivery.timeout.ms", "2147483647"),
     ]);
-    World::new(config.unwrap(), clock.clone(), Broker { cluster, clock })
+    World::new(config.unwrap(), Uncounted(cluster(1, &[(TOPIC, 1)])))
 }
 
 #[test]
@@ -52,7 +46,7 @@ fn many_batches_need_no_more_memory_than_few() {
     let mut world = world();
     let producer = world.producer.clone();
     world.run(producer.partitions(TOPIC), LIMIT).unwrap().unwrap();
-    let send = || -> Delivery<OneThread> { producer.try_send(TOPIC, Record::new(b"x")).unwrap() };
+    let send = || -> Delivery<Simulated> { producer.try_send(TOPIC, Record::new(b"x")).unwrap() };
     // There is always a batch with one record, which lingers while another is answered.
     let mut last = send();
     let mut batches = |count: usize| {

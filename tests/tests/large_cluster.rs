@@ -3,47 +3,43 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use bytes::Bytes;
 use ottla_core::config::ProducerConfig;
 use ottla_core::transport::NodeId;
 use ottla_core::{Delivery, Record};
-use ottla_sim::cluster::{Cluster, ClusterConfig, Reply};
-use ottla_tests::wire::{OneThread, Server, VirtualClock, World};
+use ottla_sim::cluster::Cluster;
+use ottla_sim::simulation::Simulated;
+use ottla_tests::wire::{Server, World, cluster};
 
 const BROKERS: i32 = 500;
 const LIMIT: Duration = Duration::from_secs(60);
 
 struct Brokers {
     cluster: Cluster,
-    clock: VirtualClock,
     longest_answer: usize,
 }
 
 impl Server for Brokers {
-    fn answer(&mut self, node: NodeId, request: &[u8], out: &mut Vec<u8>) -> ControlFlow<()> {
-        let now = self.clock.since_1970();
-        // The bootstrap server is one of them.
-        let node = node.0.max(1);
-        let request = Bytes::copy_from_slice(request);
-        if let Reply::Send { frame, .. } = self.cluster.handle(node, request, now) {
-            self.longest_answer = self.longest_answer.max(frame.len());
-            out.extend_from_slice(&frame);
-        }
-        ControlFlow::Continue(())
+    fn answer(
+        &mut self,
+        node: NodeId,
+        request: &[u8],
+        now: Duration,
+        out: &mut Vec<u8>,
+    ) -> ControlFlow<()> {
+        let start = out.len();
+        let flow = self.cluster.answer(node, request, now, out);
+        self.longest_answer = self.longest_answer.max(out.len() - start);
+        flow
     }
 }
 
 /// 500 brokers with 5,000 partitions of other topics, and the small profile.
 fn world(topics: &[(&str, i32)]) -> World<Brokers> {
-    let clock = VirtualClock::default();
-    let mut cluster = Cluster::in_memory(ClusterConfig::default(), BROKERS);
-    for (topic, partitions) in topics {
-        cluster.create_topic(topic, *partitions, clock.since_1970()).unwrap();
-    }
+    let cluster = cluster(BROKERS, topics);
     let mut config = ProducerConfig::small();
     config.bootstrap_servers = ["node-1:9092".parse().unwrap()].into();
     assert_eq!(config.receive_max_bytes, 4096);
-    World::new(config, clock.clone(), Brokers { cluster, clock, longest_answer: 0 })
+    World::new(config, Brokers { cluster, longest_answer: 0 })
 }
 
 #[test]
@@ -52,7 +48,7 @@ fn the_brokers_that_lead_are_found_among_many() {
     let producer = world.producer.clone();
     let count = world.run(producer.partitions("readings"), LIMIT).expect("it finds the leaders");
     assert_eq!(count, Ok(3));
-    let send = |number: i32| -> Delivery<OneThread> {
+    let send = |number: i32| -> Delivery<Simulated> {
         let value = number.to_string();
         let record = Record::new(value.as_bytes()).partition(number % 3);
         producer.try_send("readings", record).unwrap()

@@ -1,43 +1,22 @@
 //! Order per partition where brokers alone don't keep it.
 
-use std::ops::ControlFlow;
 use std::time::Duration;
 
-use bytes::Bytes;
 use kafka_protocol::ResponseError;
 use ottla_core::config::ProducerConfig;
-use ottla_core::transport::NodeId;
 use ottla_core::{Delivery, Record};
-use ottla_sim::cluster::{Cluster, ClusterConfig, ProduceFault, Reply};
-use ottla_tests::wire::{OneThread, Server, VirtualClock, World};
+use ottla_sim::cluster::ProduceFault;
+use ottla_sim::simulation::Simulated;
+use ottla_tests::wire::{World, cluster};
 
 const TOPIC: &str = "ordered";
 const LIMIT: Duration = Duration::from_secs(60);
-
-struct Broker {
-    cluster: Cluster,
-    clock: VirtualClock,
-}
-
-impl Server for Broker {
-    fn answer(&mut self, _: NodeId, request: &[u8], out: &mut Vec<u8>) -> ControlFlow<()> {
-        let now = self.clock.since_1970();
-        if let Reply::Send { frame, .. } =
-            self.cluster.handle(1, Bytes::copy_from_slice(request), now)
-        {
-            out.extend_from_slice(&frame);
-        }
-        ControlFlow::Continue(())
-    }
-}
 
 /// A broker that has never heard of a producer takes any sequence. So it may refuse a partition's
 /// first batch, because it does not lead yet, and take the second one if that is there already.
 #[test]
 fn a_refused_first_batch_stays_first() {
-    let clock = VirtualClock::default();
-    let mut cluster = Cluster::in_memory(ClusterConfig::default(), 1);
-    cluster.create_topic(TOPIC, 1, clock.since_1970()).unwrap();
+    let mut cluster = cluster(1, &[(TOPIC, 1)]);
     let fault = ProduceFault::Refuse(ResponseError::NotLeaderOrFollower);
     cluster.faults().next_produce(TOPIC, 0, fault);
     let config = ProducerConfig::from_properties([
@@ -45,16 +24,15 @@ fn a_refused_first_batch_stays_first() {
         ("batch.max.records", "1"),
         ("linger.ms", "1000"),
     ]);
-    let broker = Broker { cluster, clock: clock.clone() };
-    let mut world = World::new(config.unwrap(), clock, broker);
+    let mut world = World::new(config.unwrap(), cluster);
     let producer = world.producer.clone();
     world.run(producer.partitions(TOPIC), LIMIT).unwrap().unwrap();
     let values: Vec<String> = (0..9).map(|number| number.to_string()).collect();
     let send = |value: &String| producer.try_send(TOPIC, Record::new(value.as_bytes())).unwrap();
-    let deliveries: Vec<Delivery<OneThread>> = values.iter().map(send).collect();
+    let deliveries: Vec<Delivery<Simulated>> = values.iter().map(send).collect();
     world.run(producer.flush(), LIMIT).expect("flush hangs");
 
-    let stored = world.server().cluster.records(TOPIC, 0, 0, usize::MAX).unwrap();
+    let stored = world.server().records(TOPIC, 0, 0, usize::MAX).unwrap();
     let stored: Vec<_> = stored.iter().map(|r| r.value.as_deref().unwrap().to_vec()).collect();
     assert_eq!(stored, values.iter().map(|v| v.as_bytes().to_vec()).collect::<Vec<_>>());
     for (offset, delivery) in (0..).zip(deliveries) {
