@@ -31,6 +31,10 @@ unsafe impl GlobalAlloc for CountingHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as promised by the caller.
         let block = unsafe { self.heap.alloc(layout) };
+        if block.is_null() {
+            let (size, free) = (layout.size(), self.heap.free());
+            board::print(format_args!("out of memory: {size} bytes wanted, {free} free"));
+        }
         critical_section::with(|cs| {
             let peak = self.peak.borrow(cs);
             peak.set(peak.get().max(self.heap.used()));

@@ -68,7 +68,7 @@ fn what_an_outage_leaves_no_room_for_is_dropped_by_policy() {
         for numbers in [0..30, 30..300] {
             let end = i64::from(numbers.end);
             measure(&mut board, numbers);
-            await_stored(kafka, policy, end);
+            await_stored(kafka, policy, end, &board);
         }
         board.unplug();
         measure(&mut board, 300..4_000);
@@ -89,10 +89,11 @@ fn what_an_outage_leaves_no_room_for_is_dropped_by_policy() {
     }
 }
 
-fn await_stored(kafka: &Cluster, topic: &str, count: i64) {
+fn await_stored(kafka: &Cluster, topic: &str, count: i64, board: &Board) {
     let deadline = Instant::now() + PATIENCE;
     while kafka.end_offsets(topic) != [count] {
-        assert!(Instant::now() < deadline, "{:?} of {count}", kafka.end_offsets(topic));
+        let stored = kafka.end_offsets(topic);
+        assert!(Instant::now() < deadline, "{stored:?} of {count}:\n{}", board.console());
         thread::sleep(Duration::from_millis(50));
     }
 }
@@ -135,19 +136,19 @@ fn the_cable_may_be_pulled_at_any_time() {
 }
 
 #[test]
-#[ignore = "three brokers: part of the full run"]
 fn the_leader_may_be_killed() {
     let kafka = Cluster::start(NEWEST, 3, &[]);
     kafka.create_topic("led", 1, 3, &[("min.insync.replicas", "2")]);
     let mut board = Board::start(&FIRMWARE, &[&kafka.bootstrap(), "led", "block"]);
     measure(&mut board, 0..500);
-    await_stored(&kafka, "led", 500);
+    await_stored(&kafka, "led", 500, &board);
     // With batches on the way.
     measure(&mut board, 500..2_000);
     let leader = kafka.leader("led", 0);
     kafka.kill(leader);
     measure(&mut board, 2_000..4_000);
     let report = board.finish(PATIENCE);
+    println!("{report:#?}");
     assert_eq!((report["frames dropped"], report["records failed"]), (0, 0), "{report:#?}");
     assert_ne!(kafka.leader("led", 0), leader);
     assert_eq!(stored_numbers(&kafka, "led"), (0..4_000).collect::<Vec<_>>());

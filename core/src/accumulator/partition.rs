@@ -1,5 +1,6 @@
 //! One partition as sending threads see it: a queue of batches behind a lock.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::sync::atomic::{AtomicU32, Ordering};
 
@@ -22,8 +23,8 @@ pub(crate) struct Partition<X: Platform> {
 }
 
 struct Queue<X: Platform> {
-    /// The last one may be open.
-    batches: VecDeque<ProducerBatch<X>>,
+    /// The last one may be open. Boxed, as a queue has room for up to twice what is in it.
+    batches: VecDeque<Box<ProducerBatch<X>>>,
     /// Whose share of the pool its batches count for.
     account: Account,
     closed: bool,
@@ -80,7 +81,7 @@ impl<X: Platform> Partition<X> {
                 return Appended::NeedsBuffer { account: queue.account, after_full };
             };
             let limits = limits(&buffer);
-            let mut batch = ProducerBatch::new(self.index, buffer, limits, now());
+            let mut batch = Box::new(ProducerBatch::new(self.index, buffer, limits, now()));
             let Some(delivery) = batch.try_append(fields, timestamp) else {
                 debug_assert!(false, "a batch refused its first record");
                 return Appended::Closed;
@@ -95,14 +96,14 @@ impl<X: Platform> Partition<X> {
 
     /// Looks at the oldest batch.
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&ProducerBatch<X>) -> R) -> Option<R> {
-        self.queue.with(|queue| queue.batches.front().map(look))
+        self.queue.with(|queue| queue.batches.front().map(|batch| look(batch)))
     }
 
     /// Takes the oldest batch if `wanted` says so; it is closed then.
     pub(crate) fn pop_if(
         &self,
         wanted: impl FnOnce(&ProducerBatch<X>) -> bool,
-    ) -> Option<ProducerBatch<X>> {
+    ) -> Option<Box<ProducerBatch<X>>> {
         self.queue.with(|queue| {
             let first = queue.batches.front()?;
             if !wanted(first) {

@@ -19,6 +19,10 @@ use crate::time::Instant;
 use crate::topic::{Layout, Status, TopicState};
 use crate::transport::NodeId;
 
+/// A client that takes responses of so many bytes can afford to know one more broker which it does
+/// not need: each takes some 300 bytes.
+const RESPONSE_BYTES_PER_BROKER: usize = 512;
+
 /// A topic as the sender knows it.
 pub(super) struct TopicEntry<X: Platform> {
     pub(super) state: Arc<TopicState<X>>,
@@ -163,23 +167,39 @@ impl<X: Platform> Sender<X> {
         }
     }
 
+    /// Where memory is short, only so many brokers are known that lead nothing of ours.
     fn apply_brokers(&mut self, response: &MetadataResponse<'_>, now: Instant) {
-        let mut alive = Vec::new();
+        let mut others = self.config().receive_max_bytes / RESPONSE_BYTES_PER_BROKER;
+        let (mut alive, mut known) = (0, Vec::new());
         for broker in response.brokers {
             let Ok(port) = u16::try_from(broker.port) else { continue };
-            alive.push(NodeId(broker.node_id));
-            self.insert_node(NodeId(broker.node_id), BrokerAddress::new(broker.host, port), now);
+            let id = NodeId(broker.node_id);
+            alive += 1;
+            if others > 0 {
+                others -= 1;
+            } else if !self.is_leader(id, response) {
+                continue;
+            }
+            known.push(id);
+            self.insert_node(id, BrokerAddress::new(broker.host, port), now);
         }
-        self.shared.pool.with(|pool| pool.set_nodes(alive.len()));
+        self.shared.pool.with(|pool| pool.set_nodes(alive));
         // Brokers that left, and bootstrap addresses whose names are known now.
         let gone = self.nodes.iter().filter(|(id, node)| {
-            !alive.contains(id) && node.in_flight.is_empty() && node.ready.is_empty()
+            !known.contains(id) && node.in_flight.is_empty() && node.ready.is_empty()
         });
         let gone: Vec<NodeId> = gone.map(|(id, _)| *id).collect();
         for id in gone {
             self.hang_up(id);
             self.nodes.remove(&id);
         }
+    }
+
+    /// Whether a broker leads a partition in use, by the answer or as far as is known.
+    fn is_leader(&self, id: NodeId, response: &MetadataResponse<'_>) -> bool {
+        let mut partitions = response.topics.iter().flat_map(|topic| topic.partitions);
+        partitions.any(|partition| partition.leader_id == id.0)
+            || self.lanes.iter().any(|lane| lane.leader == Some(id))
     }
 
     fn apply_topic(&mut self, answer: &MetadataTopic<'_>, now: Instant) {

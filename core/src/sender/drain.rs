@@ -1,5 +1,6 @@
 //! From ready lanes to Produce requests.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::lane::Next;
@@ -52,7 +53,7 @@ impl<X: Platform> Sender<X> {
             debug_assert_eq!(self.lanes[lane as usize].queued_at, Some(id));
             match self.take_batch(lane, &mut room, batches.is_empty(), now) {
                 Taken::Batch(batch) => {
-                    batches.push(Sent { lane, splice: 0, batch: *batch });
+                    batches.push(Sent { lane, splice: 0, batch });
                     self.requeue(lane, now);
                 }
                 Taken::Nothing => self.requeue(lane, now),
@@ -100,10 +101,10 @@ impl<X: Platform> Sender<X> {
         self.stamp(id, &mut batch);
         room.acks = Some(acks);
         room.bytes = room.bytes.saturating_sub(batch.len());
-        Taken::Batch(alloc::boxed::Box::new(batch))
+        Taken::Batch(batch)
     }
 
-    fn pop_batch(&mut self, id: LaneId, now: Instant) -> Option<ProducerBatch<X>> {
+    fn pop_batch(&mut self, id: LaneId, now: Instant) -> Option<Box<ProducerBatch<X>>> {
         let lane = &mut self.lanes[id as usize];
         if let Some(batch) = lane.retries.pop_front() {
             lane.resending = true;
@@ -257,7 +258,7 @@ impl<X: Platform> Sender<X> {
 }
 
 enum Taken<X: Platform> {
-    Batch(alloc::boxed::Box<ProducerBatch<X>>),
+    Batch(Box<ProducerBatch<X>>),
     /// The lane has nothing to send now; something will happen to it before it has.
     Nothing,
     /// The lane's batch doesn't fit in this request.

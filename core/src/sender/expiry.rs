@@ -56,7 +56,7 @@ impl<X: Platform> Sender<X> {
         let timeout = self.config().delivery_timeout;
         let late = |batch: &ProducerBatch<X>| batch.created + timeout <= now;
         self.expire_on_the_wire(id, late);
-        while self.lanes[id as usize].retries.front().is_some_and(late)
+        while self.lanes[id as usize].retries.front().is_some_and(|batch| late(batch))
             && let Some(batch) = self.lanes[id as usize].retries.pop_front()
         {
             let error = expired(&batch);

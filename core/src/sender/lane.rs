@@ -1,5 +1,6 @@
 //! One partition on its way to its leader: order, sequences, retries.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
@@ -25,7 +26,7 @@ pub(super) struct Lane<X: Platform> {
     /// The node in whose ready queue the lane stands.
     pub(super) queued_at: Option<NodeId>,
     /// Batches that were sent and have to go again, in order.
-    pub(super) retries: VecDeque<ProducerBatch<X>>,
+    pub(super) retries: VecDeque<Box<ProducerBatch<X>>>,
     /// Batches on the wire, all of them to `sent_to`.
     pub(super) in_flight: usize,
     pub(super) sent_to: Option<NodeId>,
@@ -127,7 +128,7 @@ impl<X: Platform> Lane<X> {
 
     /// Puts a batch back that has to be sent again, keeping the order. Parts of one batch share its
     /// position; of these at most the first is out, or one is put in after the other, last first.
-    pub(super) fn put_back(&mut self, batch: ProducerBatch<X>) {
+    pub(super) fn put_back(&mut self, batch: Box<ProducerBatch<X>>) {
         let at = self.retries.partition_point(|other| other.position < batch.position);
         self.retries.insert(at, batch);
     }

@@ -101,7 +101,7 @@ pub(super) struct Sent<X: Platform> {
     pub(super) lane: LaneId,
     /// Where in the head its bytes belong.
     pub(super) splice: usize,
-    pub(super) batch: ProducerBatch<X>,
+    pub(super) batch: Box<ProducerBatch<X>>,
 }
 
 impl<X: Platform> InFlight<X> {

@@ -88,7 +88,7 @@ impl<X: Platform> Sender<X> {
         self.retry_or_fail(lane, batch, now);
     }
 
-    fn retry_or_fail(&mut self, lane: LaneId, batch: ProducerBatch<X>, now: Instant) {
+    fn retry_or_fail(&mut self, lane: LaneId, batch: Box<ProducerBatch<X>>, now: Instant) {
         let config = self.config();
         if batch.resolved {
             // Its time was up while it was on the wire. If the broker took it after all, the next
@@ -169,7 +169,7 @@ impl<X: Platform> Sender<X> {
     fn fail_records(
         &mut self,
         lane: LaneId,
-        batch: ProducerBatch<X>,
+        batch: Box<ProducerBatch<X>>,
         invalid: Vec<(u32, DeliveryError)>,
         code: ErrorCode,
     ) {
@@ -181,7 +181,12 @@ impl<X: Platform> Sender<X> {
         self.discard(batch);
     }
 
-    pub(super) fn fail(&mut self, lane: LaneId, batch: ProducerBatch<X>, error: DeliveryError) {
+    pub(super) fn fail(
+        &mut self,
+        lane: LaneId,
+        batch: Box<ProducerBatch<X>>,
+        error: DeliveryError,
+    ) {
         self.count_failed(lane, &batch);
         self.tell_interceptors(lane, &batch, None, Some(&error));
         batch.result.resolve(Outcome::Failed(Box::new(error)));
@@ -215,7 +220,7 @@ impl<X: Platform> Sender<X> {
     }
 
     /// A batch that has its outcome and is off the wire: its memory goes back.
-    pub(super) fn discard(&mut self, batch: ProducerBatch<X>) {
+    pub(super) fn discard(&mut self, batch: Box<ProducerBatch<X>>) {
         let resolved = batch.resolved;
         let number = batch.number();
         let buffer = batch.into_buffer();

@@ -53,7 +53,7 @@ impl<X: Platform> Sender<X> {
     pub(super) fn resend_valid(
         &mut self,
         lane: LaneId,
-        batch: ProducerBatch<X>,
+        batch: Box<ProducerBatch<X>>,
         invalid: Vec<(u32, DeliveryError)>,
     ) {
         let is_invalid = |index: u32| invalid.binary_search_by_key(&index, |(i, _)| *i).is_ok();
@@ -76,7 +76,7 @@ impl<X: Platform> Sender<X> {
     fn replace(
         &mut self,
         lane: LaneId,
-        batch: ProducerBatch<X>,
+        batch: Box<ProducerBatch<X>>,
         portions: Vec<Portion>,
         invalid: Vec<(u32, DeliveryError)>,
     ) {
@@ -88,8 +88,9 @@ impl<X: Platform> Sender<X> {
         for (portion, buffer) in portions.into_iter().zip(buffers) {
             let limits = Limits { len: 0, records: 0 };
             let index = self.lanes[lane as usize].partition.index;
-            let mut child =
+            let child =
                 ProducerBatch::with_builder(index, portion.builder, buffer, limits, batch.created);
+            let mut child = Box::new(child);
             child.close();
             child.position = batch.position;
             child.attempts = batch.attempts.saturating_sub(1);
