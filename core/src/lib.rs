@@ -40,4 +40,5 @@ pub use metrics::{Metrics, Summary, TopicMetrics};
 pub use producer::{Close, Flush, Partitions, Producer, Send};
 pub use record::{Header, Record, RecordMetadata};
 pub use records::{Codec, Compression};
+pub use sender::{StoreTicket, ToStore};
 pub use topic::Topic;

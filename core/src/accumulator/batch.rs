@@ -62,6 +62,28 @@ pub(crate) struct ProducerBatch<X: Platform> {
     pub(crate) last_error: Option<ErrorCode>,
     /// The outcome has been told while the bytes were still on the wire.
     pub(crate) resolved: bool,
+    /// It was sent before, or in an earlier life: nothing goes beside it.
+    pub(crate) resend: bool,
+    pub(crate) storage: Storage,
+}
+
+/// Whether a batch is stored, where batches are stored before they are sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Storage {
+    /// What it was last stored as.
+    pub(crate) key: Option<u64>,
+    pub(crate) step: Storing,
+}
+
+/// How far a batch, as it is now, is on its way into the store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Storing {
+    #[default]
+    NotYet,
+    /// It was handed out under this number, or waits to be.
+    Asked(u32),
+    /// Stored, or given up.
+    Done,
 }
 
 impl<X: Platform> ProducerBatch<X> {
@@ -95,7 +117,45 @@ impl<X: Platform> ProducerBatch<X> {
             lost: false,
             last_error: None,
             resolved: false,
+            resend: false,
+            storage: Storage::default(),
         }
+    }
+
+    /// The batch whose bytes were put into `buffer`, as an earlier producer left it.
+    ///
+    /// # Errors
+    /// The buffer, where its bytes are no record batch.
+    pub(crate) fn restore(
+        partition: i32,
+        mut buffer: Buffer,
+        key: u64,
+        now: Instant,
+    ) -> Result<Self, Buffer> {
+        let builder = match BatchBuilder::resume(mem::take(&mut buffer.bytes)) {
+            Ok(builder) => builder,
+            Err(bytes) => {
+                buffer.bytes = bytes;
+                return Err(buffer);
+            }
+        };
+        let header = *builder.header();
+        let (producer_id, epoch) = (header.producer_id, header.producer_epoch);
+        let identity = Identity { producer_id, epoch };
+        let sequence = Sequence { identity, base: header.base_sequence };
+        let limits = Limits { len: 0, records: 0 };
+        let mut batch = Self::with_builder(partition, builder, buffer, limits, now);
+        batch.closed = true;
+        batch.sealed = true;
+        batch.uncompressed_len = batch.len();
+        batch.sequence = (producer_id >= 0).then_some(sequence);
+        batch.stamped = batch.sequence.is_some();
+        // Nobody knows how far it had come, nor what is still under way.
+        batch.maybe_written = batch.stamped;
+        batch.lost = batch.stamped;
+        batch.resend = true;
+        batch.storage = Storage { key: Some(key), step: Storing::Done };
+        Ok(batch)
     }
 
     /// Appends unless the batch is closed or has no room; the first record always has.
@@ -162,6 +222,7 @@ impl<X: Platform> ProducerBatch<X> {
     pub(crate) fn unnumber(&mut self) {
         self.sequence = None;
         self.stamped = false;
+        self.storage.step = Storing::NotYet;
     }
 
     /// A batch that may be in the log goes again as it was or not at all: of its parts the broker
@@ -187,6 +248,11 @@ impl<X: Platform> ProducerBatch<X> {
     /// The size of the records alone.
     pub(crate) fn records_len(&self) -> usize {
         self.builder.len() - BATCH_OVERHEAD
+    }
+
+    /// When its first record was made, in milliseconds since 1970.
+    pub(crate) fn first_timestamp(&self) -> i64 {
+        self.builder.header().base_timestamp
     }
 
     pub(crate) fn record_count(&self) -> u32 {

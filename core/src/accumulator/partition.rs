@@ -94,6 +94,21 @@ impl<X: Platform> Partition<X> {
         })
     }
 
+    /// Puts a whole batch at the end of the queue.
+    ///
+    /// # Errors
+    /// The batch, where the producer is closed.
+    pub(crate) fn push(&self, batch: Box<ProducerBatch<X>>) -> Result<(), Box<ProducerBatch<X>>> {
+        self.queue.with(|queue| {
+            if queue.closed {
+                return Err(batch);
+            }
+            queue.batches.push_back(batch);
+            self.queued.store(queue.batches.len() as u32, Ordering::Relaxed);
+            Ok(())
+        })
+    }
+
     /// Looks at the oldest batch.
     pub(crate) fn peek<R>(&self, look: impl FnOnce(&ProducerBatch<X>) -> R) -> Option<R> {
         self.queue.with(|queue| queue.batches.front().map(|batch| look(batch)))
@@ -119,6 +134,11 @@ impl<X: Platform> Partition<X> {
     /// Batches in the queue.
     pub(crate) fn queued(&self) -> u32 {
         self.queued.load(Ordering::Relaxed)
+    }
+
+    /// Whose share of the pool its batches count for.
+    pub(crate) fn account(&self) -> Account {
+        self.queue.with(|queue| queue.account)
     }
 
     /// From now on its batches count for this share of the pool.

@@ -2,6 +2,7 @@
 
 mod finish;
 mod partitions;
+mod resend;
 mod send;
 
 use core::fmt;
@@ -60,6 +61,25 @@ impl<X: Platform> Producer<X> {
     /// future takes nothing with it.
     pub fn send<'a>(&'a self, topic: &str, record: Record<'a>) -> Send<'a, X> {
         Send::new(&self.shared, self.handle(topic), record)
+    }
+
+    /// Sends a batch again that an earlier producer stored under `key`
+    /// ([`Driver::store_batches`](crate::Driver::store_batches)): `read` fills in its `len` bytes.
+    /// Never waits. Hand over what was stored in the order of its storing, and all of it before the
+    /// first new record.
+    ///
+    /// # Errors
+    /// [`SendError::MetadataPending`] and [`SendError::BufferFull`]: try again later.
+    /// [`SendError::InvalidRecord`] where the bytes are no whole batch: remove them.
+    pub fn try_resend(
+        &self,
+        topic: &str,
+        partition: i32,
+        key: u64,
+        len: usize,
+        read: impl FnOnce(&mut [u8]),
+    ) -> Result<Delivery<X>, SendError> {
+        resend::try_resend(&self.shared, &self.handle(topic), partition, key, len, read)
     }
 
     /// The number of a topic's partitions, waiting for its metadata up to `max.block.ms`.

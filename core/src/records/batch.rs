@@ -6,6 +6,7 @@ use core::fmt;
 
 use super::compression::{CompressionError, Compressor};
 use super::ratio::Ratio;
+use super::reader::RecordBatchView;
 use super::record::{RecordFields, RecordTooLarge, encode_within};
 
 pub use super::header::{
@@ -65,6 +66,19 @@ impl BatchBuilder {
         buffer.clear();
         buffer.extend_from_slice(&[0; BATCH_OVERHEAD]);
         Self { buffer, header: BatchHeader::default(), sealed: false }
+    }
+
+    /// A sealed batch again, from its bytes.
+    ///
+    /// # Errors
+    /// The bytes, where they are not exactly one whole batch.
+    pub(crate) fn resume(buffer: Vec<u8>) -> Result<Self, Vec<u8>> {
+        let whole = RecordBatchView::parse(&buffer).ok();
+        let Some(view) = whole.filter(|view| view.bytes().len() == buffer.len()) else {
+            return Err(buffer);
+        };
+        let header = *view.header();
+        Ok(Self { buffer, header, sealed: true })
     }
 
     /// Appends a record with its timestamp in milliseconds since 1970 and returns its offset delta.

@@ -234,8 +234,10 @@ impl<X: Platform> Sender<X> {
             let lane = &mut self.lanes[lane_id as usize];
             lane.leader_epoch = -1;
             lane.gap = true; // the new log knows nothing of the old one's sequences
-            let retries = core::mem::take(&mut lane.retries);
-            for batch in retries {
+            let sealed = core::mem::take(&mut lane.retries);
+            let (sent, unsent) = sealed.into_iter().partition::<Vec<_>, _>(|batch| batch.resend);
+            lane.retries = unsent.into();
+            for batch in sent {
                 let written = if batch.maybe_written { Written::Maybe } else { Written::No };
                 let error = DeliveryError {
                     reason: Reason::TopicRecreated,

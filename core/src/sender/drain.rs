@@ -86,6 +86,9 @@ impl<X: Platform> Sender<X> {
         if !self.prepare_sequences(id) {
             return Taken::NotYet;
         }
+        if self.must_store_first(id) {
+            return Taken::Nothing;
+        }
         let lane = &self.lanes[id as usize];
         let size = match lane.retries.front() {
             Some(batch) => Some(batch.len()),
@@ -107,19 +110,24 @@ impl<X: Platform> Sender<X> {
     fn pop_batch(&mut self, id: LaneId, now: Instant) -> Option<Box<ProducerBatch<X>>> {
         let lane = &mut self.lanes[id as usize];
         if let Some(batch) = lane.retries.pop_front() {
-            lane.resending = true;
+            lane.resending = batch.resend;
             return Some(batch);
         }
+        let batch = self.pop_ready(id, now)?;
+        self.lanes[id as usize].resending = batch.resend;
+        Some(batch)
+    }
+
+    /// The oldest batch of the queue, if it may leave it.
+    pub(super) fn pop_ready(&mut self, id: LaneId, now: Instant) -> Option<Box<ProducerBatch<X>>> {
         let lane = &self.lanes[id as usize];
         let mut batch = lane.partition.pop_if(|batch| self.is_sendable(batch, lane.leader, now))?;
-        let lane = &mut self.lanes[id as usize];
-        lane.resending = false;
-        batch.position = lane.next_position();
+        batch.position = self.lanes[id as usize].next_position();
         Some(batch)
     }
 
     /// Compresses and completes a batch that leaves for the first time.
-    fn seal(&mut self, id: LaneId, batch: &mut ProducerBatch<X>) {
+    pub(super) fn seal(&mut self, id: LaneId, batch: &mut ProducerBatch<X>) {
         let topic = self.lanes[id as usize].topic;
         let compression = self.topics[topic].state.compression;
         let Some(ratio) = batch.seal(self.compressor(compression)) else { return };
@@ -147,7 +155,7 @@ impl<X: Platform> Sender<X> {
     }
 
     /// Gives a batch its sequence, once (rows E6.2, F1).
-    fn stamp(&mut self, id: LaneId, batch: &mut ProducerBatch<X>) {
+    pub(super) fn stamp(&mut self, id: LaneId, batch: &mut ProducerBatch<X>) {
         if batch.sequence.is_none() && self.config().enable_idempotence {
             batch.sequence = self.lanes[id as usize].take_sequence(batch.record_count());
         }

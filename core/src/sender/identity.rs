@@ -106,6 +106,7 @@ impl<X: Platform> Sender<X> {
             self.identity.wanted = false;
             self.identity.attempts = 0;
             self.activate_all();
+            self.prepare_all_to_store(now);
             return;
         }
         self.note_error(format_args!("no producer id: {}", response.error));

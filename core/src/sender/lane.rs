@@ -25,7 +25,8 @@ pub(super) struct Lane<X: Platform> {
     pub(super) leader_epoch: i32,
     /// The node in whose ready queue the lane stands.
     pub(super) queued_at: Option<NodeId>,
-    /// Batches that were sent and have to go again, in order.
+    /// Sealed batches that are not on the wire, in order: those that have to go again, and behind
+    /// them, where batches are stored before they are sent, those that are ready to go.
     pub(super) retries: VecDeque<Box<ProducerBatch<X>>>,
     /// Batches on the wire, all of them to `sent_to`.
     pub(super) in_flight: usize,
@@ -97,7 +98,7 @@ impl<X: Platform> Lane<X> {
         }
         let same_node = self.sent_to == self.leader;
         let same_identity = current.is_none() || self.identity == current;
-        self.retries.is_empty()
+        !self.retries.front().is_some_and(|batch| batch.resend)
             && !self.resending
             && !self.gap
             && same_node
@@ -128,7 +129,8 @@ impl<X: Platform> Lane<X> {
 
     /// Puts a batch back that has to be sent again, keeping the order. Parts of one batch share its
     /// position; of these at most the first is out, or one is put in after the other, last first.
-    pub(super) fn put_back(&mut self, batch: Box<ProducerBatch<X>>) {
+    pub(super) fn put_back(&mut self, mut batch: Box<ProducerBatch<X>>) {
+        batch.resend = true;
         let at = self.retries.partition_point(|other| other.position < batch.position);
         self.retries.insert(at, batch);
     }

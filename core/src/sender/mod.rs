@@ -18,6 +18,7 @@
 //! | `response.rs` | what a broker answered |
 //! | `outcome.rs` | acknowledged, again, failed |
 //! | `split.rs` | one batch becomes several |
+//! | `store.rs` | batches that are stored before they are sent |
 //! | `condense.rs` | metadata longer than the receive buffer |
 //! | `metadata.rs`, `cluster.rs` | when to ask for metadata, and what to do with the answer |
 //! | `identity.rs` | the producer id and its epoch |
@@ -39,6 +40,7 @@ mod outcome;
 mod response;
 mod schedule;
 mod split;
+mod store;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
@@ -58,6 +60,7 @@ use crate::time::{Instant, earliest};
 use crate::transport::NodeId;
 
 pub(crate) use link::{Wish, read_size};
+pub use store::{StoreTicket, ToStore};
 
 /// A partition's number in the sender.
 type LaneId = u32;
@@ -74,6 +77,7 @@ pub(crate) struct Sender<X: Platform> {
     topic_names: BTreeMap<Arc<str>, usize>,
     metadata: metadata::Metadata,
     identity: identity::IdentityState,
+    store: store::StoreState,
     /// When to look at a lane again: its linger or backoff is over. Entries may be out of date.
     timers: BinaryHeap<Reverse<(Instant, LaneId)>>,
     /// When a lane's oldest batch has to have an outcome, one entry per batch, in order.
@@ -111,6 +115,7 @@ impl<X: Platform> Sender<X> {
             topic_names: BTreeMap::new(),
             metadata: metadata::Metadata::default(),
             identity: identity::IdentityState::default(),
+            store: store::StoreState::default(),
             timers: BinaryHeap::new(),
             expiries: VecDeque::new(),
             waits: BinaryHeap::new(),

@@ -223,6 +223,7 @@ impl<X: Platform> Sender<X> {
     pub(super) fn discard(&mut self, batch: Box<ProducerBatch<X>>) {
         let resolved = batch.resolved;
         let number = batch.number();
+        self.forget_stored(&batch);
         let buffer = batch.into_buffer();
         self.shared.pool.with(|pool| {
             if !resolved {

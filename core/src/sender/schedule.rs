@@ -12,6 +12,7 @@ use crate::transport::NodeId;
 impl<X: Platform> Sender<X> {
     /// Looks at a lane to which something happened. The only place that queues lanes.
     pub(super) fn schedule(&mut self, id: LaneId, now: Instant) {
+        self.prepare_to_store(id, now);
         if self.lanes[id as usize].queued_at.is_some() {
             return;
         }
@@ -24,7 +25,7 @@ impl<X: Platform> Sender<X> {
 
     /// Sets a lane's alarm, unless it has an earlier one, which sets this one then: however often a
     /// lane is looked at, its timers are few.
-    fn look_again(&mut self, id: LaneId, at: Instant) {
+    pub(super) fn look_again(&mut self, id: LaneId, at: Instant) {
         let alarm = &mut self.lanes[id as usize].alarm;
         if alarm.is_none_or(|earlier| at < earlier) {
             *alarm = Some(at);
@@ -64,6 +65,9 @@ impl<X: Platform> Sender<X> {
     pub(super) fn next_step(&self, id: LaneId, now: Instant) -> Next {
         let lane = &self.lanes[id as usize];
         if !lane.may_send(self.pipeline(), self.identity.current(), now) {
+            return Next::Nothing;
+        }
+        if self.must_store_first(id) {
             return Next::Nothing;
         }
         if !lane.retries.is_empty() {

@@ -113,6 +113,12 @@ impl<X: Platform> TopicState<X> {
         });
     }
 
+    /// A partition, where it is known.
+    pub(crate) fn partition(&self, index: i32) -> Option<Arc<Partition<X>>> {
+        let index = usize::try_from(index).ok()?;
+        self.published.with(|published| published.layout.partitions.get(index).cloned())
+    }
+
     pub(crate) fn status(&self) -> (Status, u32) {
         self.published
             .with(|published| (published.status, published.layout.partitions.len() as u32))

@@ -2,7 +2,7 @@
 //! nothing happens but what the test lets happen.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -30,8 +30,26 @@ pub(crate) struct World {
     pub(crate) producer: Producer<Simulated>,
     driver: Driver<Simulated, Network>,
     wire: Rc<RefCell<Wire>>,
+    config: ProducerConfig,
+    /// What outlives the producer, where batches are stored before they are sent.
+    pub(crate) store: Option<Store>,
     /// How often the driver was polled.
     pub(crate) polls: u32,
+}
+
+/// Batches by their keys.
+#[derive(Default)]
+pub(crate) struct Store {
+    pub(crate) batches: BTreeMap<u64, StoredBatch>,
+    next: u64,
+    /// Nothing is stored for now.
+    pub(crate) stuck: bool,
+}
+
+pub(crate) struct StoredBatch {
+    topic: String,
+    partition: i32,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The bytes between the producer and the brokers.
@@ -91,9 +109,64 @@ impl World {
         };
         let wire = Rc::new(RefCell::new(wire));
         let network = Network(wire.clone());
-        let (producer, driver) =
-            ottla_core::producer(config, clock.clone(), 1, network).expect("a valid configuration");
-        Self { clock, producer, driver, wire, polls: 0 }
+        let (producer, driver) = ottla_core::producer(config.clone(), clock.clone(), 1, network)
+            .expect("a valid configuration");
+        Self { clock, producer, driver, wire, config, store: None, polls: 0 }
+    }
+
+    /// Stores batches before they are sent.
+    pub(crate) fn storing(mut self) -> Self {
+        self.store = Some(Store::default());
+        self.driver.store_batches();
+        self
+    }
+
+    /// The power fails, and comes back: another producer, which is given what was stored.
+    pub(crate) fn restart(&mut self, seed: u64) -> Vec<Delivery<Simulated>> {
+        let (config, network) = (self.config.clone(), Network(self.wire.clone()));
+        let (producer, mut driver) =
+            ottla_core::producer(config, self.clock.clone(), seed, network).expect("it was valid");
+        driver.store_batches();
+        (self.producer, self.driver) = (producer, driver);
+        let stored = std::mem::take(&mut self.store.as_mut().expect("a store").batches);
+        let topics: BTreeSet<String> = stored.values().map(|batch| batch.topic.clone()).collect();
+        for topic in topics {
+            self.know(&topic);
+        }
+        let again = |(key, batch): (&u64, &StoredBatch)| {
+            let read = |to: &mut [u8]| to.copy_from_slice(&batch.bytes);
+            let (topic, len) = (&batch.topic, batch.bytes.len());
+            let delivery = self.producer.try_resend(topic, batch.partition, *key, len, read);
+            delivery.expect("there is room for what was there before")
+        };
+        let deliveries = stored.iter().map(again).collect();
+        self.store.as_mut().expect("a store").batches = stored;
+        deliveries
+    }
+
+    /// What whoever polls the driver does then. Returns whether there was anything to store.
+    fn keep(&mut self) -> bool {
+        let Some(store) = self.store.as_mut().filter(|store| !store.stuck) else { return false };
+        let mut any = false;
+        while let Some(batch) = self.driver.next_to_store() {
+            let (topic, bytes) = (batch.topic.to_owned(), batch.bytes.to_vec());
+            let stored = StoredBatch { topic, partition: batch.partition, bytes };
+            let (ticket, key) = (batch.ticket, batch.replaces.unwrap_or(store.next));
+            store.next = store.next.max(key + 1);
+            store.batches.insert(key, stored);
+            self.driver.stored(ticket, Some(key));
+            any = true;
+        }
+        while let Some(key) = self.driver.next_to_remove() {
+            assert!(store.batches.remove(&key).is_some(), "{key} is removed once");
+        }
+        any
+    }
+
+    /// The brokers take what is on its way to them, and the producer does not hear of it.
+    pub(crate) fn serve_unheard(&self) {
+        let now = self.clock.since_unix_epoch();
+        while self.wire.borrow_mut().serve(now) {}
     }
 
     /// Changes or asks the cluster.
@@ -145,10 +218,11 @@ impl World {
         for _ in 0..MOST_POLLS {
             self.polls += 1;
             let _ = self.driver.poll(&mut Context::from_waker(Waker::noop()));
+            let stored = self.keep();
             let now = self.clock.since_unix_epoch();
             let served = self.wire.borrow_mut().serve(now);
             let due = self.driver.next_wake().is_some_and(|next| next <= self.clock.now());
-            if !served && !due {
+            if !served && !stored && !due {
                 return;
             }
         }

@@ -1,0 +1,164 @@
+//! Batches that are stored before they are sent, so that they outlive the program; the driver's
+//! methods tell what that means.
+
+use alloc::collections::VecDeque;
+use core::mem;
+
+use super::{LaneId, Sender};
+use crate::accumulator::batch::{ProducerBatch, Storing};
+use crate::sync::Platform;
+use crate::time::Instant;
+
+/// What has to be stored, and what no longer.
+#[derive(Debug, Default)]
+pub(super) struct StoreState {
+    on: bool,
+    next: u32,
+    to_store: VecDeque<StoreTicket>,
+    to_remove: VecDeque<u64>,
+}
+
+/// Which batch a [`ToStore`] is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoreTicket {
+    lane: LaneId,
+    number: u32,
+}
+
+/// A batch to be stored; see [`Driver::next_to_store`](crate::Driver::next_to_store).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ToStore<'a> {
+    /// What [`Driver::stored`](crate::Driver::stored) wants back.
+    pub ticket: StoreTicket,
+    /// The topic's name.
+    pub topic: &'a str,
+    /// The partition's index.
+    pub partition: i32,
+    /// The sealed batch, as it goes to the broker: header (with producer id, epoch and sequence)
+    /// and records.
+    pub bytes: &'a [u8],
+    /// The same records were stored before under this key, with another sequence. This takes their
+    /// place: a restart must find one of the two, never both.
+    pub replaces: Option<u64>,
+}
+
+impl<X: Platform> Sender<X> {
+    pub(crate) fn store_batches(&mut self) {
+        self.store.on = true;
+    }
+
+    /// Seals and numbers what is ready to leave a lane's queue, whether its leader can be reached
+    /// or not.
+    pub(super) fn prepare_to_store(&mut self, id: LaneId, now: Instant) {
+        if !self.store.on || !self.may_number(id, now) {
+            return;
+        }
+        while let Some(mut batch) = self.pop_ready(id, now) {
+            self.seal(id, &mut batch);
+            self.lanes[id as usize].retries.push_back(batch);
+        }
+        let linger = self.config().linger;
+        if let Some(created) = self.lanes[id as usize].partition.peek(|batch| batch.created) {
+            self.look_again(id, created + linger);
+        }
+        let mut sealed = mem::take(&mut self.lanes[id as usize].retries);
+        for batch in &mut sealed {
+            self.stamp(id, batch);
+            if batch.storage.step == Storing::NotYet {
+                let ticket = StoreTicket { lane: id, number: self.store.next };
+                self.store.next = self.store.next.wrapping_add(1);
+                batch.storage.step = Storing::Asked(ticket.number);
+                self.store.to_store.push_back(ticket);
+            }
+        }
+        self.lanes[id as usize].retries = sealed;
+    }
+
+    /// Whether a lane has batches, and sequences of the current epoch for them.
+    fn may_number(&mut self, id: LaneId, now: Instant) -> bool {
+        let lane = &self.lanes[id as usize];
+        let ready = |batch: &ProducerBatch<X>| self.is_sendable(batch, lane.leader, now);
+        let waits = !lane.retries.is_empty() || lane.partition.peek(ready) == Some(true);
+        if !waits {
+            return false;
+        }
+        if !self.prepare_sequences(id) {
+            self.want_leader(id);
+            return false;
+        }
+        let current = self.identity.current();
+        current.is_none_or(|current| !self.lanes[id as usize].is_stale(current))
+    }
+
+    /// Connects a lane's leader though nothing may be sent to it yet: somebody has to be asked for
+    /// a producer id.
+    fn want_leader(&mut self, id: LaneId) {
+        let leader = self.lanes[id as usize].leader;
+        match leader.and_then(|leader| Some((leader, self.nodes.get_mut(&leader)?))) {
+            Some((leader, node)) => {
+                node.wanted |= !node.is_up();
+                self.active.insert(leader);
+            }
+            None => self.metadata.want_all(),
+        }
+    }
+
+    /// There is a producer id now.
+    pub(super) fn prepare_all_to_store(&mut self, now: Instant) {
+        if self.store.on {
+            (0..self.lanes.len()).for_each(|lane| self.schedule(lane as LaneId, now));
+        }
+    }
+
+    /// Whether the lane has no batch that may be sent before another was stored.
+    pub(super) fn must_store_first(&self, id: LaneId) -> bool {
+        let next = self.lanes[id as usize].retries.front();
+        self.store.on && next.is_none_or(|batch| batch.storage.step != Storing::Done)
+    }
+
+    /// A batch has its outcome. One that fails because the producer stops goes again after the
+    /// restart.
+    pub(super) fn forget_stored(&mut self, batch: &ProducerBatch<X>) {
+        if !self.stopped {
+            self.store.to_remove.extend(batch.storage.key);
+        }
+    }
+
+    pub(crate) fn next_to_store(&mut self) -> Option<ToStore<'_>> {
+        loop {
+            let ticket = self.store.to_store.pop_front()?;
+            if let Some(index) = self.find_asked(ticket) {
+                let lane = &self.lanes[ticket.lane as usize];
+                let batch = &lane.retries[index];
+                return Some(ToStore {
+                    ticket,
+                    topic: &self.topics[lane.topic].state.name,
+                    partition: lane.partition.index,
+                    bytes: batch.bytes(),
+                    replaces: batch.storage.key,
+                });
+            }
+        }
+    }
+
+    /// Where the batch is that waits for this ticket, unless it has its outcome already.
+    fn find_asked(&self, StoreTicket { lane, number }: StoreTicket) -> Option<usize> {
+        let retries = &self.lanes.get(lane as usize)?.retries;
+        retries.iter().position(|batch| batch.storage.step == Storing::Asked(number))
+    }
+
+    pub(crate) fn handle_stored(&mut self, ticket: StoreTicket, key: Option<u64>, now: Instant) {
+        let Some(index) = self.find_asked(ticket) else {
+            return self.store.to_remove.extend(key);
+        };
+        let storage = &mut self.lanes[ticket.lane as usize].retries[index].storage;
+        storage.step = Storing::Done;
+        storage.key = key;
+        self.schedule(ticket.lane, now);
+    }
+
+    pub(crate) fn next_to_remove(&mut self) -> Option<u64> {
+        self.store.to_remove.pop_front()
+    }
+}
