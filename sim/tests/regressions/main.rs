@@ -5,4 +5,5 @@ mod batching;
 mod isolation;
 mod memory;
 mod retries;
+#[allow(dead_code, reason = "the other tests use the rest")]
 mod world;

@@ -189,13 +189,11 @@ impl World {
     }
 
     /// Puts somebody before the brokers.
-    #[allow(dead_code, reason = "the tests of logins use it")]
     pub(crate) fn guard(&self, door: Door) {
         self.wire.borrow_mut().door = Some(door);
     }
 
     /// From now on answers take this long.
-    #[allow(dead_code, reason = "the tests of logins use it")]
     pub(crate) fn delay(&self, latency: Duration) {
         self.wire.borrow_mut().latency = latency;
     }
