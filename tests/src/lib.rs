@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod budget;
+mod cache;
 pub mod certificates;
 pub mod command;
 pub mod firmware;
@@ -14,6 +15,7 @@ mod process;
 mod progress;
 mod scratch;
 pub mod text;
+pub mod web;
 pub mod wire;
 
 pub use process::Guarded;

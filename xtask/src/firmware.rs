@@ -1,11 +1,8 @@
 //! `cargo xtask firmware`: builds the example for microcontrollers.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use crate::Outcome;
-use crate::command::{execute, output, root, target_dir};
-use crate::toolchain::Toolchain;
+use crate::command::{execute, root, target_dir};
+use crate::toolchain::{Toolchain, rust_lld};
 
 const TARGET: &str = "thumbv7em-none-eabihf";
 
@@ -27,9 +24,4 @@ pub(crate) fn run(build_std: bool) -> Outcome {
     execute(&mut build)?;
     println!("{}", dir.join(TARGET).join("release/ottla-firmware").display());
     Ok(())
-}
-
-fn rust_lld() -> Outcome<PathBuf> {
-    let libdir = output(Command::new("rustc").args(["--print", "target-libdir"]))?;
-    Ok(PathBuf::from(libdir).with_file_name("bin").join("rust-lld"))
 }

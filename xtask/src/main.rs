@@ -13,6 +13,7 @@ mod steps;
 mod test;
 mod tidy;
 mod toolchain;
+mod web;
 mod wrap;
 
 use std::process::ExitCode;
@@ -41,6 +42,12 @@ enum Chore {
     },
     /// Build the example for microcontrollers and print where it is
     Firmware {
+        /// Build the standard library from source even where rustup has the target
+        #[arg(long)]
+        build_std: bool,
+    },
+    /// Build the npm package into web/dist and hold its size to tests/budgets.toml
+    Web {
         /// Build the standard library from source even where rustup has the target
         #[arg(long)]
         build_std: bool,
@@ -74,6 +81,7 @@ fn main() -> ExitCode {
         Chore::Full { filter } => full::run(filter.as_deref()),
         Chore::Gates { build_std } => gates::run(build_std),
         Chore::Firmware { build_std } => firmware::run(build_std),
+        Chore::Web { build_std } => web::run(build_std),
         Chore::Sim { arguments } => sim::run(&arguments),
         Chore::Tidy { fix: true } => tidy::fix(),
         Chore::Tidy { fix: false } => tidy::run(),

@@ -6,8 +6,12 @@ use crate::Outcome;
 use crate::command::{execute, exists, output};
 
 /// A program and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 3] =
-    [("java", "default-jdk-headless"), ("mvn", "maven"), ("qemu-system-arm", "qemu-system-arm")];
+const PROGRAMS: [(&str, &str); 4] = [
+    ("java", "default-jdk-headless"),
+    ("mvn", "maven"),
+    ("npm", "npm"),
+    ("qemu-system-arm", "qemu-system-arm"),
+];
 
 /// Installs what is missing where that is possible, and otherwise says what to install.
 pub(crate) fn install() -> Outcome {
@@ -17,9 +21,9 @@ pub(crate) fn install() -> Outcome {
         .map(|&(_, package)| package)
         .collect();
     if !missing.is_empty() {
-        apt_install(&missing, "Java 17 or newer, Maven and QEMU for Arm")?;
+        apt_install(&missing, "Java 17 or newer, Maven, npm with Node and QEMU for Arm")?;
     }
-    println!("Java, Maven and QEMU are there");
+    println!("Java, Maven, npm and QEMU are there");
     Ok(())
 }
 

@@ -68,6 +68,12 @@ impl fmt::Display for Toolchain {
     }
 }
 
+/// The linker that comes with the Rust in use, for targets for which Debian's Rust has none.
+pub(crate) fn rust_lld() -> Outcome<PathBuf> {
+    let libdir = output(&mut rustc(&["--print", "target-libdir"]))?;
+    Ok(PathBuf::from(libdir).with_file_name("bin").join("rust-lld"))
+}
+
 fn has_core(target: &str) -> Outcome<bool> {
     let dir = output(&mut rustc(&["--print", "target-libdir", "--target", target]))?;
     let files = fs::read_dir(dir).into_iter().flatten().flatten();

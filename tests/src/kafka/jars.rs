@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{env, process};
+use std::process::{self, Command, Stdio};
 
+use crate::cache;
 use crate::progress::say;
 
 /// What to do when Java or Maven is missing.
@@ -28,8 +28,7 @@ impl Jars {
     /// If Java or Maven is not installed or Maven fails.
     #[must_use]
     pub fn fetch(version: &str) -> Self {
-        let cache = cache_dir();
-        create_dir(&cache);
+        let cache = cache::dir();
         let dir = cache.join(format!("kafka-{version}"));
         let jars = Self { version: version.into(), dir };
         // One Maven at a time: its own repository is not safe for more.
@@ -104,14 +103,6 @@ fn dependency(group: &str, artifact: &str, version: &str) -> String {
         "<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
          <version>{version}</version></dependency>\n"
     )
-}
-
-fn cache_dir() -> PathBuf {
-    let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
-        let home = env::var_os("HOME")?;
-        Some(PathBuf::from(home).join(".cache"))
-    });
-    base.expect("neither XDG_CACHE_HOME nor HOME is set").join("ottla")
 }
 
 fn create_dir(path: &Path) {

@@ -1,0 +1,123 @@
+/** Text is stored as UTF-8, bytes as they are. */
+export type Content = string | ArrayBuffer | ArrayBufferView;
+
+/** A record's headers in order; a name may repeat in the list of pairs. */
+export type Headers =
+  | Record<string, Content | null>
+  | ReadonlyArray<readonly [name: string, content: Content | null]>;
+
+/** What is sent, without the topic. */
+export interface RecordFields {
+  /** Decides the partition as Java's producer does (murmur2), unless `partition` is given. */
+  key?: Content | null;
+  /** Null or missing is a tombstone. */
+  value?: Content | null;
+  headers?: Headers;
+  /** A date, or milliseconds since 1970; now if missing. */
+  timestamp?: number | Date;
+  partition?: number;
+  /** A W3C trace context, stored as the header `traceparent`. */
+  traceparent?: string;
+}
+
+export interface ProducerRecord extends RecordFields {
+  topic: string;
+}
+
+/** Where a record is stored. */
+export interface RecordMetadata {
+  topic: string;
+  partition: number;
+  /** Undefined with `acks` 0, and for a record that the broker had already without saying where. */
+  offset: number | undefined;
+  /** Milliseconds since 1970: the record's own, or the broker's where the topic says so. */
+  timestamp: number;
+}
+
+export type Report =
+  | (RecordMetadata & { error?: undefined })
+  | { topic: string; error: OttlaError };
+
+export interface SendOptions {
+  /** Ends the waiting. A record that was handed over may be stored all the same. */
+  signal?: AbortSignal;
+}
+
+/** Numbers since the producer was made; times are in microseconds. */
+export interface Metrics {
+  recordsSent: number;
+  recordsAcknowledged: number;
+  recordsRetried: number;
+  recordsFailed: number;
+  bytesSent: number;
+  batches: number;
+  batchBytesMax: number;
+  queueTimeTotalUs: number;
+  queueTimeMaxUs: number;
+  requests: number;
+  requestLatencyTotalUs: number;
+  requestLatencyMaxUs: number;
+  produceRequests: number;
+  requestsInFlight: number;
+  outgoingBytes: number;
+  incomingBytes: number;
+  connectionsOpened: number;
+  connectionsClosed: number;
+  metadataUpdates: number;
+  epochBumps: number;
+  throttleTimeTotalUs: number;
+  bufferTotalBytes: number;
+  bufferAvailableBytes: number;
+  bufferExhausted: number;
+  promisesOpen: number;
+}
+
+/** What every promise of this package is rejected with. */
+export class OttlaError extends Error {
+  /** A name to compare; Kafka's own where a broker refused. */
+  readonly code: string;
+  /** Whether the same call may succeed later. */
+  readonly retriable: boolean;
+  /** Whether the record is in the log all the same. */
+  readonly written: 'no' | 'maybe' | 'yes';
+  /** Of `sendBatch`: what became of each record. */
+  readonly outcomes?: ReadonlyArray<RecordMetadata | OttlaError>;
+}
+
+export interface Producer extends AsyncDisposable {
+  /** Sends a record; resolves with where it is stored. */
+  send(record: ProducerRecord, options?: SendOptions): Promise<RecordMetadata>;
+  /** Sends records of one topic with one promise; it resolves when all are stored. */
+  sendBatch(
+    topic: string,
+    records: ReadonlyArray<RecordFields>,
+    options?: SendOptions,
+  ): Promise<RecordMetadata[]>;
+  /**
+   * A stream of values or records with back-pressure: at most `highWaterMark` bytes (1 MiB) are on
+   * their way. The first failure ends it.
+   */
+  writable(
+    topic: string,
+    options?: { highWaterMark?: number },
+  ): WritableStream<Content | RecordFields>;
+  /** Every outcome from now on, until the producer ends or the loop is left. */
+  reports(): AsyncIterableIterator<Report>;
+  /** Resolves when every record sent before has its outcome; sends them without lingering. */
+  flush(): Promise<void>;
+  /** Sends what is waiting, then ends. What has no outcome after `timeout` ms (30 s) is rejected. */
+  close(options?: { timeout?: number }): Promise<void>;
+  metrics(): Metrics;
+}
+
+export interface ConnectOptions {
+  /** Addresses of some brokers, `HOST:PORT`; where the runtime has TCP. */
+  brokers: string | ReadonlyArray<string>;
+  /** True, or the runtime's own options: in Node and Bun those of `tls.connect`. */
+  tls?: boolean | object;
+  sasl?: { mechanism?: 'PLAIN'; username: string; password: string };
+  /** Kafka's own keys with the Java producer's defaults, such as `'linger.ms': 20`. */
+  config?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export function connect(options: ConnectOptions): Promise<Producer>;

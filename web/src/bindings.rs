@@ -1,0 +1,129 @@
+//! What JavaScript calls.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use ottla_core::ProducerConfig;
+use wasm_bindgen::JsError;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::metrics;
+use crate::platform::{Web, WebClock};
+use crate::sockets::{SocketError, SocketTransport, Sockets};
+
+/// A producer. Call [`poll`](Self::poll) after everything else, and then read the rows.
+#[derive(Debug)]
+#[wasm_bindgen]
+pub struct Engine {
+    inner: crate::Engine<Web, SocketTransport>,
+    staged: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// `properties` are lines of `key=value`; the two halves of the seed are random.
+    ///
+    /// # Errors
+    /// The first property that can't be, in words.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        properties: &str,
+        seed_high: u32,
+        seed_low: u32,
+        sockets: Sockets,
+    ) -> Result<Self, JsError> {
+        let pairs = properties.lines().filter_map(|line| line.split_once('='));
+        let config = ProducerConfig::from_properties(pairs).map_err(describe)?;
+        let transport = SocketTransport::new(sockets, config.security.protocol.uses_tls());
+        let seed = u64::from(seed_high) << 32 | u64::from(seed_low);
+        let inner = crate::Engine::new(config, WebClock, seed, transport).map_err(describe)?;
+        Ok(Self { inner, staged: Vec::new() })
+    }
+
+    /// The number of a topic.
+    pub fn topic(&mut self, name: &str) -> u32 {
+        self.inner.topic(name)
+    }
+
+    /// Makes room for so many bytes of records, and says where. What was staged stays.
+    pub fn reserve(&mut self, bytes: usize) -> *const u8 {
+        if self.staged.len() < bytes {
+            self.staged.resize(bytes, 0);
+        }
+        self.staged.as_ptr()
+    }
+
+    /// Takes what is staged.
+    pub fn submit(&mut self, bytes: usize) {
+        self.inner.submit(self.staged.get(..bytes).unwrap_or_default());
+    }
+
+    /// Does what can be done; returns in how many milliseconds to call again at the latest, or −1.
+    pub fn poll(&mut self) -> f64 {
+        self.inner.poll().map_or(-1.0, |wait| wait.as_secs_f64() * 1000.0)
+    }
+
+    /// Where the rows of outcomes are.
+    pub fn rows(&mut self) -> *const u8 {
+        self.inner.results().rows().as_ptr()
+    }
+
+    /// Bytes of rows.
+    pub fn rows_size(&mut self) -> usize {
+        self.inner.results().rows().len()
+    }
+
+    /// The error of this number, as `code`, `retriable`, `written` and the text, with newlines
+    /// between.
+    pub fn error(&mut self, number: u32) -> Option<String> {
+        let error = self.inner.results().error(number)?;
+        let retriable = if error.retriable { "yes" } else { "no" };
+        Some(format!("{}\n{retriable}\n{}\n{}", error.code, error.written, error.message))
+    }
+
+    /// The rows have been read.
+    pub fn clear(&mut self) {
+        self.inner.results().clear();
+    }
+
+    /// A row tells `slot` when all that was submitted has its outcome.
+    pub fn flush(&mut self, slot: u32) {
+        self.inner.flush(slot);
+    }
+
+    /// A row tells `slot` when the producer has ended; by force after so many milliseconds.
+    pub fn close(&mut self, slot: u32, timeout_ms: f64) {
+        self.inner.close(slot, Duration::from_millis(timeout_ms as u64));
+    }
+
+    /// Every metric's value, in the order of `metric_names`.
+    pub fn metrics(&self) -> Vec<f64> {
+        metrics::values(&self.inner.metrics())
+    }
+
+    /// The names of all metrics, with commas between.
+    pub fn metric_names() -> String {
+        metrics::NAMES.join(",")
+    }
+
+    /// A socket was opened, or has room again.
+    pub fn socket_writable(&mut self, id: u32) {
+        self.inner.transport().writable(id);
+    }
+
+    /// A socket has bytes.
+    pub fn socket_received(&mut self, id: u32, bytes: &[u8]) {
+        self.inner.transport().received(id, bytes);
+    }
+
+    /// A socket has ended; `distrust` where trying again can't help, as with a certificate.
+    pub fn socket_ended(&mut self, id: u32, message: String, distrust: bool) {
+        self.inner.transport().ended(id, SocketError::new(message, distrust));
+    }
+}
+
+fn describe(error: impl core::fmt::Display) -> JsError {
+    JsError::new(&error.to_string())
+}
