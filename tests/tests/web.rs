@@ -17,6 +17,21 @@ fn node_20_produces_over_tcp() {
     over_tcp("node-20", Runtime::NODE_20);
 }
 
+#[test]
+fn node_24_produces_over_tcp() {
+    over_tcp("node-24", Runtime::NODE_24);
+}
+
+#[test]
+fn bun_produces_over_tcp() {
+    over_tcp("bun", Runtime::BUN);
+}
+
+#[test]
+fn deno_produces_over_tcp() {
+    over_tcp("deno", Runtime::DENO);
+}
+
 /// Kafka, a text, and where Java's producer puts each of its keys.
 struct Setting {
     kafka: &'static Cluster,

@@ -113,7 +113,7 @@ export interface Producer extends AsyncDisposable {
 export interface ConnectOptions {
   /** Addresses of some brokers, `HOST:PORT`; where the runtime has TCP. */
   brokers: string | ReadonlyArray<string>;
-  /** True, or the runtime's own options: in Node and Bun those of `tls.connect`. */
+  /** True, or the runtime's own options: in Node, Bun and Deno those of `tls.connect`. */
   tls?: boolean | object;
   sasl?: { mechanism?: 'PLAIN'; username: string; password: string };
   /** Kafka's own keys with the Java producer's defaults, such as `'linger.ms': 20`. */

@@ -1,4 +1,4 @@
-// The entry for Node and Bun.
+// The entry for Node, Bun and Deno, which all have Node's sockets.
 
 import { readFile } from 'node:fs/promises';
 

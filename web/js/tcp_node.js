@@ -1,4 +1,4 @@
-// TCP and TLS in Node and Bun.
+// TCP and TLS in Node, Bun and Deno.
 
 import net from 'node:net';
 import tls from 'node:tls';
