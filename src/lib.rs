@@ -74,6 +74,7 @@
 //! awaits the deliveries.
 #![forbid(unsafe_code)]
 
+mod aws;
 mod delivery;
 mod producer;
 pub mod producer_0_8;

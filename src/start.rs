@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use ottla_core::producer_with;
 use ottla_transport_std::{IoThread, Native, NativeClock, Reactor, TcpTransport};
 
-use crate::{ConfigError, Interceptors, ProducerConfig};
+use crate::{ConfigError, Interceptors, ProducerConfig, aws};
 
 /// Why a producer could not be started. Nothing is left running.
 #[derive(Debug)]
@@ -60,6 +60,7 @@ pub(crate) fn start(
     if config.client_id.is_empty() {
         config.client_id = next_client_id();
     }
+    aws::complete(&mut config.security.sasl);
     let reactor = Reactor::new()?;
     let transport = TcpTransport::configured(&reactor, &config)?;
     let (producer, driver) =

@@ -14,7 +14,7 @@ const TARGETS: [&str; 4] = [
 ];
 
 /// The smallest core, the codecs that fit in 64 KiB, everything.
-const FEATURES: [&str; 3] = ["", "lz4,snappy", "gzip,lz4,snappy,zstd,scram"];
+const FEATURES: [&str; 3] = ["", "lz4,snappy", "gzip,lz4,snappy,zstd,scram,aws-msk-iam"];
 
 /// Compiles for every target, the core with every set of features; a warning is an error.
 pub(crate) fn run(build_std: bool) -> Outcome {

@@ -69,8 +69,9 @@ const PASSWORD_ADVICE: &str = "keys are PEM without a password; remove it with: 
 const TLS_ADVICE: &str = "TLS 1.2 and 1.3 with safe ciphers are spoken; remove the key";
 const VERIFY_ADVICE: &str =
     "a broker's certificate and host name are always verified; remove the key";
-const SASL_ADVICE: &str = "PLAIN, SCRAM and OAUTHBEARER with a given token need no more than \
-     sasl.mechanism, sasl.username, sasl.password and sasl.oauthbearer.token";
+const SASL_ADVICE: &str = "PLAIN, SCRAM, OAUTHBEARER with a given token and AWS_MSK_IAM need no \
+     more than sasl.mechanism, sasl.username, sasl.password, sasl.oauthbearer.token and \
+     sasl.aws.*";
 const TRANSACTION_ADVICE: &str =
     "transactions are not there yet; remove the key (idempotence is on by default)";
 const METRICS_ADVICE: &str = "metrics are not sampled or reported in the background; read them \

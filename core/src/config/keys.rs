@@ -109,7 +109,7 @@ const KEYS: &[Key] = &[
     field!("ssl.keystore.key", "", security.tls.key, security_values::inline;
         "its key itself, in PEM (ssl.key.pem)"),
     key("sasl.mechanism", "", security_values::set_mechanism,
-        "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"),
+        "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM"),
     key("sasl.jaas.config", "", security_values::set_jaas,
         "CLASS required username=\"…\" password=\"…\"; as in Java"),
     key("sasl.username", "", |config, text| {
@@ -122,6 +122,18 @@ const KEYS: &[Key] = &[
         "the token of OAUTHBEARER (ottla)"),
     key("sasl.oauthbearer.extensions", "", security_values::set_extensions,
         "NAME=VALUE,… to be told with the token (librdkafka's name)"),
+    key("sasl.aws.access.key.id", "", |config, text| {
+        config.security.sasl.aws.access_key_id = Some(text.into()); Ok(())
+    }, "who logs in at Amazon's Kafka (ottla)"),
+    key("sasl.aws.secret.access.key", "", |config, text| {
+        config.security.sasl.aws.secret_access_key = Some(text.into()); Ok(())
+    }, "the key that signs the login (ottla)"),
+    key("sasl.aws.security.token", "", |config, text| {
+        config.security.sasl.aws.session_token = Some(text.into()); Ok(())
+    }, "with a key that AWS gave for some hours (ottla)"),
+    key("sasl.aws.region", "", |config, text| {
+        config.security.sasl.aws.region = Some(text.into()); Ok(())
+    }, "where the cluster is, if its name does not say so (ottla)"),
 
     field!("acks", "all", acks, parse::acks;
         "replicas that must have a record: all, 1 (the leader), 0 (don't ask)"),

@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::ConfigError;
-use crate::sasl::{Mechanism, Secret, TokenSource};
+use crate::sasl::{AwsConfig, Mechanism, Secret, TokenSource};
 
 /// What protects a connection (`security.protocol`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -112,6 +112,8 @@ pub struct SaslConfig {
     /// `sasl.oauthbearer.extensions`, or from `sasl.jaas.config`: what a broker wants to know
     /// beside the token (KIP-342).
     pub extensions: BTreeMap<String, String>,
+    /// `sasl.aws.…`.
+    pub aws: AwsConfig,
 }
 
 impl SaslConfig {
@@ -125,12 +127,12 @@ impl SaslConfig {
 
     fn check(&self) -> Result<(), (&'static str, Cow<'static, str>)> {
         let Some(mechanism) = self.mechanism else {
-            let names = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER";
-            return Err(("sasl.mechanism", format!("not set; one of {names} is needed").into()));
+            let problem = format!("not set; one of {} is needed", Mechanism::NAMES);
+            return Err(("sasl.mechanism", problem.into()));
         };
-        if !mechanism.is_available() {
+        if let Some(feature) = mechanism.missing_feature() {
             let problem =
-                format!("{mechanism} is not compiled in; build with the Cargo feature `scram`");
+                format!("{mechanism} is not compiled in; build with the Cargo feature `{feature}`");
             return Err(("sasl.mechanism", problem.into()));
         }
         match mechanism {
@@ -139,8 +141,20 @@ impl SaslConfig {
                 "sasl.oauthbearer.token",
                 "not set; OAUTHBEARER needs a token, or a TokenProvider set in code".into(),
             )),
+            Mechanism::AwsMskIam => self.check_aws(),
             _ => self.user_and_password().map(|_| ()).map_err(|why| ("sasl.username", why)),
         }
+    }
+}
+
+impl SaslConfig {
+    /// Credentials may still come from the program; half of them never do.
+    fn check_aws(&self) -> Result<(), (&'static str, Cow<'static, str>)> {
+        if self.aws.access_key_id.is_some() == self.aws.secret_access_key.is_some() {
+            return Ok(());
+        }
+        let problem = "an access key has an id and a secret: set both, or neither";
+        Err(("sasl.aws.secret.access.key", problem.into()))
     }
 }
 

@@ -18,8 +18,14 @@ const ALIASES: [(&str, &str); 5] = [
 ];
 
 /// Keys whose values are not to be seen in an error.
-const SECRETS: [&str; 4] =
-    ["ssl.keystore.key", "sasl.password", "sasl.jaas.config", "sasl.oauthbearer.token"];
+const SECRETS: [&str; 6] = [
+    "ssl.keystore.key",
+    "sasl.password",
+    "sasl.jaas.config",
+    "sasl.oauthbearer.token",
+    "sasl.aws.secret.access.key",
+    "sasl.aws.security.token",
+];
 
 /// How to make PEM files of Java's key stores.
 const CONVERT: &str = "a PEM file; JKS and PKCS12 are not read. Convert with: keytool \

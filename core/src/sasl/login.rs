@@ -19,6 +19,18 @@ pub(crate) enum Step {
     Done,
 }
 
+/// What is said to whom and when.
+#[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "aws-msk-iam"), allow(dead_code, reason = "only that login asks"))]
+pub(crate) struct Occasion<'a> {
+    /// Never used twice: it is what a nonce is made of.
+    pub(crate) entropy: [u32; 4],
+    /// The broker's name, without its port.
+    pub(crate) host: &'a str,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) unix_millis: i64,
+}
+
 /// One login, from the first message to its end.
 pub(crate) struct Login(State);
 
@@ -32,17 +44,19 @@ enum State {
 }
 
 impl Login {
-    /// Begins a login and says the first message. `entropy` is never used twice: it is what a
-    /// nonce is made of.
+    /// Begins a login and says the first message.
     pub(crate) fn begin(
         config: &SaslConfig,
-        entropy: [u32; 4],
+        occasion: &Occasion<'_>,
     ) -> Result<(Self, Vec<u8>), Failure> {
         let mechanism = config.mechanism.ok_or("sasl.mechanism is not set")?;
         let (state, first) = match mechanism {
             Mechanism::Plain => (State::Said, plain::message(config)?),
             Mechanism::OauthBearer => (State::OauthBearer, oauth_bearer::message(config)?),
-            Mechanism::ScramSha256 | Mechanism::ScramSha512 => begin_scram(config, entropy)?,
+            Mechanism::ScramSha256 | Mechanism::ScramSha512 => {
+                begin_scram(config, occasion.entropy)?
+            }
+            Mechanism::AwsMskIam => (State::Said, aws_msk_iam(config, occasion)?),
         };
         Ok((Self(state), first))
     }
@@ -64,6 +78,14 @@ impl Login {
 fn begin_scram(config: &SaslConfig, entropy: [u32; 4]) -> Result<(State, Vec<u8>), Failure> {
     let (scram, first) = super::scram::Scram::begin(config, entropy)?;
     Ok((State::Scram(scram), first))
+}
+
+#[cfg(feature = "aws-msk-iam")]
+use super::aws_msk_iam::message as aws_msk_iam;
+
+#[cfg(not(feature = "aws-msk-iam"))]
+fn aws_msk_iam(_: &SaslConfig, _: &Occasion<'_>) -> Result<Vec<u8>, Failure> {
+    Err("AWS_MSK_IAM is not compiled in; build with the Cargo feature `aws-msk-iam`".into())
 }
 
 #[cfg(not(feature = "scram"))]

@@ -15,12 +15,18 @@ pub enum Mechanism {
     ScramSha512,
     /// A token of an OAuth 2 server (RFC 7628, KIP-255).
     OauthBearer,
+    /// AWS's own: a request signed with the client's key.
+    AwsMskIam,
 }
 
 impl Mechanism {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OauthBearer];
+    pub const ALL: [Self; 5] =
+        [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OauthBearer, Self::AwsMskIam];
+
+    /// Their names, for people.
+    pub(crate) const NAMES: &'static str =
+        "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM";
 
     /// The registered name, as brokers know it.
     #[must_use]
@@ -30,13 +36,23 @@ impl Mechanism {
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
             Self::OauthBearer => "OAUTHBEARER",
+            Self::AwsMskIam => "AWS_MSK_IAM",
+        }
+    }
+
+    /// The Cargo feature that it is not compiled in without.
+    pub(crate) const fn missing_feature(self) -> Option<&'static str> {
+        match self {
+            Self::ScramSha256 | Self::ScramSha512 if !cfg!(feature = "scram") => Some("scram"),
+            Self::AwsMskIam if !cfg!(feature = "aws-msk-iam") => Some("aws-msk-iam"),
+            _ => None,
         }
     }
 
     /// Whether it is compiled in.
     #[must_use]
     pub const fn is_available(self) -> bool {
-        cfg!(feature = "scram") || !matches!(self, Self::ScramSha256 | Self::ScramSha512)
+        self.missing_feature().is_none()
     }
 }
 
@@ -52,6 +68,6 @@ impl FromStr for Mechanism {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = Self::ALL.into_iter().find(|known| known.name().eq_ignore_ascii_case(text));
-        known.ok_or("PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER")
+        known.ok_or(Self::NAMES)
     }
 }

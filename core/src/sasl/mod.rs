@@ -6,23 +6,27 @@
 //! | file | job |
 //! | --- | --- |
 //! | `login.rs` | one login, from the first message to its end |
-//! | `plain.rs`, `scram.rs`, `oauth_bearer.rs` | the mechanisms |
-//! | `scram_hash.rs` | the hashes under SCRAM |
+//! | `plain.rs`, `scram.rs`, `oauth_bearer.rs`, `aws_msk_iam.rs` | the mechanisms |
+//! | `hash.rs` | the hashes under them |
 //! | `mechanism.rs` | their names |
-//! | `secret.rs`, `token.rs` | what a login needs |
+//! | `secret.rs`, `token.rs`, `aws.rs` | what a login needs |
 
+mod aws;
+#[cfg(feature = "aws-msk-iam")]
+mod aws_msk_iam;
+#[cfg(any(feature = "scram", feature = "aws-msk-iam"))]
+mod hash;
 mod login;
 mod mechanism;
 mod oauth_bearer;
 mod plain;
 #[cfg(feature = "scram")]
 mod scram;
-#[cfg(feature = "scram")]
-mod scram_hash;
 mod secret;
 mod token;
 
-pub(crate) use login::{Login, Step};
+pub use aws::{AwsConfig, AwsCredentials, AwsCredentialsProvider};
+pub(crate) use login::{Login, Occasion, Step};
 pub use mechanism::Mechanism;
 pub use secret::Secret;
 pub use token::{TokenProvider, TokenSource};

@@ -47,10 +47,13 @@ fn is_extension(name: &str, value: &str) -> bool {
 mod tests {
     use alloc::string::String;
 
-    use super::super::{Login, Mechanism, Step, TokenProvider, TokenSource};
+    use super::super::{Login, Mechanism, Occasion, Step, TokenProvider, TokenSource};
     use crate::config::SaslConfig;
     use crate::sasl::Secret;
     use crate::sync::Arc;
+
+    /// The token's occasion is its own.
+    const NOBODY: Occasion<'_> = Occasion { entropy: [0; 4], host: "", unix_millis: 0 };
 
     fn config(token: TokenSource) -> SaslConfig {
         let mechanism = Some(Mechanism::OauthBearer);
@@ -65,30 +68,30 @@ mod tests {
     #[test]
     fn the_message_is_that_of_the_rfc() {
         let mut config = given("vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==");
-        let (mut login, first) = Login::begin(&config, [0; 4]).unwrap();
+        let (mut login, first) = Login::begin(&config, &NOBODY).unwrap();
         assert_eq!(first, b"n,,\x01auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\x01\x01");
         assert!(login.step(b"") == Ok(Step::Done));
 
         config.extensions.insert("logicalCluster".into(), "lkc-1".into());
-        let (_, first) = Login::begin(&config, [0; 4]).unwrap();
+        let (_, first) = Login::begin(&config, &NOBODY).unwrap();
         assert!(first.ends_with(b"==\x01logicalCluster=lkc-1\x01\x01"));
     }
 
     #[test]
     fn a_refusal_is_answered_so_that_the_broker_tells_why() {
-        let (mut login, _) = Login::begin(&given("t"), [0; 4]).unwrap();
+        let (mut login, _) = Login::begin(&given("t"), &NOBODY).unwrap();
         assert!(login.step(br#"{"status":"invalid_token"}"#) == Ok(Step::Send(b"\x01".to_vec())));
     }
 
     #[test]
     fn what_would_break_the_message_is_refused() {
         for token in ["", " ", "a b", "a\x01b", "é"] {
-            assert!(Login::begin(&given(token), [0; 4]).is_err(), "{token:?}");
+            assert!(Login::begin(&given(token), &NOBODY).is_err(), "{token:?}");
         }
         for (name, value) in [("auth", "x"), ("a b", "x"), ("", "x"), ("a", ""), ("a", "\x01")] {
             let mut config = given("t");
             config.extensions.insert(name.into(), value.into());
-            assert!(Login::begin(&config, [0; 4]).is_err(), "{name:?} {value:?}");
+            assert!(Login::begin(&config, &NOBODY).is_err(), "{name:?} {value:?}");
         }
     }
 
@@ -100,7 +103,7 @@ mod tests {
                 Err("the token server is down".into())
             }
         }
-        let failure = Login::begin(&config(TokenSource::Provider(Arc::new(None))), [0; 4]).err();
+        let failure = Login::begin(&config(TokenSource::Provider(Arc::new(None))), &NOBODY).err();
         assert_eq!(failure.unwrap(), "no token: the token server is down");
     }
 }

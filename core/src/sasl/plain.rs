@@ -16,9 +16,12 @@ pub(super) fn message(config: &SaslConfig) -> Result<Vec<u8>, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Login, Step};
+    use super::super::{Login, Occasion, Step};
     use crate::config::SaslConfig;
     use crate::sasl::Mechanism;
+
+    /// A password's occasion is any.
+    const NOBODY: Occasion<'_> = Occasion { entropy: [0; 4], host: "", unix_millis: 0 };
 
     fn config(user: &str, password: &str) -> SaslConfig {
         SaslConfig {
@@ -32,7 +35,7 @@ mod tests {
     /// The first example of RFC 4616, without the identity that Kafka has no use for.
     #[test]
     fn the_message_is_that_of_the_rfc() {
-        let (mut login, first) = Login::begin(&config("tim", "tanstaaftanstaaf"), [0; 4]).unwrap();
+        let (mut login, first) = Login::begin(&config("tim", "tanstaaftanstaaf"), &NOBODY).unwrap();
         assert_eq!(first, b"\0tim\0tanstaaftanstaaf");
         assert!(login.step(b"") == Ok(Step::Done));
     }
@@ -40,7 +43,7 @@ mod tests {
     #[test]
     fn a_nul_can_not_smuggle_another_field_in() {
         for (user, password) in [("a\0b", "c"), ("a", "b\0c")] {
-            assert!(Login::begin(&config(user, password), [0; 4]).is_err());
+            assert!(Login::begin(&config(user, password), &NOBODY).is_err());
         }
     }
 }

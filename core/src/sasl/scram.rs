@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use base64ct::{Base64, Encoding};
 
+use super::hash::Hash;
 use super::login::{Failure, Step};
-use super::scram_hash::Hash;
 use super::{Mechanism, Secret};
 use crate::config::SaslConfig;
 

@@ -15,9 +15,9 @@ use crate::protocol::api_key::ApiKey;
 use crate::protocol::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 use crate::protocol::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
 use crate::quoted::Quoted;
-use crate::sasl::{Login, Mechanism, Step};
+use crate::sasl::{Login, Mechanism, Occasion, Step};
 use crate::sync::{Arc, Lock, Platform};
-use crate::time::Instant;
+use crate::time::{Clock, Instant};
 use crate::topic::Status;
 use crate::transport::NodeId;
 
@@ -98,7 +98,11 @@ impl<X: Platform> Sender<X> {
             }
         }
         let entropy = core::array::from_fn(|_| self.rng.next_u32());
-        match Login::begin(&self.config().security.sasl, entropy) {
+        let address = self.nodes.get(&id).and_then(|node| node.address.as_ref());
+        let host = address.map_or("", |address| &address.host);
+        let unix_millis = self.shared.clock.unix_millis();
+        let occasion = Occasion { entropy, host, unix_millis };
+        match Login::begin(&self.config().security.sasl, &occasion) {
             Ok((login, first)) => {
                 if let Some(node) = self.nodes.get_mut(&id) {
                     node.session.login = Some(Box::new(login));
@@ -174,8 +178,11 @@ impl<X: Platform> Sender<X> {
     fn refuse_login(&mut self, id: NodeId, error: ErrorCode, why: Option<&str>, now: Instant) {
         let sasl = &self.config().security.sasl;
         let mechanism = sasl.mechanism.map_or("", Mechanism::name);
-        let user =
-            sasl.username.as_ref().filter(|_| sasl.mechanism != Some(Mechanism::OauthBearer));
+        let user = match sasl.mechanism {
+            Some(Mechanism::OauthBearer) => None,
+            Some(Mechanism::AwsMskIam) => sasl.aws.access_key_id.as_ref(),
+            _ => sasl.username.as_ref(),
+        };
         let user = user.map_or_else(String::new, |user| format!(" of {}", Quoted(user)));
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
         let why = format!("refused the {mechanism} login{user}: {error}{why}");

@@ -34,6 +34,8 @@ pub(crate) struct Keeper {
     pub(crate) accepted: Vec<Instant>,
     /// How many it refused.
     pub(crate) refused: u32,
+    /// What the last of these said.
+    pub(crate) last_refused: Vec<u8>,
     /// Requests that came while a login went on.
     pub(crate) early: u32,
     /// Everybody who came.
@@ -99,6 +101,7 @@ impl Keeper {
             return response.with_auth_bytes(self.challenge.clone().into());
         }
         self.refused += 1;
+        self.last_refused = message.to_vec();
         response
             .with_error_code(ResponseError::SaslAuthenticationFailed.code())
             .with_error_message(Some(StrBytes::from_static_str("invalid credentials")))

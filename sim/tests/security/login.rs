@@ -180,3 +180,26 @@ fn an_idle_connection_does_not_live_on_its_logins() {
     let last = *keeper.borrow().accepted.last().unwrap();
     assert!(world.clock.now().since(last) > seconds(170), "{:?}", keeper.borrow().accepted);
 }
+
+/// What is said depends on the broker's name and the time, and the log of a failure on neither key.
+#[test]
+fn a_signed_login_bears_the_brokers_name_and_the_time() {
+    let settings = [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "AWS_MSK_IAM"),
+        ("sasl.aws.access.key.id", "AKIDEXAMPLE"),
+        ("sasl.aws.secret.access.key", "hunter2"),
+        ("sasl.aws.region", "eu-west-1"),
+    ];
+    let mut world = World::new(1, &[("t", 1)], &settings);
+    let keeper = keep(&world, Keeper { mechanism: "AWS_MSK_IAM", ..alice() });
+    let producer = world.producer.clone();
+    let (refused, _) = world.wait(Box::pin(producer.send("t", Record::new(b"x"))));
+    let error = refused.err().unwrap().to_string();
+    assert!(error.contains("refused the AWS_MSK_IAM login of \"AKIDEXAMPLE\""), "{error}");
+    let said = String::from_utf8(keeper.borrow().last_refused.clone()).unwrap();
+    assert!(said.contains("\"host\":\"node-1\""), "{said}");
+    // 2027-01-15 is when virtual time begins.
+    assert!(said.contains("\"x-amz-date\":\"20270115T"), "{said}");
+    assert!(!said.contains("hunter2"));
+}

@@ -376,7 +376,9 @@ fn no_secret_is_shown() {
 #[test]
 fn a_protocol_needs_what_it_needs() {
     let scram = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "SCRAM-SHA-512")];
-    let rows: [(&[(&str, &str)], &str); 5] = [
+    let iam = [scram[0], ("sasl.mechanism", "AWS_MSK_IAM"), ("sasl.aws.access.key.id", "a")];
+    let rows: [(&[(&str, &str)], &str); 6] = [
+        (&iam, "sasl.aws.secret.access.key: an access key has an id and a secret"),
         (&scram[..1], "sasl.mechanism: not set; one of PLAIN"),
         (&scram, "sasl.username: set sasl.username and sasl.password"),
         (&[scram[0], ("sasl.mechanism", "OAUTHBEARER")], "sasl.oauthbearer.token: not set"),

@@ -1,4 +1,4 @@
-//! The hashes under SCRAM, as RFC 5802, section 2.2, names them.
+//! The hashes under logins, as RFC 5802, section 2.2, names them.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -31,6 +31,7 @@ impl Hash {
         .unwrap_or_default()
     }
 
+    #[cfg(feature = "scram")]
     /// Whether `tag` is `HMAC(key, text)`, in a time that does not depend on how much of it is.
     pub(super) fn verify(self, key: &[u8], text: &[u8], tag: &[u8]) -> bool {
         match self {
@@ -39,6 +40,7 @@ impl Hash {
         }
     }
 
+    #[cfg(feature = "scram")]
     /// `Hi(password, salt, iterations)`.
     pub(super) fn salted(self, password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
         match self {
