@@ -82,6 +82,7 @@ impl<X: Platform, T: Transport> Driver<X, T> {
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let now = self.shared.clock.now();
+            self.sender.follow_session(self.transport.session(), now);
             let running = self.sender.advance(now);
             self.fulfil_wishes(now);
             if !running {

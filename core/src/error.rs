@@ -172,6 +172,9 @@ pub enum Reason {
     /// The partition's leader and this client do not accept each other: a wrong password, or a
     /// certificate that is not trusted. The message says more.
     Authentication,
+    /// The lease of the producer id ended before the record was acknowledged: under another id it
+    /// could be stored twice.
+    LeaseLost,
     /// The producer was closed by force before the record was acknowledged.
     Closed,
     /// No codec could compress the batch.
@@ -186,6 +189,7 @@ impl DeliveryError {
             Reason::Expired { .. }
             | Reason::OtherRecordInvalid
             | Reason::TopicRecreated
+            | Reason::LeaseLost
             | Reason::Closed => true,
             Reason::Broker(code) => code.retriable(),
             Reason::Authentication | Reason::Compression(_) => false,
@@ -206,6 +210,7 @@ impl fmt::Display for DeliveryError {
             }
             Reason::TopicRecreated => f.write_str("the topic was deleted and created again")?,
             Reason::Authentication => f.write_str("authentication failed")?,
+            Reason::LeaseLost => f.write_str("the lease of the producer id has ended")?,
             Reason::Closed => f.write_str("the producer was closed by force")?,
             Reason::Compression(why) => write!(f, "compression failed: {why}")?,
         }

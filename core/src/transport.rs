@@ -36,6 +36,32 @@ pub trait Transport {
     fn is_encrypted(&self) -> bool {
         false
     }
+
+    /// What it knows about the other end now. The driver looks before it does anything else.
+    fn session(&self) -> Session {
+        Session::default()
+    }
+}
+
+/// What a transport knows about the other end, beside bytes. Over TCP nothing, which is the
+/// default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Session {
+    /// Producer ids are lent, by a bridge. Then the producer never raises an epoch by itself: it
+    /// asks with `InitProducerId`, so that the lender knows.
+    pub lends_ids: bool,
+    /// The id that is lent now, where that is known. If it is another than the producer has, the
+    /// lease of that is over.
+    pub producer_id: Option<i64>,
+}
+
+impl Session {
+    /// That of a bridge, and the id that it lends.
+    #[must_use]
+    pub fn lending(producer_id: Option<i64>) -> Self {
+        Self { lends_ids: true, producer_id }
+    }
 }
 
 /// A byte pipe to one node. Dropping it closes it.

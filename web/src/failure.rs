@@ -42,6 +42,7 @@ impl From<&DeliveryError> for Failure {
             Reason::OtherRecordInvalid => "OTHER_RECORD_INVALID",
             Reason::TopicRecreated => "TOPIC_RECREATED",
             Reason::Authentication => "AUTHENTICATION_FAILED",
+            Reason::LeaseLost => "LEASE_LOST",
             Reason::Closed => "CLOSED",
             _ => "COMPRESSION_FAILED",
         };

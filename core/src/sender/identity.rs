@@ -1,22 +1,28 @@
 //! The producer id and epoch that brokers recognise repeats by (KIP-98, KIP-360).
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::node::Request;
 use super::{LaneId, Sender};
-use crate::accumulator::batch::Identity;
+use crate::accumulator::batch::{Identity, ProducerBatch};
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::sync::Platform;
 use crate::time::Instant;
-use crate::transport::NodeId;
+use crate::transport::{NodeId, Session};
 
 /// Whether there is a producer id. Asked for when the first batch wants one, not before: brokers
 /// remember every id that was given out (KIP-936).
 #[derive(Debug, Default)]
 pub(super) struct IdentityState {
     current: Option<Identity>,
+    /// Producer ids are lent: an epoch is raised on request.
+    lent: bool,
+    /// What `current` was, while the next epoch is asked for.
+    raised_from: Option<Identity>,
     wanted: bool,
     in_flight: bool,
     attempts: u32,
@@ -28,15 +34,29 @@ impl IdentityState {
         self.current
     }
 
-    /// The next epoch, or a new id where epochs are used up. Returns the next identity if it is
-    /// known at once.
+    /// The next epoch, or a new id where epochs are used up. It is known at once unless the id is
+    /// lent.
     fn bump(&mut self) {
-        self.current = match self.current {
-            Some(Identity { producer_id, epoch }) if epoch < i16::MAX => {
-                Some(Identity { producer_id, epoch: epoch + 1 })
+        let before = self.current.filter(|identity| identity.epoch < i16::MAX);
+        let next = |Identity { producer_id, epoch }| Identity { producer_id, epoch: epoch + 1 };
+        self.current = before.filter(|_| !self.lent).map(next);
+        self.raised_from = before.filter(|_| self.lent);
+    }
+
+    /// What to ask for.
+    fn request(&self) -> InitProducerIdRequest<'static> {
+        let request = InitProducerIdRequest::default();
+        match self.raised_from {
+            Some(Identity { producer_id, epoch: producer_epoch }) => {
+                InitProducerIdRequest { producer_id, producer_epoch, ..request }
             }
-            _ => None,
-        };
+            None => request,
+        }
+    }
+
+    /// Whether the lease of the id has ended, now that `lent` is lent.
+    fn is_lost(&self, lent: i64) -> bool {
+        self.current.or(self.raised_from).is_some_and(|identity| identity.producer_id != lent)
     }
 }
 
@@ -68,6 +88,35 @@ impl<X: Platform> Sender<X> {
         true
     }
 
+    /// Takes note of what the transport knows of producer ids.
+    pub(crate) fn follow_session(&mut self, session: Session, now: Instant) {
+        self.identity.lent = session.lends_ids;
+        let is_lost = session.producer_id.is_some_and(|lent| self.identity.is_lost(lent));
+        // What is on the wire went over a connection that is lost as well, which is noticed soon.
+        if is_lost && self.lanes.iter().all(|lane| lane.in_flight == 0) {
+            self.lose_identity(now);
+        }
+    }
+
+    /// What may be in the log stays unknown; all else goes on under the next id.
+    fn lose_identity(&mut self, now: Instant) {
+        self.identity.current = None;
+        self.identity.raised_from = None;
+        for id in 0..self.lanes.len() {
+            let lane = &mut self.lanes[id];
+            let retries = mem::take(&mut lane.retries);
+            let (unknown, rest): (VecDeque<_>, _) =
+                retries.into_iter().partition(|batch| batch.maybe_written);
+            lane.retries = rest;
+            lane.restart(None);
+            for batch in unknown {
+                let error = lease_lost(&batch);
+                self.fail(id as LaneId, batch, error);
+            }
+            self.schedule(id as LaneId, now);
+        }
+    }
+
     pub(super) fn identity_due(&self) -> Option<Instant> {
         let waits = self.identity.wanted && !self.identity.in_flight;
         let at = self.askable_at().filter(|_| waits)?;
@@ -85,7 +134,8 @@ impl<X: Platform> Sender<X> {
             self.fail_for_want_of_identity(ErrorCode::UnsupportedVersion);
             return;
         };
-        let write = |head: &mut Vec<u8>| InitProducerIdRequest::default().encode(head, version);
+        let asked = self.identity.request();
+        let write = |head: &mut Vec<u8>| asked.encode(head, version);
         let request = self.begin_request(Request::InitProducerId, version, write, now);
         self.identity.in_flight = true;
         self.send_request(node, request);
@@ -103,6 +153,7 @@ impl<X: Platform> Sender<X> {
             let identity =
                 Identity { producer_id: response.producer_id, epoch: response.producer_epoch };
             self.identity.current = Some(identity);
+            self.identity.raised_from = None;
             self.identity.wanted = false;
             self.identity.attempts = 0;
             self.activate_all();
@@ -134,5 +185,14 @@ impl<X: Platform> Sender<X> {
             message: Some("enable.idempotence needs a producer id from the cluster".into()),
         };
         self.fail_unsent(&error);
+    }
+}
+
+fn lease_lost<X: Platform>(batch: &ProducerBatch<X>) -> DeliveryError {
+    DeliveryError {
+        reason: Reason::LeaseLost,
+        written: Written::Maybe,
+        attempts: batch.attempts,
+        message: None,
     }
 }
