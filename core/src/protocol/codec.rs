@@ -240,6 +240,19 @@ impl<'a> Decoder<'a> {
         self.tags(|_, _| Ok(false))
     }
 
+    /// Ends a structure that must not have tagged fields, where the version could have them: for
+    /// who answers requests of strangers.
+    ///
+    /// # Errors
+    /// [`DecodeError::UnexpectedTags`] if there are any.
+    pub fn no_tags(&mut self) -> Result<(), DecodeError> {
+        let offset = self.offset;
+        if self.flexible && self.unsigned_varint()? != 0 {
+            return Err(DecodeError::UnexpectedTags { offset });
+        }
+        Ok(())
+    }
+
     /// Reads a structure's tagged fields, where the version has them. `known` gets each tag and its
     /// value, and answers whether it read the value (it has to, entirely) or does not know the tag.
     pub fn tags(

@@ -56,6 +56,11 @@ pub enum DecodeError {
         /// How many there are.
         count: usize,
     },
+    /// Tagged fields where none are known, in a message that is to be understood entirely.
+    UnexpectedTags {
+        /// Where their count stands.
+        offset: usize,
+    },
     /// A version that ottla does not speak; the caller chose it without `NodeVersions::select`.
     UnsupportedVersion {
         /// The version asked for.
@@ -65,7 +70,7 @@ pub enum DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("malformed response: ")?;
+        f.write_str("malformed message: ")?;
         match *self {
             Self::Truncated { offset, needed, remaining } => {
                 write!(f, "{needed} bytes expected at offset {offset}, {remaining} left")
@@ -83,6 +88,9 @@ impl fmt::Display for DecodeError {
             Self::BadUtf8 { offset } => write!(f, "string is not UTF-8 at offset {offset}"),
             Self::TrailingBytes { offset, count } => {
                 write!(f, "{count} bytes too many at offset {offset}")
+            }
+            Self::UnexpectedTags { offset } => {
+                write!(f, "unknown tagged fields at offset {offset}")
             }
             Self::UnsupportedVersion { version } => {
                 write!(f, "version {version} is not one that this client speaks")

@@ -41,6 +41,50 @@ pub fn finish_request(buf: &mut [u8], start: RequestStart, extra_bytes: usize) {
     *size = i32::try_from(total).unwrap_or(i32::MAX).to_be_bytes();
 }
 
+/// The header of a request, as who answers it reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestHeader<'a> {
+    /// The kind of request; any number.
+    pub api_key: i16,
+    /// Its version; any number.
+    pub version: i16,
+    /// What the response has to repeat.
+    pub correlation_id: i32,
+    /// The client's name.
+    pub client_id: Option<&'a str>,
+}
+
+impl<'a> RequestHeader<'a> {
+    /// Bytes of a header up to the correlation id, which all versions have in common.
+    const START: usize = 8;
+
+    /// Kind, version and correlation id at the front of a request frame, whatever follows.
+    ///
+    /// # Errors
+    /// Where the bytes end before.
+    pub fn start(bytes: &[u8]) -> Result<(i16, i16, i32), DecodeError> {
+        let mut decoder = Decoder::new(bytes, 0, false);
+        Ok((decoder.i16()?, decoder.i16()?, decoder.i32()?))
+    }
+
+    /// Splits a request frame into its header and its body. Tagged fields are refused.
+    ///
+    /// `header_version` is [`ApiKey::request_header_version`] of what [`start`](Self::start) says.
+    ///
+    /// # Errors
+    /// Where the bytes end inside of the header or it has tagged fields.
+    pub fn parse(bytes: &'a [u8], header_version: i16) -> Result<(Self, &'a [u8]), DecodeError> {
+        let (api_key, version, correlation_id) = Self::start(bytes)?;
+        let rest = bytes.get(Self::START..).unwrap_or_default();
+        // The client id is never compact; only what follows it is flexible.
+        let mut decoder = Decoder::new(rest, header_version, false);
+        let client_id = decoder.nullable_string()?;
+        let mut decoder = Decoder::new(decoder.remaining(), header_version, header_version >= 2);
+        decoder.no_tags()?;
+        Ok((Self { api_key, version, correlation_id, client_id }, decoder.remaining()))
+    }
+}
+
 /// Splits a response frame into its correlation id and its body.
 ///
 /// `header_version` is [`ApiKey::response_header_version`] of the request that it answers.
