@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Read(ReadArgs),
     /// Run a development broker on this machine until Ctrl-C. It is not a Kafka.
     Dev(DevArgs),
+    /// Run the bridge that lets browsers and edge workers produce, until Ctrl-C.
+    Bridge(BridgeArgs),
     /// Start a development broker, produce a file to it, read it back and show what was stored.
     Quickstart(QuickstartArgs),
     /// Print a completion script for a shell.
@@ -303,7 +305,43 @@ pub(crate) struct DevArgs {
     /// Count records and throw them away, for measuring a producer.
     #[arg(long, conflicts_with = "data")]
     pub(crate) sink: bool,
+
+    /// Run a bridge in front of it, without authentication, for pages of this machine.
+    #[arg(long)]
+    pub(crate) bridge: bool,
+
+    /// The bridge's port; 0 picks a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 9080, requires = "bridge")]
+    pub(crate) bridge_port: u16,
 }
+
+/// Flags of `ottla bridge`.
+#[derive(Args, Debug)]
+#[command(after_help = BRIDGE_HELP)]
+pub(crate) struct BridgeArgs {
+    /// The configuration, in TOML; bridge/README.md describes its keys.
+    #[arg(short = 'F', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: PathBuf,
+
+    /// Write log lines as JSON objects.
+    #[arg(long)]
+    pub(crate) log_json: bool,
+
+    /// Log more; twice for everything.
+    #[arg(short = 'v', long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+const BRIDGE_HELP: &str = "\
+Ctrl-C or SIGTERM drains: sessions are asked to come back elsewhere, and what is under way is
+answered. The log goes to standard error.
+
+Example, for development only (a file of five lines):
+  [kafka]
+  bootstrap = [\"localhost:9092\"]
+  [auth]
+  mode = \"none\"
+  origins = [\"loopback\"]";
 
 /// Flags of `ottla quickstart`.
 #[derive(Args, Debug)]

@@ -9,7 +9,7 @@ use ottla_sim::dev::{DevBroker, DevBrokerOptions};
 use crate::args::DevArgs;
 use crate::client::reason;
 use crate::failure::Failure;
-use crate::{interrupt, stdout};
+use crate::{bridge, interrupt, stdout};
 
 /// Runs it.
 pub(crate) fn run(args: &DevArgs) -> Result<ExitCode, Failure> {
@@ -19,9 +19,14 @@ pub(crate) fn run(args: &DevArgs) -> Result<ExitCode, Failure> {
         let _ = stop.send(());
     })?;
     let broker = DevBroker::start(options(args)).map_err(|error| cannot_start(args, &error))?;
+    let bridge = if args.bridge { Some(bridge::before(&broker, args.bridge_port)?) } else { None };
     stdout::line(&welcome(args, &broker));
+    if let Some(bridge) = &bridge {
+        stdout::line(&format!("\nThe bridge for pages of this machine: {}", bridge.url()));
+    }
     // An error means that nobody can ask to stop any more.
     let _ = stopped.recv();
+    drop(bridge);
     broker.stop();
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! The `ottla` command.
 
 mod args;
+mod bridge;
 mod client;
 mod cpu;
 mod dev;
@@ -44,6 +45,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Perf(args) => perf::run(&args),
         Command::Read(args) => read::run(&args),
         Command::Dev(args) => dev::run(&args),
+        Command::Bridge(args) => bridge::run(&args),
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "ottla", &mut std::io::stdout());

@@ -1,0 +1,57 @@
+//! Who a client is and what it may do.
+
+mod grant;
+mod origin;
+
+use crate::config::{self, AuthMode, ConfigError};
+
+pub(crate) use grant::{Grant, LeaseGrant, Topics};
+use origin::Origins;
+
+/// Why a client may not come, for the log; the client only learns that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Denial(pub(crate) &'static str);
+
+/// Checks tokens.
+#[derive(Debug)]
+pub(crate) struct Authenticator {
+    origins: Origins,
+    anonymous: Grant,
+}
+
+impl Authenticator {
+    pub(crate) fn new(config: &config::Auth) -> Result<Self, ConfigError> {
+        if config.mode == AuthMode::Jwt {
+            return Err(ConfigError::new("auth.mode = \"jwt\" is not there yet"));
+        }
+        Ok(Self {
+            origins: Origins::new(&config.origins),
+            anonymous: Grant::anonymous(&config.anonymous_topics),
+        })
+    }
+
+    /// What a token grants to a page of `origin`.
+    pub(crate) fn check(&self, token: &str, origin: Option<&str>) -> Result<Grant, Denial> {
+        let _ = token;
+        let grant = self.anonymous.clone();
+        self.check_origin(&grant, origin)?;
+        Ok(grant)
+    }
+
+    /// Whether pages of this origin may come at all, before anybody's token is known.
+    pub(crate) fn allows_origin(&self, origin: Option<&str>) -> bool {
+        origin.is_none_or(|origin| self.origins.allow(origin))
+    }
+
+    fn check_origin(&self, grant: &Grant, origin: Option<&str>) -> Result<(), Denial> {
+        match (origin, &grant.origin) {
+            (None, _) if grant.native => Ok(()),
+            (None, _) => Err(Denial("no Origin, and the token is for pages")),
+            (Some(origin), _) if !self.origins.allow(origin) => Err(Denial("origin not allowed")),
+            (Some(origin), Some(only)) if origin != only => {
+                Err(Denial("the token is for another origin"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

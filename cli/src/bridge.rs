@@ -1,0 +1,61 @@
+//! `ottla bridge`: what lets browsers and edge workers produce; and the one beside `ottla dev`.
+
+use std::process::ExitCode;
+use std::sync::mpsc;
+
+use ottla_bridge::config::AuthMode;
+use ottla_bridge::{Config, Running, StartError};
+use ottla_sim::dev::DevBroker;
+use tracing::Level;
+
+use crate::args::BridgeArgs;
+use crate::failure::Failure;
+use crate::{interrupt, stdout};
+
+/// Runs it.
+pub(crate) fn run(args: &BridgeArgs) -> Result<ExitCode, Failure> {
+    let config = Config::load(&args.config).map_err(|error| Failure::usage(error.to_string()))?;
+    log_to_stderr(args);
+    let (stop, stopped) = mpsc::channel();
+    interrupt::listen(move |_| {
+        // The bridge may be on its way out already.
+        let _ = stop.send(());
+    })?;
+    let bridge = Running::start(config).map_err(cannot_start)?;
+    stdout::line(&format!("ottla bridge listening on {}", bridge.url()));
+    // An error means that nobody can ask to stop any more.
+    let _ = stopped.recv();
+    bridge.drain();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A bridge for pages of this machine before a development broker. Nobody is asked who he is.
+pub(crate) fn before(broker: &DevBroker, port: u16) -> Result<Running, Failure> {
+    let mut config = Config::default();
+    config.listen.address.set_port(port);
+    config.admin.enabled = false;
+    config.kafka.bootstrap = broker.addresses().iter().map(ToString::to_string).collect();
+    config.kafka.create_topics = true;
+    config.auth.mode = AuthMode::None;
+    config.auth.origins = vec!["loopback".to_owned()];
+    config.limits.timestamp_past_s = 0;
+    config.limits.timestamp_future_s = 0;
+    Running::start(config).map_err(cannot_start)
+}
+
+fn cannot_start(error: StartError) -> Failure {
+    match error {
+        StartError::Config(error) => Failure::usage(error.to_string()),
+        error @ StartError::Io(_) => Failure::new(error.to_string()),
+    }
+}
+
+fn log_to_stderr(args: &BridgeArgs) {
+    let level = match args.verbose {
+        0 => Level::INFO,
+        1 => Level::DEBUG,
+        _ => Level::TRACE,
+    };
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    if args.log_json { log.json().init() } else { log.with_ansi(false).init() }
+}
