@@ -348,7 +348,7 @@ impl Config {
             .map_err(|error| ConfigError::new(format!("cannot read {name}: {error}")))?;
         let mut config: Self = toml::from_str(&text)
             .map_err(|error| ConfigError::new(format!("{name}: {}", no_quote(&error))))?;
-        config.resolve(path.parent().unwrap_or(Path::new("")));
+        config.resolve(path.parent().unwrap_or_else(|| Path::new("")));
         config.check()?;
         Ok(config)
     }

@@ -1,13 +1,11 @@
 //! The cluster as the bridge knows it: its brokers under numbers of the bridge's own, its topics,
 //! and connections to it.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ottla_core::protocol::api_key::ApiKey;
-use ottla_core::protocol::error_code::ErrorCode;
 use ottla_core::protocol::header::{begin_request, finish_request};
 use ottla_core::protocol::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use ottla_core::protocol::metadata::{MetadataRequest, MetadataResponse};
@@ -16,14 +14,12 @@ use tokio::time::{Instant, sleep};
 use super::connection::Connection;
 use super::dial::{DialError, DialPolicy, dial};
 use super::greeting::{CLIENT_ID, greet};
-use super::pool::Pool;
+use super::known::{Known, Wanted};
 use crate::config::{Config, ConfigError};
-use crate::kafka::metadata::{PartitionPicture, TopicPicture};
+use crate::kafka::metadata::TopicPicture;
 
 /// How long an answer of the control connection may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Topics that are remembered although nobody asked for them lately.
-const REMEMBERED: usize = 10_000;
 /// How often, and with which pauses in between, a producer id is asked for: a broker that has just
 /// started has none yet.
 const TRIES: u32 = 8;
@@ -45,13 +41,6 @@ impl From<DialError> for Unreachable {
     }
 }
 
-/// Topics that somebody wants to know of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    All,
-    Names(Vec<String>),
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -63,31 +52,6 @@ pub(crate) struct Cluster {
     known: Mutex<Known>,
     /// The connection for metadata and producer ids; who holds the lock asks for everybody.
     control: tokio::sync::Mutex<Option<Arc<Connection>>>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    /// By the bridge's own numbers.
-    nodes: Vec<Node>,
-    topics: HashMap<String, Topic>,
-    /// When all topics were asked about.
-    all_at: Option<Instant>,
-    /// What was learned before is not believed: a broker said that it leads no more.
-    stale_before: Option<Instant>,
-}
-
-#[derive(Clone, Debug)]
-struct Node {
-    broker: i32,
-    host: String,
-    port: u16,
-    pool: Arc<Pool>,
-}
-
-#[derive(Clone, Debug)]
-struct Topic {
-    at: Instant,
-    picture: TopicPicture,
 }
 
 impl Cluster {
@@ -121,8 +85,7 @@ impl Cluster {
 
     /// The bridge's number of a broker.
     pub(crate) fn number_of(&self, broker: i32) -> Option<u32> {
-        let known = self.known();
-        known.nodes.iter().position(|node| node.broker == broker).map(|number| number as u32)
+        self.known().number(broker)
     }
 
     /// The leader of a partition, as far as it is known.
@@ -185,9 +148,8 @@ impl Cluster {
         }
         let mut control = self.control.lock().await;
         // Somebody else may have asked meanwhile.
-        let stale = match self.known().missing(wanted, fresh) {
-            None => return Ok(self.known().get(wanted)),
-            Some(stale) => stale,
+        let Some(stale) = self.known().missing(wanted, fresh) else {
+            return Ok(self.known().get(wanted));
         };
         self.fetch(&mut control, &stale).await?;
         Ok(self.known().get(wanted))
@@ -295,98 +257,6 @@ impl Cluster {
             }
         }
         Err(failure)
-    }
-}
-
-impl Known {
-    fn is_fresh(&self, at: Instant, fresh: Duration) -> bool {
-        at.elapsed() <= fresh && self.stale_before.is_none_or(|before| at > before)
-    }
-
-    /// What has to be asked for; `None`: nothing.
-    fn missing(&self, wanted: &Wanted, fresh: Duration) -> Option<Wanted> {
-        match wanted {
-            Wanted::All => {
-                let known = self.all_at.is_some_and(|at| self.is_fresh(at, fresh));
-                (!known).then_some(Wanted::All)
-            }
-            Wanted::Names(names) => {
-                let stale = |name: &&String| {
-                    !self.topics.get(*name).is_some_and(|topic| self.is_fresh(topic.at, fresh))
-                };
-                let names: Vec<String> = names.iter().filter(stale).cloned().collect();
-                (!names.is_empty()).then_some(Wanted::Names(names))
-            }
-        }
-    }
-
-    fn look_up(&self, wanted: &Wanted, fresh: Duration) -> Option<Vec<TopicPicture>> {
-        if self.nodes.is_empty() || self.missing(wanted, fresh).is_some() {
-            return None;
-        }
-        Some(self.get(wanted))
-    }
-
-    fn get(&self, wanted: &Wanted) -> Vec<TopicPicture> {
-        match wanted {
-            Wanted::All => {
-                let exists = |topic: &&Topic| topic.picture.error.is_none();
-                self.topics.values().filter(exists).map(|topic| topic.picture.clone()).collect()
-            }
-            Wanted::Names(names) => names
-                .iter()
-                .map(|name| match self.topics.get(name) {
-                    Some(topic) => topic.picture.clone(),
-                    None => TopicPicture::missing(name, ErrorCode::UnknownTopicOrPartition),
-                })
-                .collect(),
-        }
-    }
-
-    fn learn(
-        &mut self,
-        response: &MetadataResponse<'_>,
-        wanted: &Wanted,
-        at: Instant,
-        pool_size: usize,
-    ) {
-        for broker in response.brokers {
-            let Ok(port) = u16::try_from(broker.port) else { continue };
-            self.learn_broker(broker.node_id, broker.host, port, pool_size);
-        }
-        if matches!(wanted, Wanted::All) {
-            self.topics.clear();
-            self.all_at = Some(at);
-        } else if self.topics.len() > REMEMBERED {
-            self.topics.clear();
-            self.all_at = None;
-        }
-        for topic in response.topics {
-            let Some(name) = topic.name.filter(|_| !topic.is_internal) else { continue };
-            let partitions = topic.partitions.iter().map(|partition| PartitionPicture {
-                index: partition.index,
-                error: partition.error,
-                leader: self.number(partition.leader_id),
-                leader_epoch: partition.leader_epoch,
-            });
-            let partitions = partitions.collect();
-            let picture = TopicPicture { name: name.to_owned(), error: topic.error, partitions };
-            self.topics.insert(name.to_owned(), Topic { at, picture });
-        }
-    }
-
-    /// A broker keeps its number for as long as the bridge runs.
-    fn learn_broker(&mut self, broker: i32, host: &str, port: u16, pool_size: usize) {
-        let pool = || Arc::new(Pool::new(pool_size));
-        match self.nodes.iter_mut().find(|node| node.broker == broker) {
-            Some(node) if node.host == host && node.port == port => {}
-            Some(node) => *node = Node { broker, host: host.to_owned(), port, pool: pool() },
-            None => self.nodes.push(Node { broker, host: host.to_owned(), port, pool: pool() }),
-        }
-    }
-
-    fn number(&self, broker: i32) -> Option<u32> {
-        self.nodes.iter().position(|node| node.broker == broker).map(|number| number as u32)
     }
 }
 

@@ -41,7 +41,9 @@ impl fmt::Display for Lost {
 }
 
 /// What happens with an answer. It happens exactly once: dropping it says [`Lost`].
-pub(crate) struct Reply(Option<Box<dyn FnOnce(Result<Bytes, Lost>) + Send>>);
+pub(crate) struct Reply(Option<Box<Answered>>);
+
+type Answered = dyn FnOnce(Result<Bytes, Lost>) + Send;
 
 impl Reply {
     /// Calls `act` with the response's body.

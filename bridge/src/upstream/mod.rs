@@ -4,7 +4,9 @@ mod cluster;
 mod connection;
 mod dial;
 mod greeting;
+mod known;
 mod pool;
 
-pub(crate) use cluster::{Cluster, Wanted};
+pub(crate) use cluster::Cluster;
 pub(crate) use connection::{Connection, Lost, Reply, Watch};
+pub(crate) use known::Wanted;

@@ -10,8 +10,8 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// A cluster of `nodes` with topics `clicks` and `orders` of three partitions each, and a bridge
-    /// whose configuration `change` may change.
+    /// A cluster of `nodes` with topics `clicks` and `orders` of three partitions each, and a
+    /// bridge whose configuration `change` may change.
     pub(crate) fn new(nodes: u16, change: impl FnOnce(&mut Config)) -> Self {
         let options = DevBrokerOptions { nodes, ..DevBrokerOptions::default() };
         let broker = DevBroker::start(options).unwrap();

@@ -203,7 +203,8 @@ impl Client {
 
     /// Sends a frame, in order or not.
     pub(crate) async fn say(&mut self, frame: &Frame<'_>) {
-        drop(self.protocol.sent(frame));
+        // Some tests say what they may not.
+        let _ = self.protocol.sent(frame);
         let mut message = Vec::new();
         frame.encode(&mut message).unwrap();
         self.raw(message).await;
@@ -224,7 +225,7 @@ impl Client {
     fn read(&mut self, message: &[u8]) {
         let mut frames = Unpacker::new(message).unwrap();
         while let Some(frame) = frames.next_frame().unwrap() {
-            drop(self.protocol.received(&frame).unwrap());
+            let _ = self.protocol.received(&frame).unwrap();
             let said = match frame {
                 Frame::Welcome(welcome) => {
                     self.leases = welcome.leases.iter().map(|answer| leased(&answer)).collect();
