@@ -90,7 +90,7 @@ impl<X: Platform> Sender<X> {
             return Taken::Nothing;
         }
         let lane = &self.lanes[id as usize];
-        let size = match lane.retries.front() {
+        let size = match lane.peek_waiting() {
             Some(batch) => Some(batch.len()),
             None => lane.partition.peek(|batch| batch.len()),
         };
@@ -109,7 +109,7 @@ impl<X: Platform> Sender<X> {
 
     fn pop_batch(&mut self, id: LaneId, now: Instant) -> Option<Box<ProducerBatch<X>>> {
         let lane = &mut self.lanes[id as usize];
-        if let Some(batch) = lane.retries.pop_front() {
+        if let Some(batch) = lane.take_waiting() {
             lane.resending = batch.resend;
             return Some(batch);
         }

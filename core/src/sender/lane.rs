@@ -135,6 +135,25 @@ impl<X: Platform> Lane<X> {
         self.retries.insert(at, batch);
     }
 
+    /// Takes the batch that goes next of those that wait: the first, since order counts.
+    ///
+    /// Behind a gap a broker takes nothing, unless it has forgotten the producer (its topic was
+    /// created anew, say). So one there that may be in the log all the same goes before the others:
+    /// the broker knows it again, or refuses it, and then it isn't there.
+    pub(super) fn take_waiting(&mut self) -> Option<Box<ProducerBatch<X>>> {
+        self.retries.remove(self.next_waiting())
+    }
+
+    /// The batch that [`take_waiting`](Self::take_waiting) takes.
+    pub(super) fn peek_waiting(&self) -> Option<&ProducerBatch<X>> {
+        self.retries.get(self.next_waiting()).map(|batch| &**batch)
+    }
+
+    fn next_waiting(&self) -> usize {
+        let doubtful = |batch: &Box<ProducerBatch<X>>| batch.maybe_written && !batch.lost;
+        if self.gap { self.retries.iter().position(doubtful).unwrap_or(0) } else { 0 }
+    }
+
     /// A new epoch may begin: no answer is outstanding, and no batch to be sent again might be in
     /// the log under its old sequence, where a new one would store it twice.
     pub(super) fn may_restart(&self) -> bool {

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::iter;
 
 use super::node::Sent;
 use super::{LaneId, Sender};
@@ -121,14 +120,10 @@ impl<X: Platform> Sender<X> {
         let lane = &mut self.lanes[sent.lane as usize];
         let position = sent.batch.position;
         let first_in_line = lane.retries.front().is_none_or(|front| position <= front.position);
-        if first_in_line {
-            lane.gap = true;
-            // The broker would have taken any of these only after this one. But what went over a
-            // lost connection may still arrive, and the batch before it too.
-            for batch in iter::once(&mut sent.batch).chain(&mut lane.retries) {
-                batch.maybe_written = batch.lost;
-            }
-        }
+        lane.gap |= first_in_line;
+        // Were it in the log, the broker would have known it again. But what went over a lost
+        // connection may still arrive, and the batch before it too.
+        sent.batch.maybe_written = sent.batch.lost;
         self.unanswered(sent, code, false, now);
     }
 
