@@ -4,11 +4,17 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::process;
+#[cfg(feature = "oidc")]
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use ottla_core::producer_with;
+#[cfg(feature = "oidc")]
+use ottla_core::sasl::{Mechanism, TokenSource};
 use ottla_transport_std::{IoThread, Native, NativeClock, Reactor, TcpTransport};
+#[cfg(feature = "oidc")]
+use ottla_transport_std::{TokenError, Tokens};
 
 use crate::{ConfigError, Interceptors, ProducerConfig, aws};
 
@@ -20,6 +26,9 @@ pub enum StartError {
     Config(ConfigError),
     /// The operating system gives no poller or no thread.
     Io(io::Error),
+    /// The token server of `sasl.oauthbearer.token.endpoint.url` gives no token.
+    #[cfg(feature = "oidc")]
+    Token(TokenError),
 }
 
 impl fmt::Display for StartError {
@@ -27,6 +36,8 @@ impl fmt::Display for StartError {
         match self {
             Self::Config(error) => error.fmt(f),
             Self::Io(error) => write!(f, "cannot start the I/O thread: {error}"),
+            #[cfg(feature = "oidc")]
+            Self::Token(error) => error.fmt(f),
         }
     }
 }
@@ -36,6 +47,8 @@ impl std::error::Error for StartError {
         match self {
             Self::Config(_) => None, // its text is this error's own
             Self::Io(error) => Some(error),
+            #[cfg(feature = "oidc")]
+            Self::Token(_) => None, // as above
         }
     }
 }
@@ -61,12 +74,29 @@ pub(crate) fn start(
         config.client_id = next_client_id();
     }
     aws::complete(&mut config.security.sasl);
+    #[cfg(feature = "oidc")]
+    begin_tokens(&mut config)?;
     let reactor = Reactor::new()?;
     let transport = TcpTransport::configured(&reactor, &config)?;
     let (producer, driver) =
         producer_with::<Native, _>(config, interceptors, NativeClock, seed(), transport)?;
     let io_thread = IoThread::spawn(&producer.config().client_id, reactor, driver)?;
     Ok((producer, io_thread))
+}
+
+/// A login by tokens without one of its own gets them from the server that is configured.
+#[cfg(feature = "oidc")]
+fn begin_tokens(config: &mut ProducerConfig) -> Result<(), StartError> {
+    let security = &mut config.security;
+    let by_token = security.protocol.uses_sasl()
+        && security.sasl.mechanism == Some(Mechanism::OauthBearer)
+        && security.sasl.token.is_none();
+    if by_token && security.sasl.oidc.token_endpoint_url.is_some() {
+        let tokens = Tokens::fetch(&security.sasl.oidc, &security.tls);
+        let provider = Arc::new(tokens.map_err(StartError::Token)?);
+        security.sasl.token = Some(TokenSource::Provider(provider));
+    }
+    Ok(())
 }
 
 /// `producer-1`, `producer-2`, …, as Java names producers that have no name.

@@ -2,12 +2,15 @@
 //! each thing that is wrong gets one clear error at once.
 
 use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::LazyLock;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use ottla::{Delivery, Producer, Record};
+use ottla::{Delivery, Producer, Record, StartError};
 use ottla_tests::certificates::Authority;
 use ottla_tests::command::ottla;
 use ottla_tests::kafka::{Cluster, Door, NEWEST};
@@ -117,8 +120,12 @@ impl Castle {
 }
 
 fn producer(properties: &Properties) -> Producer {
+    start(properties).unwrap()
+}
+
+fn start(properties: &Properties) -> Result<Producer, StartError> {
     let pairs = properties.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    Producer::from_properties(pairs).unwrap()
+    Producer::from_properties(pairs)
 }
 
 fn scram(password: &'static str) -> [(&'static str, &'static str); 3] {
@@ -212,6 +219,50 @@ fn records_get_in_by_a_token() {
     round_trip("oauthbearer", &CASTLE.guest("SECURE", &oauth));
 }
 
+/// The token server knows one client, who is alice.
+#[test]
+fn records_get_in_by_a_token_that_a_server_gives() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/token", server.local_addr().unwrap());
+    thread::spawn(move || {
+        let token = unsecured_token("alice");
+        let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":60}}"#);
+        for stream in server.incoming() {
+            give_token(stream.unwrap(), &body);
+        }
+    });
+    let oidc = |secret| {
+        [
+            ("sasl.mechanism", "OAUTHBEARER"),
+            ("sasl.oauthbearer.method", "oidc"),
+            ("sasl.oauthbearer.client.id", "gateway"),
+            ("sasl.oauthbearer.client.secret", secret),
+            ("sasl.oauthbearer.token.endpoint.url", url.as_str()),
+        ]
+    };
+    round_trip("oidc", &CASTLE.guest("SECURE", &oidc("s3cret")));
+    let refused = start(&CASTLE.guest("SECURE", &oidc("other")));
+    let error = refused.expect_err("the secret is wrong").to_string();
+    assert!(error.contains("the token server refuses") && error.contains("401"), "{error}");
+}
+
+/// Answers one request: `Z2F0ZXdheTpzM2NyZXQ=` is `gateway:s3cret`.
+fn give_token(mut stream: TcpStream, body: &str) {
+    let request = BufReader::new(&stream).lines().map(Result::unwrap);
+    let head: Vec<_> = request.take_while(|line| !line.is_empty()).collect();
+    let known = head.iter().any(|line| line.ends_with("Basic Z2F0ZXdheTpzM2NyZXQ="));
+    let (status, body) = if known { ("200 OK", body) } else { ("401 Unauthorized", "{}") };
+    let size = body.len();
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    // What was not read yet must not end the connection before the answer is there.
+    stream.shutdown(Shutdown::Write).unwrap();
+    io::copy(&mut stream, &mut io::sink()).unwrap();
+}
+
 /// As Java's tools take it: a property file, with the login of `sasl.jaas.config`.
 #[test]
 fn the_command_takes_a_property_file() {
@@ -245,7 +296,7 @@ fn sessions_are_renewed_under_load_and_nothing_fails() {
             let record = number.to_be_bytes();
             deliveries.push(producer.send_blocking("sessions", Record::new(&record)).unwrap());
         }
-        std::thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(2));
     }
     let sent = deliveries.len();
     for delivery in deliveries {

@@ -18,6 +18,8 @@ mod connection;
 mod dial;
 mod error;
 mod io_thread;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod platform;
 mod reactor;
 mod resolver;
@@ -30,6 +32,8 @@ mod transport;
 pub use connection::TcpConnection;
 pub use error::{AddressFailure, TcpError};
 pub use io_thread::IoThread;
+#[cfg(feature = "oidc")]
+pub use oidc::{TokenError, Tokens};
 pub use platform::{Native, NativeClock, NativeLock};
 pub use reactor::Reactor;
 #[cfg(feature = "tls")]

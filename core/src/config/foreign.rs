@@ -69,9 +69,14 @@ const PASSWORD_ADVICE: &str = "keys are PEM without a password; remove it with: 
 const TLS_ADVICE: &str = "TLS 1.2 and 1.3 with safe ciphers are spoken; remove the key";
 const VERIFY_ADVICE: &str =
     "a broker's certificate and host name are always verified; remove the key";
-const SASL_ADVICE: &str = "PLAIN, SCRAM, OAUTHBEARER with a given token and AWS_MSK_IAM need no \
-     more than sasl.mechanism, sasl.username, sasl.password, sasl.oauthbearer.token and \
-     sasl.aws.*";
+const SASL_ADVICE: &str = "PLAIN, SCRAM, OAUTHBEARER and AWS_MSK_IAM need no \
+     more than sasl.mechanism, sasl.username, sasl.password, sasl.oauthbearer.token or \
+     sasl.oauthbearer.token.endpoint.url, and sasl.aws.*";
+/// Java's classes whose work is done without naming them.
+const HANDLERS: &[&str] = &[
+    "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
+    "org.apache.kafka.common.security.oauthbearer.secured.OAuthBearerLoginCallbackHandler",
+];
 const TRANSACTION_ADVICE: &str =
     "transactions are not there yet; remove the key (idempotence is on by default)";
 const METRICS_ADVICE: &str = "metrics are not sampled or reported in the background; read them \
@@ -93,6 +98,8 @@ const FOREIGN: &[Foreign] = &[
     unsupported("ssl.protocol", &["TLSv1.3", "TLSv1.2"], TLS_ADVICE),
     unsupported("ssl.enabled.protocols", &["TLSv1.2,TLSv1.3", "TLSv1.3,TLSv1.2"], TLS_ADVICE),
     unsupported("ssl.*", &[], TLS_ADVICE),
+    unsupported("sasl.login.callback.handler.class", HANDLERS, SASL_ADVICE),
+    unsupported("sasl.oauthbearer.method", &["default", "oidc"], SASL_ADVICE),
     unsupported("sasl.*", &[], SASL_ADVICE),
     unsupported("transactional.id", &[], TRANSACTION_ADVICE),
     unsupported("transaction.two.phase.commit.enable", &["false"], TRANSACTION_ADVICE),

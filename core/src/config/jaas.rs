@@ -14,13 +14,16 @@ pub(super) struct JaasLogin {
     pub(super) username: Option<String>,
     pub(super) password: Option<Secret>,
     pub(super) token: Option<Secret>,
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<Secret>,
+    pub(super) scope: Option<String>,
     pub(super) extensions: BTreeMap<String, String>,
 }
 
 const FORM: &str = "CLASS required NAME=\"VALUE\" …; as in Java, of PlainLoginModule, \
     ScramLoginModule or OAuthBearerLoginModule";
-const NO_TOKEN_SERVER: &str = "no options that get a token: they are not supported yet; set \
-    sasl.oauthbearer.token, or a TokenProvider in code";
+const TOKEN_SERVER: &str = "only the options clientId, clientSecret, scope, token and extension_…, \
+    with sasl.oauthbearer.token.endpoint.url";
 
 /// Reads `CLASS required name="value" …;`.
 pub(super) fn parse(text: &str) -> Parsed<JaasLogin> {
@@ -57,12 +60,17 @@ impl JaasLogin {
     }
 
     fn set_oauth(&mut self, name: &str, value: &str) -> Parsed<()> {
-        if let Some(extension) = name.strip_prefix("extension_") {
-            self.extensions.insert(extension.into(), value.into());
-        } else if name == "token" {
-            self.token = Some(value.into());
-        } else {
-            return Err(format!("{NO_TOKEN_SERVER} ({name})").into());
+        match name {
+            "token" => self.token = Some(value.into()),
+            "clientId" => self.client_id = Some(value.into()),
+            "clientSecret" => self.client_secret = Some(value.into()),
+            "scope" => self.scope = Some(value.into()),
+            _ => {
+                let extension = name
+                    .strip_prefix("extension_")
+                    .ok_or_else(|| format!("{TOKEN_SERVER} (not {name})"))?;
+                self.extensions.insert(extension.into(), value.into());
+            }
         }
         Ok(())
     }
@@ -126,9 +134,11 @@ mod tests {
 
         let login = parse(
             "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required \
-             extension_logicalCluster=\"lkc-1\" token=\"t\";",
+             extension_logicalCluster=\"lkc-1\" token=\"t\" clientId=a clientSecret=b scope=c;",
         )
         .unwrap();
+        assert_eq!((login.client_id.as_deref(), login.scope.as_deref()), (Some("a"), Some("c")));
+        assert_eq!(login.client_secret.unwrap().reveal(), "b");
         assert_eq!(login.extensions["logicalCluster"], "lkc-1");
         assert_eq!(login.token.unwrap().reveal(), "t");
     }
@@ -144,7 +154,10 @@ mod tests {
             ("PlainLoginModule required a=b; PlainLoginModule required;", "CLASS required"),
             ("com.sun.security.auth.module.Krb5LoginModule required a=b;", "CLASS required"),
             ("ScramLoginModule required tokenauth=true;", "delegation tokens"),
-            ("OAuthBearerLoginModule required clientId=\"a\";", "sasl.oauthbearer.token"),
+            (
+                "OAuthBearerLoginModule required unsecuredLoginStringClaim_sub=\"a\";",
+                "clientSecret",
+            ),
         ];
         for (text, expected) in rows {
             let error = parse(text).err().expect(text);

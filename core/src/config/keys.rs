@@ -122,6 +122,20 @@ const KEYS: &[Key] = &[
         "the token of OAUTHBEARER (ottla)"),
     key("sasl.oauthbearer.extensions", "", security_values::set_extensions,
         "NAME=VALUE,… to be told with the token (librdkafka's name)"),
+    key("sasl.oauthbearer.token.endpoint.url", "", |config, text| {
+        config.security.sasl.oidc.token_endpoint_url = Some(text.trim().into()); Ok(())
+    }, "the server that gives tokens, https://…"),
+    key("sasl.oauthbearer.client.credentials.client.id", "", |config, text| {
+        config.security.sasl.oidc.client_id = Some(text.into()); Ok(())
+    }, "who asks it (sasl.oauthbearer.client.id)"),
+    key("sasl.oauthbearer.client.credentials.client.secret", "", |config, text| {
+        config.security.sasl.oidc.client_secret = Some(text.into()); Ok(())
+    }, "what it is asked with (sasl.oauthbearer.client.secret)"),
+    key("sasl.oauthbearer.scope", "", |config, text| {
+        config.security.sasl.oidc.scope = Some(text.into()); Ok(())
+    }, "what its tokens are for"),
+    field!("https.ca.location", "", security.sasl.oidc.ca, security_values::file;
+        "PEM file of the certificates that sign the server's (librdkafka's name)"),
     key("sasl.aws.access.key.id", "", |config, text| {
         config.security.sasl.aws.access_key_id = Some(text.into()); Ok(())
     }, "who logs in at Amazon's Kafka (ottla)"),

@@ -26,7 +26,9 @@ pub use choices::{Acks, DnsLookup, MetadataRecovery, TopicOverrides};
 pub use error::ConfigError;
 pub use keys::{Key, keys};
 pub use memory::MemoryBudget;
-pub use security::{Pem, Roots, SaslConfig, SecurityConfig, SecurityProtocol, TlsConfig};
+pub use security::{
+    OidcConfig, Pem, Roots, SaslConfig, SecurityConfig, SecurityProtocol, TlsConfig,
+};
 
 use crate::partitioner::PartitionerKind;
 use crate::records::compression::Compression;

@@ -97,6 +97,24 @@ pub enum Roots {
     Bundled,
 }
 
+/// A server that gives tokens for a client's own secret (OAuth 2, RFC 6749, section 4.4). Asked
+/// where the platform can: natively.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct OidcConfig {
+    /// `sasl.oauthbearer.token.endpoint.url`.
+    pub token_endpoint_url: Option<String>,
+    /// `sasl.oauthbearer.client.credentials.client.id`, or from `sasl.jaas.config`.
+    pub client_id: Option<String>,
+    /// `sasl.oauthbearer.client.credentials.client.secret`, or from `sasl.jaas.config`.
+    pub client_secret: Option<Secret>,
+    /// `sasl.oauthbearer.scope`, or from `sasl.jaas.config`: what the token is for.
+    pub scope: Option<String>,
+    /// `https.ca.location`: the certificates that sign the server's. Without it those of
+    /// [`TlsConfig::roots`]; the server is seldom the brokers' own.
+    pub ca: Option<Pem>,
+}
+
 /// Who the client is and how it proves that.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -112,6 +130,8 @@ pub struct SaslConfig {
     /// `sasl.oauthbearer.extensions`, or from `sasl.jaas.config`: what a broker wants to know
     /// beside the token (KIP-342).
     pub extensions: BTreeMap<String, String>,
+    /// `sasl.oauthbearer.…`: the server that gives tokens.
+    pub oidc: OidcConfig,
     /// `sasl.aws.…`.
     pub aws: AwsConfig,
 }
@@ -136,11 +156,7 @@ impl SaslConfig {
             return Err(("sasl.mechanism", problem.into()));
         }
         match mechanism {
-            Mechanism::OauthBearer if self.token.is_some() => Ok(()),
-            Mechanism::OauthBearer => Err((
-                "sasl.oauthbearer.token",
-                "not set; OAUTHBEARER needs a token, or a TokenProvider set in code".into(),
-            )),
+            Mechanism::OauthBearer => self.check_token(),
             Mechanism::AwsMskIam => self.check_aws(),
             _ => self.user_and_password().map(|_| ()).map_err(|why| ("sasl.username", why)),
         }
@@ -148,6 +164,28 @@ impl SaslConfig {
 }
 
 impl SaslConfig {
+    /// A token, a provider, or a server that is known with all that it asks for.
+    fn check_token(&self) -> Result<(), (&'static str, Cow<'static, str>)> {
+        let OidcConfig { token_endpoint_url, client_id, client_secret, .. } = &self.oidc;
+        match (token_endpoint_url, client_id, client_secret) {
+            _ if self.token.is_some() => Ok(()),
+            (Some(url), ..) if !["https://", "http://"].iter().any(|s| url.starts_with(s)) => {
+                Err(("sasl.oauthbearer.token.endpoint.url", "an https:// address".into()))
+            }
+            (Some(_), Some(_), Some(_)) => Ok(()),
+            (Some(_), ..) => Err((
+                "sasl.oauthbearer.client.credentials.client.id",
+                "not set; the token server asks for an id and a secret".into(),
+            )),
+            _ => Err((
+                "sasl.oauthbearer.token",
+                "not set; OAUTHBEARER needs a token, sasl.oauthbearer.token.endpoint.url with a \
+                 client's id and secret, or a TokenProvider set in code"
+                    .into(),
+            )),
+        }
+    }
+
     /// Credentials may still come from the program; half of them never do.
     fn check_aws(&self) -> Result<(), (&'static str, Cow<'static, str>)> {
         if self.aws.access_key_id.is_some() == self.aws.secret_access_key.is_some() {

@@ -9,7 +9,9 @@ use super::{ProducerConfig, jaas};
 use crate::sasl::TokenSource;
 
 /// librdkafka's names for keys that Kafka has too.
-const ALIASES: [(&str, &str); 5] = [
+const ALIASES: [(&str, &str); 7] = [
+    ("sasl.oauthbearer.client.id", "sasl.oauthbearer.client.credentials.client.id"),
+    ("sasl.oauthbearer.client.secret", "sasl.oauthbearer.client.credentials.client.secret"),
     ("ssl.ca.location", "ssl.truststore.location"),
     ("ssl.ca.pem", "ssl.truststore.certificates"),
     ("ssl.certificate.pem", "ssl.keystore.certificate.chain"),
@@ -18,7 +20,8 @@ const ALIASES: [(&str, &str); 5] = [
 ];
 
 /// Keys whose values are not to be seen in an error.
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
+    "sasl.oauthbearer.client.credentials.client.secret",
     "ssl.keystore.key",
     "sasl.password",
     "sasl.jaas.config",
@@ -112,5 +115,9 @@ pub(super) fn set_jaas(config: &mut ProducerConfig, text: &str) -> Parsed<()> {
     sasl.password = login.password.or_else(|| sasl.password.take());
     sasl.token = login.token.map(TokenSource::Given).or_else(|| sasl.token.take());
     sasl.extensions.extend(login.extensions);
+    let oidc = &mut sasl.oidc;
+    oidc.client_id = login.client_id.or_else(|| oidc.client_id.take());
+    oidc.client_secret = login.client_secret.or_else(|| oidc.client_secret.take());
+    oidc.scope = login.scope.or_else(|| oidc.scope.take());
     Ok(())
 }

@@ -31,7 +31,6 @@ impl Hash {
         .unwrap_or_default()
     }
 
-    #[cfg(feature = "scram")]
     /// Whether `tag` is `HMAC(key, text)`, in a time that does not depend on how much of it is.
     pub(super) fn verify(self, key: &[u8], text: &[u8], tag: &[u8]) -> bool {
         match self {
@@ -40,7 +39,6 @@ impl Hash {
         }
     }
 
-    #[cfg(feature = "scram")]
     /// `Hi(password, salt, iterations)`.
     pub(super) fn salted(self, password: &[u8], salt: &[u8], iterations: u32) -> Vec<u8> {
         match self {
@@ -68,7 +66,6 @@ fn finish(mut mac: impl Mac, text: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-#[cfg(feature = "scram")]
 fn check(mut mac: impl Mac, text: &[u8], tag: &[u8]) -> bool {
     mac.update(text);
     mac.verify_slice(tag).is_ok()

@@ -14,7 +14,7 @@
 mod aws;
 #[cfg(feature = "aws-msk-iam")]
 mod aws_msk_iam;
-#[cfg(any(feature = "scram", feature = "aws-msk-iam"))]
+#[cfg(feature = "scram")]
 mod hash;
 mod login;
 mod mechanism;

@@ -150,8 +150,9 @@ impl<X: Platform> Lane<X> {
     }
 
     fn next_waiting(&self) -> usize {
-        let doubtful = |batch: &Box<ProducerBatch<X>>| batch.maybe_written && !batch.lost;
-        if self.gap { self.retries.iter().position(doubtful).unwrap_or(0) } else { 0 }
+        let mut waiting = self.retries.iter();
+        let doubtful = waiting.position(|batch| self.gap && batch.maybe_written && !batch.lost);
+        doubtful.unwrap_or(0)
     }
 
     /// A new epoch may begin: no answer is outstanding, and no batch to be sent again might be in

@@ -10,7 +10,7 @@ use ottla_core::Acks;
 use super::faults::Fault;
 use super::run::{Options, run_scenario};
 use super::scenario::{Scenario, TOPICS};
-use crate::cluster::{AutoCreate, ProduceFault, RequestFault};
+use crate::cluster::{ApiRanges, AutoCreate, ProduceFault, RequestFault};
 
 const SEEDS: u64 = 60;
 
@@ -98,6 +98,28 @@ fn a_batch_that_may_be_in_the_log_keeps_its_number_when_one_behind_it_fails() {
         let append = ProduceFault::AppendThenFail(Error::NotLeaderOrFollower);
         let refusal = ProduceFault::Refuse(Error::MessageTooLarge);
         at_intervals(scenario, &[append, refusal]);
+    });
+}
+
+#[test]
+fn a_topic_created_anew_may_take_the_second_batch_and_refuse_the_first() {
+    check(|scenario| {
+        scenario.config.batch_size = 0;
+        for node in &mut scenario.nodes {
+            // Before topic ids, a request for the old topic goes to the new one.
+            node.apis = ApiRanges::current().with_max(ApiKey::Produce, 11);
+        }
+        for step in 1..8 {
+            let at = scenario.span / 8 * step;
+            for topic in &TOPICS[..scenario.topics.len()] {
+                let recreate = Fault::RecreateTopic { topic: (*topic).to_owned() };
+                scenario.faults.push((at, recreate));
+            }
+            scenario.faults.push((at, Fault::StaleMetadata { count: 2 }));
+        }
+        let refusal = ProduceFault::Refuse(Error::LeaderNotAvailable);
+        let append = ProduceFault::AppendThenFail(Error::KafkaStorageError);
+        at_intervals(scenario, &[refusal, append]);
     });
 }
 

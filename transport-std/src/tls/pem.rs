@@ -28,7 +28,7 @@ pub(super) fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Co
 }
 
 /// All certificates; at least one.
-pub(super) fn certificates_of(
+pub(crate) fn certificates_of(
     key: &'static str,
     pem: &Pem,
 ) -> Result<Vec<CertificateDer<'static>>, ConfigError> {

@@ -47,7 +47,7 @@ const JAVA: [(&str, &str); 34] = [
 ];
 
 /// The other keys of Java's producer, with a value that asks for something ottla lacks.
-const JAVA_UNSUPPORTED: [(&str, &str); 21] = [
+const JAVA_UNSUPPORTED: [(&str, &str); 20] = [
     ("enable.metrics.push", "true"),
     ("metrics.sample.window.ms", "30000"),
     ("metrics.num.samples", "2"),
@@ -64,7 +64,6 @@ const JAVA_UNSUPPORTED: [(&str, &str); 21] = [
     ("ssl.endpoint.identification.algorithm", ""),
     ("ssl.cipher.suites", "TLS_AES_128_GCM_SHA256"),
     ("sasl.kerberos.service.name", "kafka"),
-    ("sasl.oauthbearer.token.endpoint.url", "https://localhost"),
     ("transaction.timeout.ms", "1000"),
     ("transactional.id", "t"),
     ("transaction.two.phase.commit.enable", "true"),
@@ -377,11 +376,14 @@ fn no_secret_is_shown() {
 fn a_protocol_needs_what_it_needs() {
     let scram = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "SCRAM-SHA-512")];
     let iam = [scram[0], ("sasl.mechanism", "AWS_MSK_IAM"), ("sasl.aws.access.key.id", "a")];
-    let rows: [(&[(&str, &str)], &str); 6] = [
+    let server = ("sasl.oauthbearer.token.endpoint.url", "https://id.example/token");
+    let oauth = [scram[0], ("sasl.mechanism", "OAUTHBEARER"), server];
+    let rows: [(&[(&str, &str)], &str); 7] = [
         (&iam, "sasl.aws.secret.access.key: an access key has an id and a secret"),
         (&scram[..1], "sasl.mechanism: not set; one of PLAIN"),
         (&scram, "sasl.username: set sasl.username and sasl.password"),
-        (&[scram[0], ("sasl.mechanism", "OAUTHBEARER")], "sasl.oauthbearer.token: not set"),
+        (&oauth[..2], "sasl.oauthbearer.token: not set"),
+        (&oauth[..3], "sasl.oauthbearer.client.credentials.client.id: not set"),
         (&[scram[0], ("sasl.mechanism", "GSSAPI")], "GSSAPI needs a C library"),
         (&[("security.protocol", "SSL"), ("ssl.key.location", "k.pem")], "set both, or neither"),
     ];
