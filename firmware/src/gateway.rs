@@ -5,20 +5,25 @@ use core::time::Duration;
 
 use heapless::String;
 use ottla_core::Record;
+use ottla_transport_embedded::resend_all;
 
 use crate::frame::Frame;
 use crate::intake::Frames;
 use crate::settings::Settings;
-use crate::{Producer, board, memory};
+use crate::{Producer, Ring, board, memory};
 
 /// How long the last batches may take when the bus has ended.
 const LAST_WORDS: Duration = Duration::from_secs(60);
 
-/// Sends every frame until the bus ends, then reports.
+/// Sends what was in flash at the start, then every frame until the bus ends, then reports.
 ///
 /// `send` waits where the producer's memory is full. Then the frames queue up in [`Frames`], whose
 /// policy decides.
-pub(crate) async fn run(producer: Producer, frames: &Frames, settings: Settings) {
+pub(crate) async fn run(producer: Producer, frames: &Frames, ring: &Ring, settings: Settings) {
+    match resend_all(&producer, ring).await {
+        Ok(count) => board::print(format_args!("batches from flash: {count}")),
+        Err(error) => board::print(format_args!("not sent again: {error}")),
+    }
     let topic = producer.topic(settings.topic);
     let mut count = 0u32;
     loop {

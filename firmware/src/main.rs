@@ -22,6 +22,8 @@ mod intake;
 mod memory;
 mod settings;
 
+use core::cell::RefCell;
+
 use board::{Board, Nic};
 use embassy_executor::Spawner;
 use embassy_net::dns::DnsSocket;
@@ -30,7 +32,7 @@ use embassy_net::{Stack, StackResources};
 use embassy_time::Timer;
 use ottla_core::Driver;
 use ottla_core::time::Instant;
-use ottla_transport_embedded::{AddrType, AsyncTransport, SingleThread, drive};
+use ottla_transport_embedded::{AddrType, AsyncTransport, FlashRing, SingleThread, drive_storing};
 use static_cell::StaticCell;
 
 use crate::settings::Settings;
@@ -46,6 +48,8 @@ type Tcp = TcpClient<'static, CONNECTIONS, TX_BUFFER, RX_BUFFER>;
 type Transport = AsyncTransport<'static, Tcp, DnsSocket<'static>>;
 type Platform = SingleThread<board::Calendar>;
 type Producer = ottla_core::Producer<Platform>;
+/// Batches until they are acknowledged, over a reset.
+type Ring = RefCell<FlashRing<board::Flash>>;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -76,11 +80,16 @@ fn start(spawner: Spawner, board: Board) {
             Ok(both) => both,
             Err(error) => board::refuse(format_args!("{error}")),
         };
+    let ring = match FlashRing::open(board.flash) {
+        Ok(ring) => RING.init(RefCell::new(ring)),
+        Err(error) => board::refuse(format_args!("the flash can't be read: {error:?}")),
+    };
+    static RING: StaticCell<Ring> = StaticCell::new();
     static FRAMES: StaticCell<intake::Frames> = StaticCell::new();
     let frames = FRAMES.init_with(intake::Frames::new);
-    spawner.spawn(driver_task(driver).expect("spawned once"));
+    spawner.spawn(driver_task(driver, ring).expect("spawned once"));
     spawner.spawn(intake_task(board.uart, frames, settings.policy).expect("spawned once"));
-    spawner.spawn(gateway_task(producer, frames, settings).expect("spawned once"));
+    spawner.spawn(gateway_task(producer, frames, ring, settings).expect("spawned once"));
 }
 
 fn start_network(spawner: Spawner, nic: &'static mut Nic, seed: u64) -> Stack<'static> {
@@ -98,8 +107,9 @@ async fn network_task(mut runner: embassy_net::Runner<'static, &'static mut Nic>
 }
 
 #[embassy_executor::task]
-async fn driver_task(driver: Driver<Platform, Transport>) {
-    drive(driver, timer).await;
+async fn driver_task(driver: Driver<Platform, Transport>, ring: &'static Ring) {
+    let failed = || board::print(format_args!("a batch could not be stored"));
+    drive_storing(driver, timer, ring, failed).await;
 }
 
 #[embassy_executor::task]
@@ -108,8 +118,13 @@ async fn intake_task(uart: board::Uart, frames: &'static intake::Frames, policy:
 }
 
 #[embassy_executor::task]
-async fn gateway_task(producer: Producer, frames: &'static intake::Frames, settings: Settings) {
-    gateway::run(producer, frames, settings).await;
+async fn gateway_task(
+    producer: Producer,
+    frames: &'static intake::Frames,
+    ring: &'static Ring,
+    settings: Settings,
+) {
+    gateway::run(producer, frames, ring, settings).await;
 }
 
 /// Rounded up to the tick: a timer that ends early would be set again and again until it is time.

@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::process::Guarded;
 use crate::scratch::Scratch;
 
@@ -82,12 +84,13 @@ struct Segment {
     memory_size: u32,
 }
 
-/// A running board. Its network is this machine's 127.0.0.1, its UART a socket.
+/// A running board. Its network is this machine's 127.0.0.1, its UART a socket, its flash a file.
 #[derive(Debug)]
 pub struct Board {
     process: Guarded,
     uart: TcpStream,
     monitor: TcpStream,
+    argv: Vec<OsString>,
     scratch: Scratch,
 }
 
@@ -100,14 +103,27 @@ impl Board {
     #[must_use]
     pub fn start(firmware: &Firmware, arguments: &[&str]) -> Self {
         let scratch = Scratch::new("board");
-        let (uart, monitor) = (Line::listen(), Line::listen());
-        let argv = command_line(firmware, arguments, &uart, &monitor);
-        let console = File::create(scratch.path().join("console")).expect("scratch is writable");
-        let errors = console.try_clone().expect("a file can be shared");
-        let process = Guarded::spawn(&argv, None, console.into(), errors.into());
-        let process = process.expect("sh can be started");
-        let (monitor, uart) = (monitor.accept(&scratch), uart.accept(&scratch));
-        Self { process, uart, monitor, scratch }
+        let argv = command_line(firmware, arguments, scratch.path());
+        let (process, uart, monitor) = switch_on(&argv, &scratch);
+        Self { process, uart, monitor, argv, scratch }
+    }
+
+    /// Takes the power away at once and gives it back. What the flash holds stays, and the network
+    /// cable is in.
+    pub fn cut_power(&mut self) {
+        self.process.signal(Signal::KILL);
+        while self.process.is_running() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        (self.process, self.uart, self.monitor) = switch_on(&self.argv, &self.scratch);
+    }
+
+    /// How many records lie in its flash, in whole batches that were not removed.
+    #[must_use]
+    pub fn records_in_flash(&self) -> u64 {
+        const SECTOR: usize = 4096;
+        let flash = fs::read(self.scratch.path().join("flash")).unwrap_or_default();
+        flash.chunks(SECTOR).map(records_in_sector).sum()
     }
 
     /// Pulls the network cable out.
@@ -210,24 +226,52 @@ pub fn frame(sensor: u8, sequence: u32, reading: i32) -> Vec<u8> {
     frame
 }
 
-fn command_line(
-    firmware: &Firmware,
-    arguments: &[&str],
-    uart: &Line,
-    monitor: &Line,
-) -> Vec<OsString> {
+/// Sums up a sector as `FlashRing` writes them.
+fn records_in_sector(sector: &[u8]) -> u64 {
+    let word =
+        |at: usize| sector.get(at..at + 4).map(|b| u32::from_le_bytes(b.try_into().unwrap()));
+    let (mut at, mut records) = (0, 0);
+    while word(at + 4) == Some(u32::from_le_bytes(*b"ottl"))
+        && let Some(lengths) = word(at + 8)
+    {
+        let (topic, len) = ((lengths >> 24) as usize, (lengths & 0xff_ffff) as usize);
+        let batch = at + 24 + topic.next_multiple_of(4);
+        let commit = batch + len.next_multiple_of(4);
+        if word(commit) != Some(0) {
+            break;
+        }
+        let removed = word(at) == Some(0);
+        let count = word(batch + 57).map_or(0, u32::swap_bytes);
+        records += if removed { 0 } else { u64::from(count) };
+        at = commit + 4;
+    }
+    records
+}
+
+/// Starts QEMU, and has it connected.
+fn switch_on(argv: &[OsString], scratch: &Scratch) -> (Guarded, TcpStream, TcpStream) {
+    let (uart, monitor) = (Line::listen(), Line::listen());
+    let lines = ["-serial".into(), uart.address(), "-monitor".into(), monitor.address()];
+    let argv: Vec<OsString> = argv.iter().cloned().chain(lines.map(Into::into)).collect();
+    let console = File::create(scratch.path().join("console")).expect("scratch is writable");
+    let errors = console.try_clone().expect("a file can be shared");
+    let process = Guarded::spawn(&argv, None, console.into(), errors.into());
+    let process = process.expect("sh can be started");
+    let (monitor, uart) = (monitor.accept(scratch), uart.accept(scratch));
+    (process, uart, monitor)
+}
+
+fn command_line(firmware: &Firmware, arguments: &[&str], directory: &Path) -> Vec<OsString> {
     let network = "user,id=net,model=lan9118,net=127.0.0.0/24,host=127.0.0.1,dns=127.0.0.3";
     // QEMU takes a comma in a value doubled.
     let argument = |word: &&str| format!(",arg={}", word.replace(',', ",,"));
     let arguments: String = arguments.iter().map(argument).collect();
     let debugger = format!("enable=on,target=native,arg=firmware{arguments}");
-    let mut argv: Vec<OsString> = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none"]
-        .iter()
-        .chain(&["-nic", network, "-semihosting-config", &debugger])
-        .map(Into::into)
-        .collect();
-    argv.extend(["-monitor".into(), monitor.address().into()]);
-    argv.extend(["-serial".into(), uart.address().into()]);
+    // The board's flash is a file of the directory that QEMU runs in.
+    let mut argv: Vec<OsString> = vec!["env".into(), "-C".into(), directory.into()];
+    let machine = ["qemu-system-arm", "-M", "mps2-an386", "-display", "none"];
+    argv.extend(machine.map(Into::into));
+    argv.extend(["-nic", network, "-semihosting-config", &debugger].map(Into::into));
     argv.extend(["-kernel".into(), firmware.elf.clone().into_os_string()]);
     argv
 }

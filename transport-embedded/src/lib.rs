@@ -5,6 +5,8 @@
 //!   has them. [`drive`] runs the producer as a task.
 //! * [`PolledTransport`]: sockets with the traits of `embedded-io` that tell whether they are
 //!   ready, polled in a super-loop; no executor.
+//! * [`FlashRing`]: batches in NOR flash until they are acknowledged, also over a reset.
+//!   [`drive_storing`] writes them, [`resend_all`] sends what is left.
 //! * [`SingleThread`]: the [`Platform`](ottla_core::sync::Platform) of both. The clock is the
 //!   board's.
 //!
@@ -87,12 +89,16 @@ extern crate std;
 mod asynchronous;
 mod drive;
 mod error;
+mod flash_ring;
+mod keep;
 mod platform;
 mod polled;
 
 pub use asynchronous::{AddressesOnly, AsyncConnection, AsyncTransport, NoResolver};
-pub use drive::drive;
+pub use drive::{drive, drive_storing};
 pub use embedded_nal_async::AddrType;
 pub use error::ConnectionError;
+pub use flash_ring::{FlashEntry, FlashRing, FlashRingError};
+pub use keep::{keep, resend_all};
 pub use platform::SingleThread;
 pub use polled::{PolledConnection, PolledTransport};

@@ -202,6 +202,10 @@ impl SecurityConfig {
         let invalid =
             |(key, problem): (&'static str, _)| ConfigError::Invalid { key: key.into(), problem };
         if self.protocol.uses_sasl() {
+            if !cfg!(feature = "sasl") {
+                let problem = "logins are not compiled in; build with the Cargo feature `sasl`";
+                return Err(invalid(("security.protocol", problem.into())));
+            }
             self.sasl.check().map_err(invalid)?;
         }
         if self.protocol.uses_tls() && self.tls.certificate.is_some() != self.tls.key.is_some() {

@@ -44,11 +44,14 @@ impl Session {
     }
 }
 
+/// Whether logins are compiled in.
+pub(super) const SASL: bool = cfg!(feature = "sasl");
+
 impl<X: Platform> Sender<X> {
     /// The greeting is over: logs in where the configuration says so.
     pub(super) fn begin_session(&mut self, id: NodeId, now: Instant) {
         match self.config().security.sasl.mechanism {
-            Some(mechanism) if self.config().security.protocol.uses_sasl() => {
+            Some(mechanism) if SASL && self.config().security.protocol.uses_sasl() => {
                 self.begin_login(id, mechanism, now);
             }
             _ => self.open(id, now),
@@ -164,7 +167,7 @@ impl<X: Platform> Sender<X> {
     /// flight, and holds the rest back until the new session has begun. Nothing fails by it.
     pub(super) fn renew_session(&mut self, id: NodeId, now: Instant) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        if !node.is_up() || node.session.renew_at.is_none_or(|at| at > now) {
+        if !SASL || !node.is_up() || node.session.renew_at.is_none_or(|at| at > now) {
             return;
         }
         node.session.draining = true;

@@ -7,6 +7,7 @@ use core::mem;
 use core::ops::ControlFlow;
 
 use super::Sender;
+use super::login::SASL;
 use super::node::{InFlight, Link, Request, Sent};
 use crate::error::ErrorCode;
 use crate::protocol::api_key::ApiKey;
@@ -115,16 +116,17 @@ impl<X: Platform> Sender<X> {
                 self.finish(id);
                 self.handle_init_producer_id(id, response, now);
             }
-            ApiKey::SaslHandshake => {
+            ApiKey::SaslHandshake if SASL => {
                 let response = SaslHandshakeResponse::parse(body, version)?;
                 self.pop_request(id);
                 self.handle_sasl_handshake(id, &response, now);
             }
-            ApiKey::SaslAuthenticate => {
+            ApiKey::SaslAuthenticate if SASL => {
                 let response = SaslAuthenticateResponse::parse(body, version)?;
                 self.pop_request(id);
                 self.handle_sasl_authenticate(id, &response, now);
             }
+            ApiKey::SaslHandshake | ApiKey::SaslAuthenticate => return Err(Nonsense::Unasked),
             ApiKey::Produce => {
                 let response = ProduceResponse::parse(body, version)?;
                 let answers = self.match_answers(id, &response)?;
@@ -167,22 +169,23 @@ impl<X: Platform> Sender<X> {
         let Some(Request::Produce(batches)) = request.map(|request| &request.request) else {
             return Err(Nonsense::Unasked);
         };
+        let is_for = |sent: &Sent<X>, topic: TopicRef<'_>, partition: i32| {
+            let lane = &self.lanes[sent.lane as usize];
+            let ours = &self.topics[lane.topic];
+            let same_topic = match topic {
+                TopicRef::Name(name) => name == &*ours.state.name,
+                TopicRef::Id(id) => id == ours.id,
+            };
+            partition == lane.partition.index && same_topic
+        };
         let mut answers = Answers::new(response);
-        let matched: Vec<_> = batches
-            .iter()
-            .map(|sent| {
-                let lane = &self.lanes[sent.lane as usize];
-                let topic = &self.topics[lane.topic];
-                let wanted = |topic_ref: TopicRef<'_>| match topic_ref {
-                    TopicRef::Name(name) => name == &*topic.state.name,
-                    TopicRef::Id(id) => id == topic.id,
-                };
-                answers.find(wanted, lane.partition.index)
-            })
-            .collect();
+        let find = |sent| answers.find(|topic, partition| is_for(sent, topic, partition));
+        let matched: Vec<_> = batches.iter().map(find).collect();
         // Which of two answers is a batch's own can't be known. Answers for nobody are normal only
         // where the topic was created again in the meantime.
-        if matched.iter().flatten().count() < answers.flat.len() && answers.has_twins() {
+        let left_over = matched.iter().flatten().count() < answers.flat.len();
+        let has_twins = |sent| answers.count(|topic, partition| is_for(sent, topic, partition)) > 1;
+        if left_over && batches.iter().any(has_twins) {
             return Err(Nonsense::AnsweredTwice);
         }
         Ok(matched)
@@ -238,14 +241,13 @@ impl<'a> Answers<'a> {
 
     fn find(
         &mut self,
-        wanted: impl Fn(TopicRef<'a>) -> bool,
-        partition: i32,
+        wanted: impl Fn(TopicRef<'a>, i32) -> bool,
     ) -> Option<PartitionProduceResponse<'a>> {
         let count = self.flat.len();
         for step in 0..count {
             let at = (self.next + step) % count;
             let (topic, answer) = &self.flat[at];
-            if answer.partition == partition && wanted(*topic) {
+            if wanted(*topic, answer.partition) {
                 self.next = at + 1;
                 return Some(*answer);
             }
@@ -253,10 +255,8 @@ impl<'a> Answers<'a> {
         None
     }
 
-    /// Whether two answers are for the same partition.
-    fn has_twins(&self) -> bool {
-        let mut keys: Vec<_> = self.flat.iter().map(|(topic, a)| (*topic, a.partition)).collect();
-        keys.sort_unstable();
-        keys.windows(2).any(|pair| pair[0] == pair[1])
+    /// How many answers are for this partition.
+    fn count(&self, wanted: impl Fn(TopicRef<'a>, i32) -> bool) -> usize {
+        self.flat.iter().filter(|(topic, answer)| wanted(*topic, answer.partition)).count()
     }
 }

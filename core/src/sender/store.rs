@@ -51,16 +51,25 @@ impl<X: Platform> Sender<X> {
     /// Seals and numbers what is ready to leave a lane's queue, whether its leader can be reached
     /// or not.
     pub(super) fn prepare_to_store(&mut self, id: LaneId, now: Instant) {
-        if !self.store.on || !self.may_number(id, now) {
+        if !self.store.on {
             return;
         }
+        if self.may_number(id, now) {
+            self.seal_ready(id, now);
+        }
+        let lane = &self.lanes[id as usize];
+        let lingers = |batch: &ProducerBatch<X>| {
+            (!self.is_sendable(batch, lane.leader, now)).then_some(batch.created)
+        };
+        if let Some(created) = lane.partition.peek(lingers).flatten() {
+            self.look_again(id, created + self.config().linger);
+        }
+    }
+
+    fn seal_ready(&mut self, id: LaneId, now: Instant) {
         while let Some(mut batch) = self.pop_ready(id, now) {
             self.seal(id, &mut batch);
             self.lanes[id as usize].retries.push_back(batch);
-        }
-        let linger = self.config().linger;
-        if let Some(created) = self.lanes[id as usize].partition.peek(|batch| batch.created) {
-            self.look_again(id, created + linger);
         }
         let mut sealed = mem::take(&mut self.lanes[id as usize].retries);
         for batch in &mut sealed {

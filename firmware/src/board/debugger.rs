@@ -1,13 +1,18 @@
 //! Semihosting: what the debugger, or QEMU, does for the board.
 
 use core::arch::asm;
+use core::ffi::CStr;
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 
 use cortex_m_rt::{ExceptionFrame, exception};
 use static_cell::ConstStaticCell;
 
+const SYS_OPEN: usize = 0x01;
 const SYS_WRITE0: usize = 0x04;
+const SYS_WRITE: usize = 0x05;
+const SYS_READ: usize = 0x06;
+const SYS_SEEK: usize = 0x0a;
 const SYS_TIME: usize = 0x11;
 const SYS_GET_CMDLINE: usize = 0x15;
 const SYS_EXIT_EXTENDED: usize = 0x20;
@@ -65,6 +70,48 @@ pub(super) fn command_line() -> &'static str {
     let len = if failed { 0 } else { block[1].min(buffer.len()) };
     let line = str::from_utf8(&buffer[..len]).unwrap_or_default().trim_end_matches('\0');
     line.split_once(' ').map_or("", |(_, words)| words)
+}
+
+/// A file on the debugger's side.
+pub(super) struct File(usize);
+
+impl File {
+    /// Opens it for reading and writing, and makes it where there is none.
+    pub(super) fn open(name: &CStr) -> Self {
+        const READ_AND_WRITE: usize = 3;
+        const CREATE: usize = 7;
+        let open = |mode: usize| {
+            let block = [name.as_ptr() as usize, mode, name.count_bytes()];
+            // SAFETY: a name, a mode and the name's length, as this operation expects.
+            unsafe { call(SYS_OPEN, block.as_ptr() as usize) }
+        };
+        match open(READ_AND_WRITE) {
+            usize::MAX => Self(open(CREATE)),
+            file => Self(file),
+        }
+    }
+
+    /// Reads into the beginning of `bytes` as much as there is at `offset`.
+    pub(super) fn read(&self, offset: u32, bytes: &mut [u8]) {
+        self.seek(offset);
+        let block = [self.0, bytes.as_mut_ptr() as usize, bytes.len()];
+        // SAFETY: a file, a buffer and its length, as this operation expects.
+        unsafe { call(SYS_READ, block.as_ptr() as usize) };
+    }
+
+    /// Returns whether all was written.
+    pub(super) fn write(&self, offset: u32, bytes: &[u8]) -> bool {
+        self.seek(offset);
+        let block = [self.0, bytes.as_ptr() as usize, bytes.len()];
+        // SAFETY: a file, a buffer and its length, as this operation expects.
+        unsafe { call(SYS_WRITE, block.as_ptr() as usize) == 0 }
+    }
+
+    fn seek(&self, offset: u32) {
+        let block = [self.0, offset as usize];
+        // SAFETY: a file and a place in it, as this operation expects.
+        unsafe { call(SYS_SEEK, block.as_ptr() as usize) };
+    }
 }
 
 struct Console {

@@ -1,5 +1,6 @@
 //! The board that QEMU calls `mps2-an386`: a Cortex-M4 at 25 MHz with a LAN9118 Ethernet chip and
-//! CMSDK UARTs. The debugger (semihosting) is its console, its settings and its calendar.
+//! CMSDK UARTs. The debugger (semihosting) is its console, its settings, its calendar and its
+//! flash.
 //!
 //! A port to another board replaces this folder: a HAL's network driver, UART and time driver, and
 //! whatever stands for the debugger.
@@ -8,6 +9,7 @@ mod calendar;
 mod debugger;
 mod ethernet;
 mod executor;
+mod flash;
 mod interrupts;
 mod register;
 mod time;
@@ -19,6 +21,7 @@ pub(crate) use calendar::Calendar;
 pub(crate) use debugger::{exit, print};
 pub(crate) use ethernet::Nic;
 pub(crate) use executor::{busy_micros, run};
+pub(crate) use flash::Flash;
 pub(crate) use uart::Uart;
 
 /// What the board has, set up.
@@ -29,6 +32,7 @@ pub(crate) struct Board {
     pub(crate) seed: u64,
     pub(crate) nic: &'static mut Nic,
     pub(crate) uart: Uart,
+    pub(crate) flash: Flash,
 }
 
 impl Board {
@@ -41,6 +45,7 @@ impl Board {
             seed: debugger::elapsed() ^ u64::from(debugger::unix_seconds()) << 32,
             nic: Nic::take(),
             uart: Uart::take(),
+            flash: Flash::take(),
         };
         interrupts::enable();
         board

@@ -70,6 +70,24 @@ fn what_the_power_failure_found_unsent_or_unanswered_is_there_once() {
 }
 
 #[test]
+fn batches_linger_for_company_before_they_are_stored() {
+    let mut world = World::new(1, &[("t", 1)], &[("linger.ms", "100")]).storing();
+    world.know("t");
+    send(&mut world, 0..3);
+    world.pass(Duration::from_millis(90));
+    assert_eq!((world.log("t", 0).len(), stored(&world)), (0, 0));
+    world.hold(1, true);
+    send(&mut world, 3..5);
+    world.pass(Duration::from_millis(200));
+    world.hold(1, false);
+    world.pass(Duration::from_millis(200));
+    assert_eq!(world.log("t", 0), numbers(0..5));
+    send(&mut world, 5..6);
+    world.pass(Duration::from_millis(200));
+    assert_eq!(world.log("t", 0), numbers(0..6));
+}
+
+#[test]
 fn closing_by_force_leaves_what_was_not_sent_for_the_next_producer() {
     let mut world = world(1);
     send(&mut world, 0..1);
