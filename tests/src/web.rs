@@ -92,9 +92,28 @@ impl App {
         script: &str,
         arguments: impl IntoIterator<Item = A>,
     ) -> String {
+        self.run_with(runtime, &[], script, arguments)
+    }
+
+    /// The same with the programs of npm packages in its `PATH`.
+    ///
+    /// # Panics
+    /// As [`App::run`].
+    #[track_caller]
+    pub fn run_with<A: AsRef<OsStr>>(
+        &self,
+        runtime: Runtime,
+        packages: &[&str],
+        script: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> String {
         let [program, options @ ..] = runtime.command else { panic!("a runtime has a program") };
         let program = runtime.install().join("node_modules/.bin").join(program);
+        let path = env::var_os("PATH").unwrap_or_default();
+        let bins = packages.iter().map(|package| npm_install(package).join("node_modules/.bin"));
+        let path = env::join_paths(bins.chain(env::split_paths(&path)));
         let mut command = Command::new(program);
+        command.env("PATH", path.expect("the cache's path has no separator"));
         command.args(options).arg(script).args(arguments).current_dir(self.dir());
         run(&mut command)
     }

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::sync::OnceLock;
 
+use ottla_bridge::config::AuthMode;
+use ottla_bridge::{Config, Running};
 use ottla_tests::budget;
 use ottla_tests::kafka::{Cluster, NEWEST};
 use ottla_tests::text::{ReadBack, SEPARATOR, Text};
 use ottla_tests::web::{App, Runtime};
 
 const PARTITIONS: i32 = 6;
+
+const ESBUILD: &str = "esbuild@0.28.2";
+const WORKERD: &str = "workerd@1.20261117.1";
 
 #[test]
 fn node_20_produces_over_tcp() {
@@ -32,9 +37,45 @@ fn deno_produces_over_tcp() {
     over_tcp("deno", Runtime::DENO);
 }
 
-/// Kafka, a text, and where Java's producer puts each of its keys.
+#[test]
+fn node_24_produces_over_a_bridge() {
+    over_bridge("node-24", Runtime::NODE_24);
+}
+
+#[test]
+fn bun_produces_over_a_bridge() {
+    over_bridge("bun", Runtime::BUN);
+}
+
+#[test]
+fn deno_produces_over_a_bridge() {
+    over_bridge("deno", Runtime::DENO);
+}
+
+#[test]
+fn chromium_produces_over_a_bridge() {
+    in_browser("chromium", "chromium");
+}
+
+#[test]
+fn firefox_produces_over_a_bridge() {
+    in_browser("firefox", "firefox-esr");
+}
+
+#[test]
+fn workerd_produces_over_tcp() {
+    in_workerd("workerd-tcp", |setting| format!("brokers={}", setting.kafka.bootstrap()));
+}
+
+#[test]
+fn workerd_produces_over_a_bridge() {
+    in_workerd("workerd-bridge", |setting| format!("url={}", setting.bridge.url()));
+}
+
+/// Kafka, a bridge, a text, and where Java's producer puts each of its keys.
 struct Setting {
     kafka: &'static Cluster,
+    bridge: Running,
     text: Text,
     java: BTreeMap<String, i32>,
 }
@@ -52,21 +93,67 @@ impl Setting {
             let acks = [("acks", "all")];
             kafka.java_console_producer("web-java", keys.path(), Some(&separator), &acks);
             let java = read_back(kafka, "web-java", &keys);
-            Self { kafka, text, java }
+            Self { kafka, bridge: bridge(kafka), text, java }
         })
     }
 }
 
+/// A bridge before the cluster, for pages of this machine.
+fn bridge(kafka: &Cluster) -> Running {
+    let mut config = Config::default();
+    config.listen.address.set_port(0);
+    config.admin.enabled = false;
+    config.kafka.bootstrap = kafka.bootstrap().split(',').map(str::to_owned).collect();
+    config.auth.mode = AuthMode::None;
+    config.auth.origins = vec!["loopback".to_owned()];
+    // As many bytes as there are, as quickly as they come.
+    config.limits.bytes_per_s = 1 << 30;
+    config.limits.subject_bytes_per_s = 1 << 30;
+    Running::start(config).expect("a bridge can be started")
+}
+
 fn over_tcp(name: &str, runtime: Runtime) {
-    let Setting { kafka, text, java } = Setting::shared();
-    let topic = format!("tcp-{name}");
-    kafka.create_topic(&topic, PARTITIONS, 1, &[]);
-    let brokers = kafka.bootstrap();
-    let arguments = [OsStr::new(&brokers), topic.as_ref(), text.path().as_os_str()];
-    let rate = App::shared().run(runtime, "tcp.mjs", arguments);
-    println!("full: {name} over TCP, {} records at {}", text.lines().len(), rate.trim());
-    assert_eq!(read_back(kafka, &topic, text), *java, "Java's producer partitions otherwise");
-    check_segments(kafka, &topic);
+    check(&format!("{name}-tcp"), |Setting { kafka, text, .. }, topic| {
+        let brokers = kafka.bootstrap();
+        let arguments = [OsStr::new(&brokers), topic.as_ref(), text.path().as_os_str()];
+        App::shared().run(runtime, "tcp.mjs", arguments)
+    });
+}
+
+fn over_bridge(name: &str, runtime: Runtime) {
+    check(&format!("{name}-bridge"), |Setting { bridge, text, .. }, topic| {
+        let url = bridge.url();
+        let arguments = [OsStr::new(&url), topic.as_ref(), text.path().as_os_str()];
+        App::shared().run(runtime, "bridge.mjs", arguments)
+    });
+}
+
+fn in_browser(name: &str, program: &str) {
+    check(&format!("{name}-bridge"), |Setting { bridge, text, .. }, topic| {
+        let url = bridge.url();
+        let arguments =
+            [OsStr::new(program), url.as_ref(), topic.as_ref(), text.path().as_os_str()];
+        App::shared().run(Runtime::NODE_20, "browser.mjs", arguments)
+    });
+}
+
+fn in_workerd(topic: &str, where_to: impl FnOnce(&Setting) -> String) {
+    check(topic, |setting, topic| {
+        let query = format!("{}&topic={topic}", where_to(setting));
+        let arguments = [OsStr::new(&query), setting.text.path().as_os_str()];
+        App::shared().run_with(Runtime::NODE_20, &[WORKERD, ESBUILD], "workerd.mjs", arguments)
+    });
+}
+
+/// Has the text produced to a topic, and compares what is there.
+fn check(topic: &str, produce: impl FnOnce(&Setting, &str) -> String) {
+    let setting = Setting::shared();
+    let Setting { kafka, text, java, .. } = setting;
+    kafka.create_topic(topic, PARTITIONS, 1, &[]);
+    let rate = produce(setting, topic);
+    println!("full: {topic}, {} records at {}", text.lines().len(), rate.trim());
+    assert_eq!(read_back(kafka, topic, text), *java, "Java's producer partitions otherwise");
+    check_segments(kafka, topic);
 }
 
 /// Compares a topic with the text, and says where each key is.

@@ -1,3 +1,4 @@
+import { openSession } from './bridge.js';
 import { Engine } from './core.js';
 import { OttlaError } from './errors.js';
 import { Producer } from './producer.js';
@@ -10,12 +11,16 @@ import { Sockets } from './sockets.js';
 export function makeConnect({ load, tcp }) {
   let memory;
   return async function connect(options) {
-    if (options?.brokers === undefined) {
-      throw configuration('connect needs brokers');
+    const { brokers, url } = options ?? {};
+    if ((brokers === undefined) === (url === undefined)) {
+      throw configuration('connect needs either url or brokers');
     }
-    if (!tcp) throw configuration('this runtime has no TCP: connect({url}) to a bridge');
+    if (brokers !== undefined && !tcp) {
+      throw configuration('this runtime has no TCP: connect({url}) to a bridge');
+    }
     memory ??= load();
-    return connectBrokers(await memory, options, tcp);
+    const connecting = url === undefined ? connectBrokers : connectBridge;
+    return connecting(await memory, options, tcp);
   };
 }
 
@@ -29,16 +34,41 @@ function connectBrokers(memory, options, tcp) {
     ...options.config,
   });
   return new Producer(memory, (wake) => {
-    const engine = newEngine(properties, sockets);
+    const engine = checked(() => new Engine(properties, ...random(), sockets));
     sockets.attach(engine, wake);
     return engine;
   });
 }
 
-function newEngine(properties, sockets) {
-  const [high, low] = crypto.getRandomValues(new Uint32Array(2));
+async function connectBridge(memory, options) {
+  // No broker has this name: the bridge knows nodes by their numbers.
+  const properties = lines({
+    'client.id': 'ottla-js',
+    ...options.config,
+    'bootstrap.servers': 'bridge:1',
+  });
+  const { link, drive } = await openSession(options, random);
+  const start = (wake) => {
+    const engine = checked(() => Engine.over_bridge(properties, ...random(), link));
+    drive(wake);
+    return engine;
+  };
   try {
-    return new Engine(properties, high, low, sockets);
+    return new Producer(memory, start, () => link.close());
+  } catch (error) {
+    link.close();
+    throw error;
+  }
+}
+
+/** Two random halves of a seed. */
+function random() {
+  return crypto.getRandomValues(new Uint32Array(2));
+}
+
+function checked(make) {
+  try {
+    return make();
   } catch (error) {
     throw configuration(error.message);
   }

@@ -110,14 +110,29 @@ export interface Producer extends AsyncDisposable {
   metrics(): Metrics;
 }
 
-export interface ConnectOptions {
+interface CommonOptions {
+  /** Kafka's own keys with the Java producer's defaults, such as `'linger.ms': 20`. */
+  config?: Readonly<Record<string, string | number | boolean>>;
+}
+
+export interface BridgeOptions extends CommonOptions {
+  /** The bridge's address: `https://…`, `wss://…`, or relative to the page. */
+  url: string | URL;
+  /** Proves to the bridge who this is; a function is asked whenever a fresh one is needed. */
+  token?: string | (() => string | Promise<string>);
+  /** How long `connect` tries, in ms; 30 s if missing. Later losses are always mended. */
+  timeout?: number;
+  /** Ends the attempt to connect. */
+  signal?: AbortSignal;
+}
+
+export interface BrokerOptions extends CommonOptions {
   /** Addresses of some brokers, `HOST:PORT`; where the runtime has TCP. */
   brokers: string | ReadonlyArray<string>;
   /** True, or the runtime's own options: in Node, Bun and Deno those of `tls.connect`. */
   tls?: boolean | object;
   sasl?: { mechanism?: 'PLAIN'; username: string; password: string };
-  /** Kafka's own keys with the Java producer's defaults, such as `'linger.ms': 20`. */
-  config?: Readonly<Record<string, string | number | boolean>>;
 }
 
-export function connect(options: ConnectOptions): Promise<Producer>;
+/** A producer over a bridge, once there is a session; or over TCP, which connects when needed. */
+export function connect(options: BridgeOptions | BrokerOptions): Promise<Producer>;

@@ -11,13 +11,15 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::metrics;
 use crate::platform::{Web, WebClock};
+use crate::channel::Link;
 use crate::sockets::{SocketError, SocketTransport, Sockets};
+use crate::wire::Wire;
 
 /// A producer. Call [`poll`](Self::poll) after everything else, and then read the rows.
 #[derive(Debug)]
 #[wasm_bindgen]
 pub struct Engine {
-    inner: crate::Engine<Web, SocketTransport>,
+    inner: crate::Engine<Web, Wire>,
     staged: Vec<u8>,
 }
 
@@ -34,11 +36,27 @@ impl Engine {
         seed_low: u32,
         sockets: Sockets,
     ) -> Result<Self, JsError> {
-        let pairs = properties.lines().filter_map(|line| line.split_once('='));
-        let config = ProducerConfig::from_properties(pairs).map_err(describe)?;
+        let config = configuration(properties)?;
         let transport = SocketTransport::new(sockets, config.security.protocol.uses_tls());
-        let seed = u64::from(seed_high) << 32 | u64::from(seed_low);
-        let inner = crate::Engine::new(config, WebClock, seed, transport).map_err(describe)?;
+        Self::start(config, seed(seed_high, seed_low), Wire::Sockets(transport))
+    }
+
+    /// The same over a bridge to which there is a session.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), or if the bridge doesn't do what a property asks for.
+    pub fn over_bridge(
+        properties: &str,
+        seed_high: u32,
+        seed_low: u32,
+        link: &Link,
+    ) -> Result<Self, JsError> {
+        let config = link.limit(configuration(properties)?).map_err(describe)?;
+        Self::start(config, seed(seed_high, seed_low), Wire::Bridge(link.transport()))
+    }
+
+    fn start(config: ProducerConfig, seed: u64, wire: Wire) -> Result<Self, JsError> {
+        let inner = crate::Engine::new(config, WebClock, seed, wire).map_err(describe)?;
         Ok(Self { inner, staged: Vec::new() })
     }
 
@@ -110,18 +128,33 @@ impl Engine {
 
     /// A socket was opened, or has room again.
     pub fn socket_writable(&mut self, id: u32) {
-        self.inner.transport().writable(id);
+        if let Wire::Sockets(sockets) = self.inner.transport() {
+            sockets.writable(id);
+        }
     }
 
     /// A socket has bytes.
     pub fn socket_received(&mut self, id: u32, bytes: &[u8]) {
-        self.inner.transport().received(id, bytes);
+        if let Wire::Sockets(sockets) = self.inner.transport() {
+            sockets.received(id, bytes);
+        }
     }
 
     /// A socket has ended; `distrust` where trying again can't help, as with a certificate.
     pub fn socket_ended(&mut self, id: u32, message: String, distrust: bool) {
-        self.inner.transport().ended(id, SocketError::new(message, distrust));
+        if let Wire::Sockets(sockets) = self.inner.transport() {
+            sockets.ended(id, SocketError::new(message, distrust));
+        }
     }
+}
+
+fn configuration(properties: &str) -> Result<ProducerConfig, JsError> {
+    let pairs = properties.lines().filter_map(|line| line.split_once('='));
+    ProducerConfig::from_properties(pairs).map_err(describe)
+}
+
+pub(crate) fn seed(high: u32, low: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
 }
 
 fn describe(error: impl core::fmt::Display) -> JsError {

@@ -20,6 +20,15 @@ use crate::results::Results;
 use crate::signal::Signal;
 use crate::staged::StagedRecords;
 
+/// A transport that has something to do by itself, beside what its connections do.
+pub trait Driven: Transport {
+    /// Does what time has come for.
+    fn advance(&mut self, now: Instant);
+
+    /// When it wants to be advanced again.
+    fn next_wake(&self, now: Instant) -> Option<Instant>;
+}
+
 /// A producer and its driver, moved on by [`poll`](Self::poll).
 pub struct Engine<X: Platform, T: Transport> {
     producer: Producer<X>,
@@ -49,7 +58,7 @@ struct Chore {
     future: Pin<Box<dyn Future<Output = ()>>>,
 }
 
-impl<X: Platform, T: Transport> Engine<X, T>
+impl<X: Platform, T: Driven> Engine<X, T>
 where
     X::Clock: Clone,
 {
@@ -121,8 +130,8 @@ where
                 break;
             }
         }
-        let at = self.next_wake()?;
-        Some(at.since(self.clock.now()))
+        let now = self.clock.now();
+        Some(self.next_wake(now)?.since(now))
     }
 
     /// What has had its outcome, for JavaScript to read and [clear](Results::clear).
@@ -156,6 +165,8 @@ where
             let mut context = Context::from_waker(&self.driver_woken.1);
             self.closed = self.driver.poll(&mut context).is_ready();
         }
+        let now = self.clock.now();
+        self.driver.transport().advance(now);
     }
 
     /// Collects the outcomes that have come. Returns whether there were any, so that memory is free
@@ -194,10 +205,11 @@ where
         });
     }
 
-    fn next_wake(&self) -> Option<Instant> {
+    fn next_wake(&mut self, now: Instant) -> Option<Instant> {
+        let transport = self.driver.transport().next_wake(now);
         let max_block = self.producer.config().max_block;
         let waiting = self.topics.iter().filter_map(|topic| topic.deadline(max_block));
         let driver = self.driver.next_wake().filter(|_| !self.closed);
-        waiting.chain(driver).min()
+        waiting.chain(driver).chain(transport).min()
     }
 }

@@ -12,7 +12,8 @@
 //! | `lane.rs` | records of a partition that wait for their outcome |
 //! | `results.rs`, `failure.rs` | the layout in which it reads outcomes and errors |
 //! | `signal.rs` | what has been woken |
-//! | `bindings.rs`, `platform.rs`, `sockets.rs` | the border itself; only where there is one |
+//! | `bindings.rs`, `platform.rs` | the border itself; only where there is one |
+//! | `sockets.rs`, `channel.rs`, `wire.rs` | TCP, a WebSocket to a bridge, and either of them |
 //! | `bottom.rs` | what a module without `std` needs: memory, and an end for panics |
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
@@ -23,6 +24,8 @@ extern crate alloc;
 mod bindings;
 #[cfg(target_family = "wasm")]
 mod bottom;
+#[cfg(target_family = "wasm")]
+mod channel;
 mod engine;
 mod failure;
 mod lane;
@@ -36,8 +39,10 @@ mod signal;
 #[cfg(target_family = "wasm")]
 mod sockets;
 mod staged;
+#[cfg(target_family = "wasm")]
+mod wire;
 
-pub use engine::Engine;
+pub use engine::{Driven, Engine};
 pub use failure::Failure;
 pub use results::Results;
 pub use staged::{Layout, StagedRecord, StagedRecords};

@@ -31,6 +31,7 @@ extern "C" {
 }
 
 /// Opens TCP or TLS connections by way of [`Sockets`].
+#[derive(Debug)]
 pub(crate) struct SocketTransport {
     sockets: Rc<Sockets>,
     pipes: Pipes,
@@ -42,7 +43,7 @@ pub(crate) struct SocketTransport {
 type Pipes = Rc<RefCell<Vec<Pipe>>>;
 
 /// What has arrived for a socket.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Pipe {
     id: u32,
     writable: bool,
@@ -112,6 +113,7 @@ impl Transport for SocketTransport {
 }
 
 /// The core's end of a socket.
+#[derive(Debug)]
 pub(crate) struct SocketConnection {
     id: u32,
     sockets: Rc<Sockets>,

@@ -6,12 +6,17 @@ use crate::Outcome;
 use crate::command::{execute, exists, output};
 
 /// A program and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 6] = [
+    ("chromium", "chromium"),
+    ("firefox-esr", "firefox-esr"),
     ("java", "default-jdk-headless"),
     ("mvn", "maven"),
     ("npm", "npm"),
     ("qemu-system-arm", "qemu-system-arm"),
 ];
+
+/// The same in words.
+const WHAT: &str = "Chromium, Firefox, Java 17 or newer, Maven, npm with Node, and QEMU for Arm";
 
 /// Installs what is missing where that is possible, and otherwise says what to install.
 pub(crate) fn install() -> Outcome {
@@ -21,9 +26,9 @@ pub(crate) fn install() -> Outcome {
         .map(|&(_, package)| package)
         .collect();
     if !missing.is_empty() {
-        apt_install(&missing, "Java 17 or newer, Maven, npm with Node and QEMU for Arm")?;
+        apt_install(&missing, WHAT)?;
     }
-    println!("Java, Maven, npm and QEMU are there");
+    println!("browsers, Java, Maven, npm and QEMU are there");
     Ok(())
 }
 

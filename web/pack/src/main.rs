@@ -21,8 +21,10 @@ use wasm_bindgen_cli_support::Bindgen;
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// What a page loads beside glue and module.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 10] = [
+    "bridge.js",
     "browser.js",
+    "channel.js",
     "connect.js",
     "errors.js",
     "producer.js",

@@ -1,0 +1,48 @@
+import { Channel } from './channel.js';
+import { Link } from './core.js';
+import { OttlaError, parseError } from './errors.js';
+
+/** How long `connect` tries. */
+const TIMEOUT_MS = 30_000;
+
+/**
+ * A session with the bridge of `options.url`: resolves when there is one, rejects when there can't
+ * be or none came in time. `link` is for the engine that then takes it over by `drive`.
+ */
+export function openSession({ url, token, timeout = TIMEOUT_MS, signal }, random) {
+  const channel = new Channel(url, token);
+  const link = new Link(channel, 'ottla-js', ...random());
+  return new Promise((resolve, reject) => {
+    let timer;
+    let settled = false;
+    const settle = (end, value) => {
+      settled = true;
+      clearTimeout(timer);
+      clearTimeout(patience);
+      signal?.removeEventListener('abort', abort);
+      if (end === reject) link.close();
+      end(value);
+    };
+    const abort = () => settle(reject, signal.reason);
+    const patience = setTimeout(() => settle(reject, lastError(link)), timeout);
+    const advance = () => {
+      if (settled) return;
+      clearTimeout(timer);
+      const wait = link.poll();
+      if (link.has_failed()) settle(reject, lastError(link));
+      else if (link.is_open()) settle(resolve, { link, drive: (wake) => channel.attach(link, wake) });
+      else if (wait >= 0) timer = setTimeout(advance, wait);
+    };
+    // What happens inside of a call of the link's is looked at after it.
+    channel.attach(link, () => queueMicrotask(advance));
+    if (signal?.aborted) return abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    advance();
+  });
+}
+
+function lastError(link) {
+  const error = link.error();
+  if (error !== undefined) return parseError(error);
+  return new OttlaError('UNREACHABLE', 'the bridge did not answer in time', { retriable: true });
+}

@@ -1,0 +1,91 @@
+import { OttlaError } from './errors.js';
+
+/** The WebSocket to a bridge, for the module (web/src/channel.rs). */
+export class Channel {
+  #url;
+  #token;
+  #socket;
+  #link;
+  #wake;
+
+  /** `token` is a text, or a function that returns one or a promise of one. */
+  constructor(url, token) {
+    this.#url = sessionUrl(url);
+    this.#token = token;
+  }
+
+  attach(link, wake) {
+    this.#link = link;
+    this.#wake = wake;
+  }
+
+  open() {
+    const socket = new WebSocket(this.#url, ['ottla.v1']);
+    socket.binaryType = 'arraybuffer';
+    this.#socket = socket;
+    const tell = (tellLink) => (event) => {
+      if (this.#socket !== socket) return;
+      tellLink(event);
+      this.#wake();
+    };
+    socket.addEventListener('open', tell(() => this.#link.opened()));
+    socket.addEventListener('message', tell(({ data }) => this.#receive(data)));
+    // An error is always followed by its close, but not in every runtime.
+    const closed = tell(({ code, reason, message }) => {
+      this.#socket = undefined;
+      this.#link.closed(code ?? 1006, reason || message || '');
+    });
+    socket.addEventListener('close', closed);
+    socket.addEventListener('error', (event) => {
+      if (socket.readyState >= WebSocket.CLOSING) setTimeout(closed, 100, event);
+    });
+  }
+
+  send(message) {
+    this.#socket.send(message.slice());
+  }
+
+  buffered() {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
+  close(code) {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close(code);
+  }
+
+  want_token() {
+    const ask = async () => (typeof this.#token === 'function' ? this.#token() : this.#token);
+    ask()
+      .then(
+        (token) => this.#link.set_token(token ?? ''),
+        (error) => this.#link.no_token(String(error?.message ?? error)),
+      )
+      .finally(() => this.#wake());
+  }
+
+  #receive(data) {
+    if (typeof data === 'string') {
+      this.close(4003);
+      this.#link.closed(1003, 'the bridge sent text');
+    } else {
+      this.#link.received(new Uint8Array(data));
+    }
+  }
+}
+
+/** Where sessions are, from a bridge's address in whichever form. */
+function sessionUrl(address) {
+  let url;
+  try {
+    url = new URL(address, globalThis.location?.href);
+  } catch (cause) {
+    throw new OttlaError('CONFIGURATION', `${address} is no URL`, { cause });
+  }
+  url.protocol = url.protocol.replace(/^http/, 'ws');
+  if (!url.pathname.endsWith('/v1/session')) {
+    url.pathname = url.pathname.replace(/\/?$/, '/v1/session');
+  }
+  return url.href;
+}
