@@ -63,6 +63,14 @@ fn firefox_produces_over_a_bridge() {
 }
 
 #[test]
+fn what_goes_wrong_says_so() {
+    let Setting { kafka, bridge, .. } = Setting::shared();
+    kafka.create_topic("errors", 2, 1, &[]);
+    let arguments = [kafka.bootstrap(), bridge.url()];
+    App::shared().run(Runtime::NODE_24, "errors.mjs", arguments);
+}
+
+#[test]
 fn workerd_produces_over_tcp() {
     in_workerd("workerd-tcp", |setting| format!("brokers={}", setting.kafka.bootstrap()));
 }

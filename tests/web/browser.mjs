@@ -17,6 +17,8 @@ let browser;
 
 /** Ends everything. */
 function finish(status) {
+  // Its files can go when it is gone.
+  browser?.once('exit', () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
   browser?.kill('SIGKILL');
   process.exitCode = status;
   server.closeAllConnections();
@@ -66,4 +68,3 @@ server.listen(0, '127.0.0.1', () => {
     finish(1);
   });
 });
-process.on('exit', () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));

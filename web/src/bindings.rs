@@ -9,11 +9,11 @@ use ottla_core::ProducerConfig;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::metrics;
-use crate::platform::{Web, WebClock};
 use crate::channel::Link;
+use crate::platform::{Web, WebClock};
 use crate::sockets::{SocketError, SocketTransport, Sockets};
 use crate::wire::Wire;
+use crate::{metrics, settings};
 
 /// A producer. Call [`poll`](Self::poll) after everything else, and then read the rows.
 #[derive(Debug)]
@@ -149,8 +149,7 @@ impl Engine {
 }
 
 fn configuration(properties: &str) -> Result<ProducerConfig, JsError> {
-    let pairs = properties.lines().filter_map(|line| line.split_once('='));
-    ProducerConfig::from_properties(pairs).map_err(describe)
+    settings::read(properties).map_err(describe)
 }
 
 pub(crate) fn seed(high: u32, low: u32) -> u64 {

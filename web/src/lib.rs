@@ -11,6 +11,7 @@
 //! | `queue.rs` | records of a topic that wait for metadata or memory |
 //! | `lane.rs` | records of a partition that wait for their outcome |
 //! | `results.rs`, `failure.rs` | the layout in which it reads outcomes and errors |
+//! | `settings.rs` | the configuration, in Kafka's keys |
 //! | `signal.rs` | what has been woken |
 //! | `bindings.rs`, `platform.rs` | the border itself; only where there is one |
 //! | `sockets.rs`, `channel.rs`, `wire.rs` | TCP, a WebSocket to a bridge, and either of them |
@@ -35,6 +36,7 @@ mod metrics;
 mod platform;
 mod queue;
 mod results;
+mod settings;
 mod signal;
 #[cfg(target_family = "wasm")]
 mod sockets;
@@ -45,4 +47,5 @@ mod wire;
 pub use engine::{Driven, Engine};
 pub use failure::Failure;
 pub use results::Results;
+pub use settings::read as read_settings;
 pub use staged::{Layout, StagedRecord, StagedRecords};

@@ -26,6 +26,8 @@ pub(crate) struct TopicQueue<X: Platform> {
     start: usize,
     /// While the topic's partitions are not known.
     partitions: Option<Partitions<X>>,
+    /// How many there were when last asked.
+    count: u32,
 }
 
 /// What became of a record.
@@ -50,7 +52,7 @@ pub(crate) struct Surroundings<'a, X: Platform, C: Clock> {
 impl<X: Platform> TopicQueue<X> {
     pub(crate) fn new(topic: Topic<X>) -> Self {
         let (lanes, waiting) = (Vec::new(), Vec::new());
-        Self { topic, lanes, waiting, start: 0, partitions: None }
+        Self { topic, lanes, waiting, start: 0, partitions: None, count: 0 }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -125,9 +127,16 @@ impl<X: Platform> TopicQueue<X> {
         let mut context = Context::from_waker(around.waker);
         let Poll::Ready(known) = Pin::new(partitions).poll(&mut context) else { return false };
         self.partitions = None;
-        let Err(error) = known else { return true };
-        self.refuse_all(&error, around);
-        false
+        match known {
+            Ok(count) => {
+                self.count = count;
+                true
+            }
+            Err(error) => {
+                self.refuse_all(&error, around);
+                false
+            }
+        }
     }
 
     fn refuse_all<C: Clock>(&mut self, error: &SendError, around: &mut Surroundings<'_, X, C>) {
@@ -170,8 +179,9 @@ impl<X: Platform> TopicQueue<X> {
     fn ask<C: Clock>(&mut self, around: &Surroundings<'_, X, C>) {
         let mut partitions = around.producer.partitions(self.name());
         let mut context = Context::from_waker(around.waker);
-        if Pin::new(&mut partitions).poll(&mut context).is_pending() {
-            self.partitions = Some(partitions);
+        match Pin::new(&mut partitions).poll(&mut context) {
+            Poll::Ready(known) => self.count = known.unwrap_or(self.count),
+            Poll::Pending => self.partitions = Some(partitions),
         }
     }
 
@@ -185,7 +195,7 @@ impl<X: Platform> TopicQueue<X> {
         match why {
             SendError::MetadataPending => SendError::NotInMetadata {
                 topic: self.name().into(),
-                partition: record.partition().map(|partition| (partition, self.lanes.len() as u32)),
+                partition: record.partition().map(|partition| (partition, self.count)),
                 waited,
                 cause: None,
             },

@@ -1,0 +1,52 @@
+// BROKERS URL: what is refused, and what the refusal says. The topic `errors` has two partitions.
+
+import assert from 'node:assert/strict';
+import process from 'node:process';
+
+import { connect, OttlaError } from 'ottla';
+
+const [brokers, url] = process.argv.slice(2);
+
+/** The promise is rejected with this code and a text like that. */
+async function refused(promise, code, text, { retriable = false, written = 'no' } = {}) {
+  const error = await promise.then(
+    (value) => assert.fail(`not refused: ${JSON.stringify(value)}`),
+    (reason) => reason,
+  );
+  assert.ok(error instanceof OttlaError, String(error));
+  assert.match(error.message, text);
+  const { code: actual, retriable: again, written: stored } = error;
+  assert.deepEqual([actual, again, stored], [code, retriable, written], error.message);
+}
+
+await refused(connect({}), 'CONFIGURATION', /either url or brokers/);
+await refused(connect({ brokers: 'no port' }), 'CONFIGURATION', /bootstrap.servers/);
+await refused(connect({ brokers, config: { 'lingr.ms': 1 } }), 'CONFIGURATION', /unknown .*lingr.ms/);
+await refused(connect({ brokers, config: { 'linger.ms': 'x' } }), 'CONFIGURATION', /linger.ms/);
+await refused(connect({ url: 'nonsense' }), 'CONFIGURATION', /no URL/);
+await refused(connect({ url, config: { acks: 1 } }), 'CONFIGURATION', /acks/);
+const nowhere = connect({ url: 'http://127.0.0.1:1', timeout: 1000 });
+await refused(nowhere, 'UNREACHABLE', /bridge/, { retriable: true });
+
+for (const where of [{ brokers }, { url }]) {
+  const producer = await connect({ ...where, config: { 'max.block.ms': 2000 } });
+  const send = (record, options) => producer.send({ topic: 'errors', ...record }, options);
+  await refused(send({ value: { a: 1 } }), 'INVALID_RECORD', /JSON.stringify/);
+  await refused(send({ partition: -1 }), 'INVALID_RECORD', /partition/);
+  await refused(send({ topic: '' }), 'INVALID_RECORD', /topic/);
+  await refused(send({ value: 'x'.repeat(2 ** 21) }), 'RECORD_TOO_LARGE', /max.request.size/);
+  const missing = /partition 77 .* partition count 2/;
+  await refused(send({ partition: 77 }), 'NOT_IN_METADATA', missing, { retriable: true });
+  await assert.rejects(send({}, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  const abort = new AbortController();
+  const sent = send({ value: 'aborted' }, { signal: abort.signal });
+  abort.abort();
+  await refused(sent, 'ABORTED', /may be stored/, { written: 'maybe' });
+  const batch = producer.sendBatch('errors', [{ value: 'good' }, { value: 1 }]);
+  const error = await batch.catch((reason) => reason);
+  assert.equal(error.code, 'INVALID_RECORD');
+  assert.equal(typeof error.outcomes[0].offset, 'number');
+  await producer.flush();
+  await producer.close();
+  await refused(send({}), 'CLOSED', /closed/);
+}
