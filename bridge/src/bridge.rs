@@ -1,19 +1,26 @@
 //! What all sessions share.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use crate::admission::Admission;
+use crate::audit::{self, Who};
 use crate::auth::Authenticator;
 use crate::config::{Config, ConfigError};
 use crate::id::SessionId;
 use crate::lease::Leases;
 use crate::limits::Bucket;
+use crate::metrics::Metrics;
 use crate::session::Event;
 use crate::upstream::Cluster;
+
+/// Subjects whose budget is remembered; beyond it those that used nothing lately are forgotten.
+const REMEMBERED: usize = 10_000;
 
 /// See the module.
 #[derive(Debug)]
@@ -23,7 +30,11 @@ pub(crate) struct Bridge {
     pub(crate) cluster: Cluster,
     pub(crate) leases: Arc<Leases>,
     sessions: Mutex<HashMap<SessionId, UnboundedSender<Event>>>,
-    subjects: Mutex<HashMap<Arc<str>, Weak<Mutex<Bucket>>>>,
+    subjects: Mutex<HashMap<Arc<str>, Arc<Mutex<Bucket>>>>,
+    pub(crate) admission: Admission,
+    pub(crate) metrics: Metrics,
+    /// Whether a broker has answered lately.
+    pub(crate) reached: AtomicBool,
     /// Bytes of all requests that are held.
     pub(crate) held_bytes: AtomicUsize,
     /// Whether the bridge is about to end.
@@ -38,6 +49,9 @@ impl Bridge {
             leases: Arc::new(Leases::new(&config.leases)?),
             sessions: Mutex::default(),
             subjects: Mutex::default(),
+            admission: Admission::default(),
+            metrics: Metrics::default(),
+            reached: AtomicBool::new(false),
             held_bytes: AtomicUsize::new(0),
             draining: watch::Sender::new(false),
             config: RwLock::new(Arc::new(config)),
@@ -52,6 +66,45 @@ impl Bridge {
     /// Who checks tokens now.
     pub(crate) fn auth(&self) -> Arc<Authenticator> {
         self.auth.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes another configuration: who may come, how long things take, and limits, for sessions
+    /// that begin from now on. What listens, the cluster and the key of tickets stay.
+    pub(crate) fn replace(&self, config: Config) -> Result<(), ConfigError> {
+        let auth = Arc::new(Authenticator::new(&config.auth)?);
+        let former = self.config();
+        let same = [
+            (format!("{:?}", former.listen), format!("{:?}", config.listen)),
+            (format!("{:?}", former.admin), format!("{:?}", config.admin)),
+            (format!("{:?}", former.kafka), format!("{:?}", config.kafka)),
+            (format!("{:?}", former.leases), format!("{:?}", config.leases)),
+        ];
+        if same.iter().any(|(former, now)| former != now) {
+            tracing::warn!("changes of listen, admin, kafka and leases need a restart");
+        }
+        *self.auth.write().unwrap_or_else(PoisonError::into_inner) = auth;
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        Ok(())
+    }
+
+    /// Writes down that something was refused, and counts it.
+    pub(crate) fn deny(&self, who: &Who<'_>, threat: &'static str, what: &str) {
+        self.metrics.refused(threat);
+        audit::deny(who, threat, what);
+    }
+
+    /// Whether clients may be sent here.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.is_draining() && self.reached.load(Relaxed)
+    }
+
+    /// Brings the gauges up to date.
+    pub(crate) fn measure(&self) {
+        let (lent, free) = self.leases.counts();
+        self.metrics.sessions.set(self.session_count() as i64);
+        self.metrics.leases.set(lent as i64);
+        self.metrics.leases_free.set(free as i64);
+        self.metrics.held_bytes.set(self.held_bytes.load(Relaxed) as i64);
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -78,13 +131,19 @@ impl Bridge {
     /// What the sessions of a subject may use together.
     pub(crate) fn subject_budget(&self, subject: &Arc<str>) -> Arc<Mutex<Bucket>> {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bucket) = subjects.get(subject).and_then(Weak::upgrade) {
-            return bucket;
+        if let Some(bucket) = subjects.get(subject) {
+            return bucket.clone();
         }
-        subjects.retain(|_, bucket| bucket.strong_count() > 0);
+        if subjects.len() >= REMEMBERED {
+            let now = Instant::now();
+            subjects.retain(|_, bucket| {
+                let full = bucket.lock().unwrap_or_else(PoisonError::into_inner).is_full(now);
+                Arc::strong_count(bucket) > 1 || !full
+            });
+        }
         let rate = self.config().limits.subject_bytes_per_s as f64;
         let bucket = Arc::new(Mutex::new(Bucket::new(rate)));
-        subjects.insert(subject.clone(), Arc::downgrade(&bucket));
+        subjects.insert(subject.clone(), bucket.clone());
         bucket
     }
 

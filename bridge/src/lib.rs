@@ -8,6 +8,7 @@
 //! [`Running::start`] runs one on a runtime of its own; `ottla bridge` is that with a file.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod audit;
 mod auth;
 mod bridge;
@@ -17,8 +18,12 @@ mod id;
 mod kafka;
 mod lease;
 mod limits;
+mod metrics;
+mod one_shot;
+mod reload;
 mod running;
 mod session;
+mod signals;
 mod upstream;
 
 pub use config::{Config, ConfigError};

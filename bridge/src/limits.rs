@@ -29,6 +29,12 @@ impl Bucket {
         self.at = now;
     }
 
+    /// Whether nothing was taken lately.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        let filled = now.saturating_duration_since(self.at).as_secs_f64() * self.rate;
+        self.level + filled >= self.rate
+    }
+
     /// How long until it is out of debt; zero if it is not in debt.
     pub(crate) fn debt(&self, now: Instant) -> Duration {
         let filled = now.saturating_duration_since(self.at).as_secs_f64() * self.rate;

@@ -1,7 +1,9 @@
 //! Starting a bridge, and ending it well.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::{fmt, io};
 
 use tokio::net::{TcpListener, TcpSocket};
@@ -10,8 +12,10 @@ use tokio::time::{Duration, Instant, interval, sleep, timeout};
 
 use crate::bridge::Bridge;
 use crate::config::{Config, ConfigError};
-use crate::http::listener;
+use crate::http::{admin, listener, tls};
+use crate::reload;
 use crate::session::Event;
+use crate::signals;
 
 /// How often what is over is taken back.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -59,6 +63,8 @@ pub struct Running {
     bridge: Arc<Bridge>,
     runtime: Option<Runtime>,
     address: SocketAddr,
+    admin: Option<SocketAddr>,
+    file: Option<PathBuf>,
 }
 
 impl Running {
@@ -67,23 +73,77 @@ impl Running {
     /// # Errors
     /// If the configuration is wrong, or the system does not let it listen.
     pub fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_with(config, None)
+    }
+
+    /// The same with a file, which is followed: who may come and limits change while it runs.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and what is wrong with the file.
+    pub fn start_from(file: &Path) -> Result<Self, StartError> {
+        Self::start_with(Config::load(file)?, Some(file.to_owned()))
+    }
+
+    fn start_with(config: Config, file: Option<PathBuf>) -> Result<Self, StartError> {
         config.check()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("ottla-bridge")
             .enable_all()
             .build()?;
         let listen = config.listen.address;
+        let admin = Some(config.admin.address).filter(|_| config.admin.enabled);
+        let tls = tls::acceptor(&config.listen)?;
         let bridge = Arc::new(Bridge::new(config)?);
         let (listener, address) = bind(&runtime, listen)?;
-        runtime.spawn(listener::serve(bridge.clone(), listener));
+        runtime.spawn(listener::serve(bridge.clone(), listener, tls));
+        let admin = match admin {
+            None => None,
+            Some(admin) => {
+                let (listener, address) = bind(&runtime, admin)?;
+                runtime.spawn(admin::serve(bridge.clone(), listener));
+                Some(address)
+            }
+        };
+        runtime.spawn(reload::follow(bridge.clone(), file.clone()));
         runtime.spawn(sweep(bridge.clone()));
-        Ok(Self { bridge, runtime: Some(runtime), address })
+        Ok(Self { bridge, runtime: Some(runtime), address, admin, file })
     }
 
     /// Where clients connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the operator looks; `None`: nowhere.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin
+    }
+
+    /// Reads the configuration file and the keys again. What is wrong is logged, and the former
+    /// stays.
+    pub fn reload(&self) {
+        reload::reload(&self.bridge, self.file.as_deref());
+    }
+
+    /// Runs until the process is asked to end (Ctrl-C, SIGTERM), and then drains; the second time
+    /// it ends at once. SIGHUP reads the configuration again.
+    ///
+    /// # Errors
+    /// If the system does not let it listen for signals.
+    pub fn run_until_signal(self) -> io::Result<()> {
+        if let Some(runtime) = &self.runtime {
+            runtime.block_on(signals::wait(|| self.reload()))?;
+            runtime.spawn(async {
+                // The drain ends the process anyway, if this does not.
+                if signals::wait(|| {}).await.is_ok() {
+                    std::process::exit(130);
+                }
+            });
+        }
+        self.drain();
+        Ok(())
     }
 
     /// The address of sessions, as clients have to be given it.
@@ -128,10 +188,10 @@ async fn sweep(bridge: Arc<Bridge>) {
     loop {
         ticks.tick().await;
         bridge.leases.sweep();
-        if bridge.cluster.nodes() == 0
-            && let Ok(Err(error)) = timeout(SWEEP, bridge.cluster.probe()).await
-        {
-            tracing::warn!(%error, "the cluster does not answer");
+        let probed = timeout(SWEEP, bridge.cluster.probe()).await;
+        let reached = matches!(probed, Ok(Ok(())));
+        if bridge.reached.swap(reached, Relaxed) != reached {
+            tracing::info!(reached, "whether the cluster answers has changed");
         }
     }
 }

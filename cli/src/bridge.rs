@@ -1,7 +1,6 @@
 //! `ottla bridge`: what lets browsers and edge workers produce; and the one beside `ottla dev`.
 
 use std::process::ExitCode;
-use std::sync::mpsc;
 
 use ottla_bridge::config::AuthMode;
 use ottla_bridge::{Config, Running, StartError};
@@ -10,22 +9,18 @@ use tracing::Level;
 
 use crate::args::BridgeArgs;
 use crate::failure::Failure;
-use crate::{interrupt, stdout};
+use crate::stdout;
 
 /// Runs it.
 pub(crate) fn run(args: &BridgeArgs) -> Result<ExitCode, Failure> {
-    let config = Config::load(&args.config).map_err(|error| Failure::usage(error.to_string()))?;
     log_to_stderr(args);
-    let (stop, stopped) = mpsc::channel();
-    interrupt::listen(move |_| {
-        // The bridge may be on its way out already.
-        let _ = stop.send(());
-    })?;
-    let bridge = Running::start(config).map_err(cannot_start)?;
+    let bridge = Running::start_from(&args.config).map_err(cannot_start)?;
     stdout::line(&format!("ottla bridge listening on {}", bridge.url()));
-    // An error means that nobody can ask to stop any more.
-    let _ = stopped.recv();
-    bridge.drain();
+    if let Some(admin) = bridge.admin_address() {
+        stdout::line(&format!("/livez, /readyz and /metrics are on http://{admin}"));
+    }
+    let ended = bridge.run_until_signal();
+    ended.map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,11 +1,16 @@
 //! Who a client is and what it may do.
 
 mod grant;
+mod jwt;
+mod keys;
 mod origin;
+
+use std::time::SystemTime;
 
 use crate::config::{self, AuthMode, ConfigError};
 
 pub(crate) use grant::{Grant, LeaseGrant, Topics};
+use keys::KeySet;
 use origin::Origins;
 
 /// Why a client may not come, for the log; the client only learns that.
@@ -15,25 +20,34 @@ pub(crate) struct Denial(pub(crate) &'static str);
 /// Checks tokens.
 #[derive(Debug)]
 pub(crate) struct Authenticator {
+    config: config::Auth,
     origins: Origins,
-    anonymous: Grant,
+    by: By,
+}
+
+#[derive(Debug)]
+enum By {
+    Tokens(KeySet),
+    Nothing(Grant),
 }
 
 impl Authenticator {
+    /// Reads the keys.
     pub(crate) fn new(config: &config::Auth) -> Result<Self, ConfigError> {
-        if config.mode == AuthMode::Jwt {
-            return Err(ConfigError::new("auth.mode = \"jwt\" is not there yet"));
-        }
-        Ok(Self {
-            origins: Origins::new(&config.origins),
-            anonymous: Grant::anonymous(&config.anonymous_topics),
-        })
+        let by = match (config.mode, &config.jwks) {
+            (AuthMode::None, _) => By::Nothing(Grant::anonymous(&config.anonymous_topics)),
+            (AuthMode::Jwt, Some(file)) => By::Tokens(KeySet::load(file)?),
+            (AuthMode::Jwt, None) => return Err(ConfigError::new("auth.jwks names no file")),
+        };
+        Ok(Self { config: config.clone(), origins: Origins::new(&config.origins), by })
     }
 
     /// What a token grants to a page of `origin`.
     pub(crate) fn check(&self, token: &str, origin: Option<&str>) -> Result<Grant, Denial> {
-        let _ = token;
-        let grant = self.anonymous.clone();
+        let grant = match &self.by {
+            By::Tokens(keys) => jwt::check(token, keys, &self.config, SystemTime::now())?,
+            By::Nothing(everybody) => everybody.clone(),
+        };
         self.check_origin(&grant, origin)?;
         Ok(grant)
     }

@@ -14,19 +14,26 @@ use ottla_bridge_protocol::{HELLO_SUBPROTOCOL_PREFIX, Hello, SUBPROTOCOL, limits
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::routes::{Answer, status};
-use crate::audit::{self, Who};
+use crate::audit::Who;
 use crate::auth::Grant;
 use crate::bridge::Bridge;
+use crate::limits::Entered;
 use crate::session::{self, Peer};
 
 /// Answers the request for a session, and serves it.
-pub(super) fn answer(bridge: &Arc<Bridge>, ip: IpAddr, mut request: Request<Incoming>) -> Answer {
+pub(super) fn answer(
+    bridge: &Arc<Bridge>,
+    ip: IpAddr,
+    counted: Arc<Entered<IpAddr>>,
+    mut request: Request<Incoming>,
+) -> Answer {
     match begin(bridge, ip, request.headers()) {
         Err(code) => status(code),
         Ok(begun) => {
             let upgrade = hyper::upgrade::on(&mut request);
             let (bridge, accept) = (bridge.clone(), begun.accept);
             tokio::spawn(async move {
+                let _counted = counted;
                 match upgrade.await {
                     Ok(upgraded) => session::serve(bridge, upgraded, begun.peer, begun.hello).await,
                     Err(error) => tracing::debug!(%error, "no upgrade"),
@@ -56,7 +63,7 @@ fn begin(bridge: &Bridge, ip: IpAddr, headers: &HeaderMap) -> Result<Begun, Stat
     let who = Who { ip, subject: None, session: None };
     let auth = bridge.auth();
     if !auth.allows_origin(origin.as_deref()) {
-        audit::deny(&who, "T4", "an origin that is not allowed");
+        bridge.deny(&who, "T4", "an origin that is not allowed");
         return Err(StatusCode::FORBIDDEN);
     }
     let hello = match hello {
@@ -64,7 +71,7 @@ fn begin(bridge: &Bridge, ip: IpAddr, headers: &HeaderMap) -> Result<Begun, Stat
         Some(payload) => {
             let hello = Hello::decode(&payload).map_err(|_| StatusCode::BAD_REQUEST)?;
             let grant = auth.check(hello.token, origin.as_deref()).map_err(|denial| {
-                audit::deny(&who, "T1", denial.0);
+                bridge.deny(&who, "T1", denial.0);
                 StatusCode::UNAUTHORIZED
             })?;
             Some((payload, grant))

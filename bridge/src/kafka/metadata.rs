@@ -1,5 +1,6 @@
 //! Metadata, answered from the bridge's own picture: granted topics, nodes that are numbers.
 
+use ottla_bridge_protocol::Hello;
 use ottla_core::protocol::api_key::ApiKey;
 use ottla_core::protocol::array::Decode;
 use ottla_core::protocol::codec::{
@@ -25,6 +26,14 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
+    /// What a HELLO asks about.
+    pub(crate) fn of_hello(hello: &Hello<'_>) -> Self {
+        match hello.topics.is_empty() {
+            true => Self::All,
+            false => Self::Names(hello.topics.iter().map(str::to_owned).collect()),
+        }
+    }
+
     /// Reads a request of version 9 to 12. Whether topics may be created is the operator's to say.
     pub(crate) fn parse(call: &Call<'_>) -> Result<Self, DecodeError> {
         let mut decoder = Decoder::new(call.body, call.version, true);

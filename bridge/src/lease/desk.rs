@@ -1,6 +1,7 @@
 //! Where leases are asked for: the book, with a clock, a key and the cluster.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -176,26 +177,27 @@ impl Leases {
         self.book().holds(session, identity)
     }
 
-    /// Whether a ticket lets its bearer write with an identity, without a session. Returns the
-    /// identity's producer id and the epochs it may use.
+    /// What a ticket lets its bearer write with, without a session: the producer id, the epochs
+    /// that it may use, and for how many ms.
     pub(crate) fn read_ticket(
         &self,
         ticket: &[u8],
         subject: &str,
-    ) -> Result<(i64, std::ops::RangeInclusive<i16>), LeaseRefusal> {
+    ) -> Result<(i64, RangeInclusive<i16>, u32), LeaseRefusal> {
         let ticket = self.key.open(ticket).ok_or(LeaseRefusal::BadTicket)?;
         if ticket.subject != subject_hash(subject) {
             return Err(LeaseRefusal::BadTicket);
         }
-        if ticket.expires_ms <= now_ms() {
+        let left = u32::try_from(ticket.expires_ms.saturating_sub(now_ms())).unwrap_or(0);
+        if left == 0 {
             return Err(LeaseRefusal::Expired);
         }
         let own = ticket.instance == self.instance;
         match self.book().peek(ticket.producer_id) {
             Some(held) if held.first_epoch == ticket.first_epoch => {
-                Ok((ticket.producer_id, held.first_epoch..=held.epoch.max(ticket.epoch)))
+                Ok((ticket.producer_id, held.first_epoch..=held.epoch, left))
             }
-            None if !own => Ok((ticket.producer_id, ticket.first_epoch..=ticket.epoch)),
+            None if !own => Ok((ticket.producer_id, ticket.first_epoch..=ticket.epoch, left)),
             _ => Err(LeaseRefusal::Expired),
         }
     }

@@ -60,6 +60,7 @@ impl Session {
 
     /// Counts bytes of streams.
     pub(super) fn charge_bytes(&mut self, bytes: usize) {
+        self.bridge.metrics.bytes_in.inc_by(bytes as u64);
         self.budget.take_bytes(bytes);
     }
 
@@ -84,6 +85,7 @@ impl Session {
         let full = self.bridge.held_bytes.load(Relaxed) >= limits.total_bytes;
         let debt = self.budget.debt();
         if full || !debt.is_zero() {
+            self.bridge.metrics.credit_stalls.inc();
             self.timers.look_within(debt.max(LOOK_AGAIN));
             return false;
         }

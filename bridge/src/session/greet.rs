@@ -1,7 +1,7 @@
 //! HELLO is judged, WELCOME is said.
 
 use ottla_bridge_protocol::{
-    CloseCode, Frame, Hello, Lease, LeaseAnswer, LeaseRefusal, List, MetadataSnapshot,
+    ApiRange, CloseCode, Frame, Hello, Lease, LeaseAnswer, LeaseRefusal, List, MetadataSnapshot,
     SessionLimits, Welcome,
 };
 use tokio::time::{Duration, Instant};
@@ -11,12 +11,13 @@ use super::tickets::answer_frame;
 use super::timers::ms_until;
 use super::{Closed, OwnLease, Session};
 use crate::auth::LeaseGrant;
+use crate::config::Config;
 use crate::kafka::metadata::{Asked, write_body};
 use crate::kafka::offered;
 use crate::lease::{Granted, Refusal, now_ms};
 
 /// The version of the metadata in a WELCOME.
-const METADATA_VERSION: i16 = 12;
+pub(crate) const METADATA_VERSION: i16 = 12;
 /// The most metadata in a WELCOME, in bytes; above it the client has to ask.
 const METADATA_BYTES: usize = 256 << 10;
 /// How long the cluster is waited for with it.
@@ -76,11 +77,7 @@ impl Session {
 
     /// The metadata that was asked for; none if the cluster does not tell in time.
     async fn metadata(&self, hello: &Hello<'_>) -> Vec<u8> {
-        let asked = if hello.topics.is_empty() {
-            Asked::All
-        } else {
-            Asked::Names(hello.topics.iter().map(str::to_owned).collect())
-        };
+        let asked = Asked::of_hello(hello);
         let fresh = Duration::from_millis(self.config.times.metadata_fresh_ms);
         let wanted = wanted_of(&asked, &self.grant.topics);
         let told = self.bridge.cluster.topics(&wanted, fresh);
@@ -98,31 +95,45 @@ impl Session {
         answers: &[Result<Granted, Refusal>],
         metadata: &[u8],
     ) -> Result<(), Closed> {
-        let (limits, apis) = (self.config.limits.clone(), offered());
+        let (config, apis) = (self.config.clone(), offered());
         let answers: Vec<LeaseAnswer<'_>> = answers.iter().map(answer_frame).collect();
-        let welcome = Welcome {
-            session: self.id.0,
-            server_time_ms: now_ms(),
-            token_ttl_ms: ms_until(self.timers.token),
-            session_ttl_ms: ms_until(Some(self.timers.session)),
-            ping_interval_ms: self.config.times.ping_ms,
-            min_linger_ms: limits.min_linger_ms,
-            limits: SessionLimits {
-                request_bytes: limits.request_bytes,
-                streams: limits.streams,
-                window_bytes: limits.window_bytes,
-                batch_records: limits.batch_records,
-            },
-            apis: List::new(&apis),
-            metadata: MetadataSnapshot { version: METADATA_VERSION, body: metadata },
-            leases: List::new(&answers),
-        };
+        let mut welcome = welcome_for(&config, self.id.0, &apis, metadata, &answers);
+        welcome.token_ttl_ms = ms_until(self.timers.token);
+        welcome.session_ttl_ms = ms_until(Some(self.timers.session));
         self.say(&Frame::Welcome(welcome))
     }
 }
 
+/// A WELCOME whose token and session never end.
+pub(crate) fn welcome_for<'a>(
+    config: &Config,
+    session: [u8; 16],
+    apis: &'a [ApiRange],
+    metadata: &'a [u8],
+    leases: &'a [LeaseAnswer<'a>],
+) -> Welcome<'a> {
+    let limits = &config.limits;
+    Welcome {
+        session,
+        server_time_ms: now_ms(),
+        token_ttl_ms: u32::MAX,
+        session_ttl_ms: u32::MAX,
+        ping_interval_ms: config.times.ping_ms,
+        min_linger_ms: limits.min_linger_ms,
+        limits: SessionLimits {
+            request_bytes: limits.request_bytes,
+            streams: limits.streams,
+            window_bytes: limits.window_bytes,
+            batch_records: limits.batch_records,
+        },
+        apis: List::new(apis),
+        metadata: MetadataSnapshot { version: METADATA_VERSION, body: metadata },
+        leases: List::new(leases),
+    }
+}
+
 /// A lease as frames have it.
-pub(super) fn lease_frame(granted: &Granted) -> Lease<'_> {
+pub(crate) fn lease_frame(granted: &Granted) -> Lease<'_> {
     Lease {
         producer_id: granted.producer_id,
         epoch: granted.epoch,

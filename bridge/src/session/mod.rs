@@ -23,7 +23,8 @@ use ottla_bridge_protocol::{
 };
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::audit::{self, Who};
+use crate::admission::Admitted;
+use crate::audit::Who;
 use crate::auth::Grant;
 use crate::bridge::Bridge;
 use crate::config::Config;
@@ -32,6 +33,9 @@ use crate::kafka::batch::BatchRules;
 use crate::lease::{Granted, Holder, Refusal};
 use crate::upstream::{Connection, Lost};
 
+pub(crate) use greet::{METADATA_VERSION, lease_frame, welcome_for};
+pub(crate) use produce::{PRODUCE_VERSION, ROUND_TRIPS};
+pub(crate) use requests::{picture_for, wanted_of};
 pub(crate) use rules::{ProduceRules, batch_rules};
 pub(crate) use run::serve;
 
@@ -132,6 +136,8 @@ pub(crate) struct Session {
     timers: Timers,
     batch_rules: BatchRules,
     budget: Budget,
+    /// Counts this session.
+    _admitted: Admitted,
     /// For decompressed records.
     scratch: Vec<u8>,
     /// Bytes of requests that brokers have.
@@ -145,6 +151,7 @@ impl Session {
         id: SessionId,
         peer: Peer,
         grant: Grant,
+        admitted: Admitted,
         events: UnboundedSender<Event>,
     ) -> Self {
         let config = bridge.config();
@@ -163,6 +170,7 @@ impl Session {
             generation: 0,
             events,
             leases: Vec::new(),
+            _admitted: admitted,
             scratch: Vec::new(),
             held_bytes: 0,
         }
@@ -182,7 +190,7 @@ impl Session {
     /// Writes down that something was refused.
     fn audit(&self, threat: &'static str, what: &str) {
         let subject = Some(&*self.grant.subject);
-        audit::deny(&Who { ip: self.peer.ip, subject, session: Some(self.id) }, threat, what);
+        self.bridge.deny(&Who { ip: self.peer.ip, subject, session: Some(self.id) }, threat, what);
     }
 
     /// Queues a frame.

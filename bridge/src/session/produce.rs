@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ottla_bridge_protocol::{CloseCode, StreamEnd, StreamId};
 use ottla_core::protocol::api_key::ApiKey;
-use tokio::time::Duration;
+use tokio::time::{Duration, Instant};
 
 use super::rules::batch_rules;
 use super::stream::Slot;
@@ -14,9 +14,9 @@ use crate::kafka::produce_reply::{self, Outcomes};
 use crate::upstream::{Lost, Reply};
 
 /// The highest version in which requests are forwarded: the last with topic names.
-const VERSION: i16 = 12;
+pub(crate) const PRODUCE_VERSION: i16 = 12;
 /// What a broker gets beyond the request's own timeout.
-const ROUND_TRIPS: Duration = Duration::from_secs(10);
+pub(crate) const ROUND_TRIPS: Duration = Duration::from_secs(10);
 
 impl Session {
     pub(super) fn on_produce(&mut self, id: StreamId, call: &Call<'_>) -> Result<(), Closed> {
@@ -46,7 +46,8 @@ impl Session {
         if let Some(identity) = plan.stolen_identity {
             return self.on_stolen_identity(id, &plan, identity.producer_id);
         }
-        let Some(version) = broker.versions().select_at_most(ApiKey::Produce, VERSION) else {
+        let Some(version) = broker.versions().select_at_most(ApiKey::Produce, PRODUCE_VERSION)
+        else {
             self.end_stream(id, StreamEnd::BrokerLost);
             return Ok(());
         };
@@ -64,9 +65,12 @@ impl Session {
         let generation = stream.generation;
         let slot = stream.push(Slot::Asked { plan: Box::new(plan), version, bytes });
         self.hold(bytes);
-        let (events, under_way) = (self.events.clone(), self.bridge.leases.under_way(producer_ids));
+        self.bridge.metrics.requests.inc();
+        let (events, bridge) = (self.events.clone(), self.bridge.clone());
+        let (under_way, begun) = (bridge.leases.under_way(producer_ids), Instant::now());
         let reply = Reply::new(move |body| {
             drop(under_way);
+            bridge.metrics.produced(begun.elapsed());
             // A session that has ended hears nothing, and nobody else does.
             drop(events.send(Event::Answered { stream: id, generation, slot, body }));
         });

@@ -14,6 +14,8 @@ use super::progress::Progress;
 use super::socket::{self, Received, Sink};
 use super::timers::LOOK;
 use super::{Closed, Event, Peer, Session};
+use crate::admission::Full;
+use crate::audit::Who;
 use crate::auth::Grant;
 use crate::bridge::Bridge;
 use crate::id::{SessionId, random_below};
@@ -45,6 +47,7 @@ pub(crate) async fn serve(
         Ok((session, events)) => run(session, events, &mut sink, &mut stream, &progress).await,
         Err(closed) => closed,
     };
+    bridge.metrics.session_ended(closed.code as u16);
     tracing::info!(session = %id, code = closed.code as u16, reason = closed.why, "session ended");
     socket::close(&mut sink, closed.code).await;
 }
@@ -74,6 +77,7 @@ async fn meet(bridge: &Arc<Bridge>, id: SessionId, peer: &Peer, message: &[u8]) 
     let grant = match bridge.auth().check(hello.token, peer.origin.as_deref()) {
         Ok(grant) => grant,
         Err(denial) => {
+            bridge.deny(&Who { ip: peer.ip, subject: None, session: Some(id) }, "T1", denial.0);
             return Err(Closed::new(CloseCode::Unauthenticated, denial.0));
         }
     };
@@ -100,8 +104,19 @@ async fn begin(
     grant: Grant,
 ) -> Greeted {
     let (sender, events) = mpsc::unbounded_channel();
-    let mut session = Session::new(bridge.clone(), id, peer.clone(), grant, sender.clone());
+    let limits = bridge.config().limits.clone();
+    let admitted = bridge.admission.session(&grant.subject, &limits).map_err(|full| {
+        let who = Who { ip: peer.ip, subject: Some(&grant.subject), session: Some(id) };
+        bridge.deny(&who, "T20", "too many sessions");
+        match full {
+            Full::Subject => Closed::new(CloseCode::RateLimited, "too many sessions of a subject"),
+            Full::All => Closed::new(CloseCode::Overloaded, "too many sessions"),
+        }
+    })?;
+    let mut session =
+        Session::new(bridge.clone(), id, peer.clone(), grant, admitted, sender.clone());
     bridge.enter(id, sender);
+    bridge.metrics.sessions_begun.inc();
     session.greet(hello).await?;
     tracing::info!(
         session = %id,
@@ -222,6 +237,7 @@ impl Session {
             return Ok(());
         }
         let bytes = Bytes::from(std::mem::take(message));
+        self.bridge.metrics.bytes_out.inc_by(bytes.len() as u64);
         let patience = Duration::from_millis(self.config.times.progress_ms);
         self.timers.written = Some(Instant::now() + patience);
         // The one before was flushed, so this does not wait.

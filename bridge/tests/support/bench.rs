@@ -42,6 +42,10 @@ pub(crate) fn open_config(bootstrap: String) -> Config {
     config.admin.address = "127.0.0.1:0".parse().unwrap();
     config.kafka.bootstrap = vec![bootstrap];
     config.auth.mode = ottla_bridge::config::AuthMode::None;
+    // All of a test's clients have one address.
+    config.limits.connects_per_ip_per_s = 100_000;
+    config.limits.connections_per_ip = 100_000;
+    config.limits.frames_per_s = 1 << 20;
     config.auth.origins = vec!["loopback".to_owned()];
     config
 }

@@ -145,6 +145,8 @@ pub(crate) struct Client {
     pub(crate) leases: Vec<Leased>,
     pub(crate) metadata: Vec<u8>,
     pub(crate) session_ttl_ms: u32,
+    /// Streams whose OPEN went past the state table.
+    opening: Vec<StreamId>,
 }
 
 impl Client {
@@ -160,15 +162,7 @@ impl Client {
             protocols += &Base64UrlUnpadded::encode_string(&frame[5..]);
         }
         let socket = upgrade(address, &protocols, greeting.origin.as_deref()).await?;
-        let mut client = Self {
-            socket,
-            protocol: Session::new(End::Client),
-            pending: Default::default(),
-            received: HashMap::new(),
-            leases: Vec::new(),
-            metadata: Vec::new(),
-            session_ttl_ms: 0,
-        };
+        let mut client = Self::ungreeted(socket);
         let hello = Unpacker::new(&frame).unwrap().next_frame().unwrap().unwrap();
         client.protocol.sent(&hello).unwrap();
         if !greeting.early {
@@ -179,6 +173,20 @@ impl Client {
             Err(code) => return Err(code),
         }
         Ok(client)
+    }
+
+    /// A client that has not said HELLO.
+    pub(crate) fn ungreeted(socket: Socket) -> Self {
+        Self {
+            socket,
+            protocol: Session::new(End::Client),
+            pending: Default::default(),
+            received: HashMap::new(),
+            leases: Vec::new(),
+            metadata: Vec::new(),
+            session_ttl_ms: 0,
+            opening: Vec::new(),
+        }
     }
 
     /// A page without a token that wants a lease.
@@ -225,7 +233,10 @@ impl Client {
     fn read(&mut self, message: &[u8]) {
         let mut frames = Unpacker::new(message).unwrap();
         while let Some(frame) = frames.next_frame().unwrap() {
-            let _ = self.protocol.received(&frame).unwrap();
+            let past = frame.stream().is_some_and(|stream| self.opening.contains(&stream));
+            if !past {
+                let _ = self.protocol.received(&frame).unwrap();
+            }
             let said = match frame {
                 Frame::Welcome(welcome) => {
                     self.leases = welcome.leases.iter().map(|answer| leased(&answer)).collect();
@@ -279,10 +290,52 @@ impl Client {
         }
     }
 
+    /// The code with which the bridge closes, if it does so in time.
+    pub(crate) async fn gone_within(&mut self, time: Duration) -> Option<u16> {
+        timeout(time, self.gone()).await.ok()
+    }
+
+    /// Opens a stream, unless the bridge closes meanwhile.
+    pub(crate) async fn open_stream_if_open(&mut self, node: Option<u32>) -> Option<StreamId> {
+        let stream = self.protocol.idle_stream().unwrap();
+        let window = self.window();
+        self.say(&Frame::Open { stream, node, window }).await;
+        loop {
+            match self.next().await {
+                Said::Opened(_) => return Some(stream),
+                Said::Gone(_) => return None,
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends bytes of a stream at once, as far as one frame has them.
+    pub(crate) async fn raw_data(&mut self, stream: StreamId, bytes: &[u8]) {
+        self.say(&Frame::Data { stream, bytes }).await;
+    }
+
+    /// Sends a batch although the session may be about to end.
+    pub(crate) async fn raw_produce(&mut self, batch: Bytes) {
+        let stream = StreamId::FIRST;
+        let request = super::kafka::produce(&[("clicks", 0, batch)]);
+        self.say(&Frame::Data { stream, bytes: &request }).await;
+    }
+
+    /// Believes that an OPEN was sent before DRAIN came.
+    pub(crate) fn expect_opening(&mut self, stream: StreamId) {
+        self.opening.push(stream);
+    }
+
+    /// The credit that it gives to a stream.
+    fn window(&self) -> u32 {
+        self.protocol.limits().map_or(WINDOW, |limits| limits.window_bytes.min(WINDOW))
+    }
+
     /// Opens a stream.
     pub(crate) async fn open_stream(&mut self, node: Option<u32>) -> Result<StreamId, OpenRefusal> {
         let stream = self.protocol.idle_stream().unwrap();
-        self.say(&Frame::Open { stream, node, window: WINDOW }).await;
+        let window = self.window();
+        self.say(&Frame::Open { stream, node, window }).await;
         loop {
             match self.next().await {
                 Said::Opened(id) if id == stream => return Ok(stream),
@@ -331,7 +384,10 @@ impl Client {
                 }
             }
             match self.next().await {
-                Said::Close(id, end) if id == stream => return Err(end),
+                Said::Close(id, end) if id == stream => {
+                    self.say(&Frame::Close { stream, end: StreamEnd::Done }).await;
+                    return Err(end);
+                }
                 Said::Gone(code) => panic!("closed with {code}"),
                 _ => {}
             }
@@ -375,7 +431,7 @@ fn owned(lease: &ottla_bridge_protocol::Lease<'_>) -> OwnedLease {
     }
 }
 
-fn leased(answer: &LeaseAnswer<'_>) -> Leased {
+pub(crate) fn leased(answer: &LeaseAnswer<'_>) -> Leased {
     match answer {
         LeaseAnswer::Granted(lease) => Ok(Some(owned(lease))),
         LeaseAnswer::Released => Ok(None),

@@ -1,0 +1,269 @@
+//! What the operator does and sees: T25, T31 of `SECURITY.md`, draining, reloading, TLS.
+
+mod support;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use ottla_bridge::config::SecretText;
+use ottla_bridge::{Config, Running};
+use ottla_bridge_protocol::{Frame, OpenRefusal};
+use serde_json::json;
+use support::bench::{Bench, open_config};
+use support::client::{Client, Greeting, Said};
+use support::fake_broker::{FakeBroker, Manners};
+use support::http::{get, one_shot_body, post};
+use support::kafka;
+use support::tokens::{Folder, Issuer, SHOP, claims, encode, with_tokens};
+
+/// Everything that was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn t25_no_secret_is_logged_or_measured() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone());
+    subscriber.init();
+    let (issuer, folder) = (Issuer::new(), Folder::new());
+    let bench = Bench::new(1, |config| with_tokens(config, &issuer, &folder));
+    let address = bench.bridge.address();
+    let good = issuer.page("alice\nlevel=ERROR forged line");
+    let mut expired = claims("alice");
+    expired["exp"] = json!(1);
+    let expired = issuer.token("ES256", &expired);
+    for token in [&expired, &good] {
+        for early in [true, false] {
+            let greeting = Greeting { early, ..Greeting::token(token) };
+            drop(Client::connect(address, &greeting).await);
+        }
+        drop(
+            post(
+                address,
+                "Content-Type: text/plain\r\n",
+                &one_shot_body(&Greeting::token(token), &[]),
+            )
+            .await,
+        );
+    }
+    let mut page = Client::connect(address, &Greeting::token(&good)).await.unwrap();
+    let ticket = page.lease().ticket;
+    let stream = page.open_stream(Some(0)).await.unwrap();
+    let batch = kafka::batch(page.identity(), 0, &["canary in a value"]);
+    page.ask(stream, &kafka::produce(&[("clicks", 0, batch.clone())])).await.unwrap();
+    page.ask(stream, &kafka::produce(&[("orders", 0, batch)])).await.unwrap();
+    page.say(&Frame::Auth { token: &expired }).await;
+    page.gone().await;
+    let metrics = get(bench.bridge.admin_address().unwrap(), "/metrics").await;
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = format!("{log}{}", String::from_utf8(metrics.body).unwrap());
+    assert!(told.contains("T6") && told.contains("T1"), "what was refused is told");
+    assert!(told.contains(r"alice\nlevel=ERROR"), "a client's words are escaped");
+    let signature = good.rsplit('.').next().unwrap();
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let secrets = [
+        good.clone(),
+        signature.to_owned(),
+        expired.rsplit('.').next().unwrap().to_owned(),
+        encode(&ticket),
+        hex(&ticket),
+        format!("{:?}", &ticket[..20]).trim_matches(['[', ']']).to_owned(),
+        encode(&Greeting::token(&good).frame()[5..]),
+        "canary in a value".to_owned(),
+        "ottla.hello.".to_owned(),
+    ];
+    for secret in secrets {
+        assert!(!told.contains(&secret), "{secret}");
+    }
+}
+
+#[test]
+fn t25_a_configuration_shows_no_secret() {
+    let mut config = Config::default();
+    config.kafka.password = Some(SecretText::new("canary"));
+    assert!(!format!("{config:?}").contains("canary"));
+    let folder = Folder::new();
+    let file = folder.write("bridge.toml", "[kafka]\npassword = \"canary\nbootstrap = []\n");
+    assert!(!Config::load(&file).unwrap_err().to_string().contains("canary"));
+}
+
+#[tokio::test]
+async fn t31_the_operators_listener_is_its_own() {
+    let bench = Bench::new(1, |_| {});
+    let (public, admin) = (bench.bridge.address(), bench.bridge.admin_address().unwrap());
+    assert_ne!(public, admin);
+    for path in ["/metrics", "/livez", "/readyz", "/", "/v1"] {
+        assert_eq!(get(public, path).await.status, 404, "{path}");
+    }
+    for path in ["/v1/session", "/v1/produce", "/"] {
+        assert_eq!(get(admin, path).await.status, 404, "{path}");
+    }
+    let _page = Client::open(public).await;
+    assert_eq!(get(admin, "/livez").await.status, 200);
+    assert_eq!(get(admin, "/readyz").await.status, 200);
+    let metrics = get(admin, "/metrics").await;
+    let text = String::from_utf8(metrics.body).unwrap();
+    assert!(text.contains("ottla_bridge_sessions 1\n"), "{text}");
+    assert!(text.contains("ottla_bridge_leases 1\n"), "{text}");
+    assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn t31_what_others_can_reach_has_to_be_meant() {
+    let check = |change: fn(&mut Config)| {
+        let mut config = open_config("localhost:9092".to_owned());
+        change(&mut config);
+        config.check().map_err(|error| error.to_string())
+    };
+    assert_eq!(check(|_| {}), Ok(()));
+    let admin = check(|config| config.admin.address = "0.0.0.0:9081".parse().unwrap());
+    assert!(admin.unwrap_err().contains("admin.public"));
+    let plain = check(|config| config.listen.address = "0.0.0.0:9080".parse().unwrap());
+    assert!(plain.unwrap_err().contains("listen.behind_proxy"));
+    let anonymous = check(|config| {
+        config.listen.address = "0.0.0.0:9080".parse().unwrap();
+        config.listen.behind_proxy = true;
+    });
+    assert!(anonymous.unwrap_err().contains("auth.allow_anonymous_network"));
+    let meant = check(|config| {
+        config.listen.address = "0.0.0.0:9080".parse().unwrap();
+        config.listen.behind_proxy = true;
+        config.auth.allow_anonymous_network = true;
+    });
+    assert_eq!(meant, Ok(()));
+    let jwt = check(|config| config.auth.mode = ottla_bridge::config::AuthMode::Jwt);
+    assert!(jwt.unwrap_err().contains("auth.jwks"));
+}
+
+#[tokio::test]
+async fn without_a_broker_the_bridge_is_alive_but_not_ready() {
+    let bridge = Running::start(open_config("127.0.0.1:1".to_owned())).unwrap();
+    let admin = bridge.admin_address().unwrap();
+    assert_eq!(get(admin, "/livez").await.status, 200);
+    assert_eq!(get(admin, "/readyz").await.status, 503);
+}
+
+#[tokio::test]
+async fn a_drain_answers_what_is_under_way_and_sends_clients_elsewhere() {
+    let manners = Manners { delay: |_| Duration::from_millis(500), ..Manners::default() };
+    let broker = FakeBroker::start(manners).await;
+    let mut config = open_config(broker.address.to_string());
+    config.times.drain_ms = 1500;
+    let bridge = Running::start(config).unwrap();
+    let address = bridge.address();
+    let mut page = Client::open(address).await;
+    let mut idle = Client::open(address).await;
+    let stream = page.open_stream(Some(0)).await.unwrap();
+    let batch = kafka::batch(page.identity(), 0, &["x"]);
+    page.write(stream, &kafka::produce(&[("clicks", 5, batch)])).await;
+    while broker.produced().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let draining = tokio::task::spawn_blocking(move || bridge.drain());
+    assert_eq!(page.next().await, Said::Drain);
+    // An OPEN that was on its way is refused.
+    let late = ottla_bridge_protocol::StreamId::new(2).unwrap();
+    let mut open = Vec::new();
+    Frame::Open { stream: late, node: Some(0), window: 1000 }.encode(&mut open).unwrap();
+    page.raw(open).await;
+    page.expect_opening(late);
+    assert_eq!(page.next().await, Said::Refused(late, OpenRefusal::Draining));
+    let answer = page.response(stream).await.unwrap();
+    assert_eq!(kafka::outcomes(&answer)[0].3, 1005);
+    page.leave().await;
+    assert_eq!(idle.gone().await, 1001, "at the deadline");
+    draining.await.unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_changed_file_is_taken_and_a_wrong_one_is_not() {
+    let (issuer, folder) = (Issuer::new(), Folder::new());
+    folder.write("jwks.json", issuer.jwks().to_string());
+    let broker = FakeBroker::start(Manners::default()).await;
+    let write = |origin: &str, more: &str| {
+        let text = format!(
+            "[listen]\naddress = \"127.0.0.1:0\"\n[admin]\nenabled = false\n\
+             [kafka]\nbootstrap = [\"{}\"]\n[auth]\njwks = \"jwks.json\"\naudience = \"bridge\"\n\
+             origins = [\"{origin}\"]\n{more}",
+            broker.address
+        );
+        folder.write("bridge.toml", text)
+    };
+    let bridge = Running::start_from(&write(SHOP, "")).unwrap();
+    let token = issuer.page("alice");
+    let connect = |origin: &str| {
+        let origin = Some(origin.to_owned());
+        let greeting = Greeting { origin, wants_lease: false, ..Greeting::token(&token) };
+        let address = bridge.address();
+        async move { Client::connect(address, &greeting).await.err() }
+    };
+    assert_eq!(connect(SHOP).await, None);
+    let session = Client::connect(bridge.address(), &Greeting::token(&token)).await.unwrap();
+    write("https://other.example", "");
+    bridge.reload();
+    assert_eq!(connect(SHOP).await, Some(403));
+    assert_eq!(connect("https://other.example").await, None);
+    for wrong in ["origin = [\"*\"]", "mode = \"non\"", "[nonsense]", "max_ttl_s = -1"] {
+        write("*", wrong);
+        bridge.reload();
+        assert_eq!(connect(SHOP).await, Some(403), "{wrong}");
+    }
+    // The keys too: they are followed without being told.
+    write("https://other.example", "");
+    let another = Issuer::new();
+    folder.write("jwks.json", another.jwks().to_string());
+    bridge.reload();
+    assert_eq!(connect("https://other.example").await, Some(4401));
+    drop(session);
+}
+
+#[tokio::test]
+async fn tls_is_spoken_where_there_is_a_certificate() {
+    let folder = Folder::new();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = folder.write("cert.pem", made.cert.pem());
+    let key = folder.write("key.pem", made.signing_key.serialize_pem());
+    let bench = Bench::new(1, |config| {
+        config.listen.certificate = Some(certificate);
+        config.listen.key = Some(key);
+        config.times.tls_ms = 300;
+    });
+    let address = bench.bridge.address();
+    assert!(bench.bridge.url().starts_with("wss://"));
+    assert_eq!(get(address, "/v1/session").await.status, 0, "plain text gets no answer");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let mut stream = connector.connect(name, stream).await.unwrap();
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let request = "GET /v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400");
+}
