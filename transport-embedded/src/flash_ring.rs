@@ -25,7 +25,7 @@ const NOTHING: u32 = u32::MAX;
 /// The largest write unit that is known of, of a chip of today.
 const LARGEST_UNIT: usize = 32;
 
-/// See the [module](self).
+/// A ring of sealed batches in NOR flash, whose latest ones outlive a reset.
 ///
 /// How long flash lives: each batch is written once, so a flash of `N` bytes that may be erased `C`
 /// times takes `N × C` bytes of batches. 64 KiB that may be erased 100,000 times take 6 GB.
