@@ -97,7 +97,7 @@ impl<'a> StagedRecord<'a> {
         })
     }
 
-    /// Since when it waits; zero before [`set_since`].
+    /// Since when it waits; zero before `set_since`.
     #[must_use]
     pub fn since(&self) -> Instant {
         let since = self.bytes.get(Layout::SINCE..).and_then(<[u8]>::first_chunk);
