@@ -119,17 +119,18 @@ impl App {
     }
 }
 
-/// The folder of an npm package and its dependencies, in the user's cache.
+/// The folder of an npm package, or of several with a blank between, and of their dependencies, in
+/// the user's cache.
 fn npm_install(package: &str) -> PathBuf {
     let cache = cache::dir();
-    let dir = cache.join(package.replace('/', "-"));
+    let dir = cache.join(package.replace(['/', ' '], "-"));
     // One npm at a time, and each package once.
     let lock = File::create(cache.join("npm.lock")).expect("cannot create the cache's lock");
     lock.lock().expect("cannot lock the cache");
     if !dir.join("node_modules/.bin").is_dir() {
         say(&format!("fetching {package} from npm"));
         fs::create_dir_all(&dir).expect("the cache is writable");
-        run(npm("install").arg("--prefix").arg(&dir).arg(package));
+        run(npm("install").arg("--prefix").arg(&dir).args(package.split(' ')));
     }
     dir
 }

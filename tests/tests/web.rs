@@ -15,6 +15,8 @@ use ottla_tests::web::{App, Runtime};
 const PARTITIONS: i32 = 6;
 
 const ESBUILD: &str = "esbuild@0.28.2";
+const VITE: &str = "vite@8.3.8";
+const WEBPACK: &str = "webpack@5.112.2 webpack-cli@7.3.1";
 const WORKERD: &str = "workerd@1.20261117.1";
 
 #[test]
@@ -54,12 +56,32 @@ fn deno_produces_over_a_bridge() {
 
 #[test]
 fn chromium_produces_over_a_bridge() {
-    in_browser("chromium", "chromium");
+    in_browser("chromium-bridge", "chromium", "page.html");
 }
 
 #[test]
 fn firefox_produces_over_a_bridge() {
-    in_browser("firefox", "firefox-esr");
+    in_browser("firefox-bridge", "firefox-esr", "page.html");
+}
+
+#[test]
+fn a_script_with_the_module_in_it_works() {
+    bundled("esbuild", &[ESBUILD]);
+}
+
+#[test]
+#[ignore = "many packages: part of the full run"]
+fn what_vite_and_webpack_make_of_it_works() {
+    bundled("vite", &[VITE]);
+    bundled("webpack", &[WEBPACK]);
+}
+
+#[test]
+fn little_memory_holds_who_waits_and_refuses_who_does_not() {
+    let Setting { kafka, bridge, .. } = Setting::shared();
+    kafka.create_topic("pressure", 2, 1, &[]);
+    let arguments = [kafka.bootstrap(), bridge.url()];
+    App::shared().run(Runtime::NODE_24, "pressure.mjs", arguments);
 }
 
 #[test]
@@ -136,11 +158,11 @@ fn over_bridge(name: &str, runtime: Runtime) {
     });
 }
 
-fn in_browser(name: &str, program: &str) {
-    check(&format!("{name}-bridge"), |Setting { bridge, text, .. }, topic| {
+fn in_browser(topic: &str, program: &str, page: &str) {
+    check(topic, |Setting { bridge, text, .. }, topic| {
         let url = bridge.url();
         let arguments =
-            [OsStr::new(program), url.as_ref(), topic.as_ref(), text.path().as_os_str()];
+            [OsStr::new(program), page.as_ref(), url.as_ref(), topic.as_ref(), text.path().as_os_str()];
         App::shared().run(Runtime::NODE_20, "browser.mjs", arguments)
     });
 }
@@ -151,6 +173,13 @@ fn in_workerd(topic: &str, where_to: impl FnOnce(&Setting) -> String) {
         let arguments = [OsStr::new(&query), setting.text.path().as_os_str()];
         App::shared().run_with(Runtime::NODE_20, &[WORKERD, ESBUILD], "workerd.mjs", arguments)
     });
+}
+
+/// A page whose scripts are what a bundler makes of them.
+fn bundled(bundler: &str, packages: &[&str]) {
+    let app = App::shared();
+    app.run_with(Runtime::NODE_24, packages, "bundle.mjs", [bundler]);
+    in_browser(&format!("{bundler}-bridge"), "chromium", &format!("{bundler}/index.html"));
 }
 
 /// Has the text produced to a topic, and compares what is there.

@@ -1,4 +1,4 @@
-// BROWSER URL TOPIC FILE: has a page produce the lines of a file over a bridge. The browser is a
+// BROWSER PAGE URL TOPIC FILE: has a page produce the lines of a file over a bridge. The browser is a
 // plain process without a driver, which would slow WebSockets down; the page tells how it went.
 
 import { spawn } from 'node:child_process';
@@ -11,7 +11,7 @@ import process from 'node:process';
 const PATIENCE_MS = 300_000;
 const TYPES = { html: 'text/html', js: 'text/javascript', mjs: 'text/javascript', wasm: 'application/wasm' };
 
-const [program, url, topic, file] = process.argv.slice(2);
+const [program, path, url, topic, file] = process.argv.slice(2);
 const profile = mkdtempSync(join(tmpdir(), 'ottla-browser-'));
 let browser;
 
@@ -56,7 +56,7 @@ const patience = setTimeout(() => {
 
 server.listen(0, '127.0.0.1', () => {
   const query = new URLSearchParams({ url, topic });
-  const page = `http://127.0.0.1:${server.address().port}/page.html?${query}`;
+  const page = `http://127.0.0.1:${server.address().port}/${path}?${query}`;
   const isFirefox = program.includes('firefox');
   const flags = isFirefox
     ? ['--headless', '--no-remote', '--profile', profile]

@@ -10,6 +10,9 @@ export class Channel {
 
   /** `token` is a text, or a function that returns one or a promise of one. */
   constructor(url, token) {
+    if (typeof WebSocket === 'undefined') {
+      throw new OttlaError('CONFIGURATION', 'this runtime has no WebSocket: Node has it from 22 on');
+    }
     this.#url = sessionUrl(url);
     this.#token = token;
   }
@@ -42,7 +45,11 @@ export class Channel {
   }
 
   send(message) {
-    this.#socket.send(message.slice());
+    try {
+      this.#socket?.send(message.slice());
+    } catch {
+      // It is closing; the event that says so is on its way.
+    }
   }
 
   buffered() {
