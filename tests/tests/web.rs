@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::fs;
 use std::sync::OnceLock;
 
 use ottla_bridge::config::AuthMode;
 use ottla_bridge::{Config, Running};
-use ottla_tests::budget;
-use ottla_tests::kafka::{Cluster, NEWEST};
+use ottla_tests::certificates::Authority;
+use ottla_tests::kafka::{Cluster, Door, NEWEST};
 use ottla_tests::text::{ReadBack, SEPARATOR, Text};
 use ottla_tests::web::{App, Runtime};
+use ottla_tests::{Scratch, budget};
 
 const PARTITIONS: i32 = 6;
 
@@ -102,6 +104,35 @@ fn workerd_produces_over_a_bridge() {
     in_workerd("workerd-bridge", |setting| format!("url={}", setting.bridge.url()));
 }
 
+#[test]
+fn node_20_produces_over_tls_with_a_login() {
+    let files = Scratch::new("web-tls");
+    let authority = Authority::new("ottla test authority");
+    let file = |name: &str, text: String| {
+        let path = files.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let store = file("broker.pem", authority.certify("broker", &["localhost"]).store());
+    let trust = file("ca.pem", authority.pem());
+    let login = "org.apache.kafka.common.security.plain.PlainLoginModule required \
+                 user_alice=\"alice-secret\";";
+    let overrides = [
+        ("ssl.keystore.type", "PEM"),
+        ("ssl.keystore.location", &store),
+        ("listener.name.secure.sasl.enabled.mechanisms", "PLAIN"),
+        ("listener.name.secure.plain.sasl.jaas.config", login),
+    ];
+    let door = Door { name: "SECURE", protocol: "SASL_SSL" };
+    let kafka = Cluster::start_with_doors(NEWEST, 1, &overrides, &[door], &[]);
+    kafka.create_topic("tls", 1, 1, &[]);
+    let broker = format!("localhost:{}", kafka.door(door.name));
+    App::shared().run(Runtime::NODE_20, "tls.mjs", [broker, trust]);
+    let stored = kafka.consume_all("tls");
+    let values = stored.into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap());
+    assert!(values.eq((0..100).map(|index| format!("secret {index}"))));
+}
+
 /// Kafka, a bridge, a text, and where Java's producer puts each of its keys.
 struct Setting {
     kafka: &'static Cluster,
@@ -161,8 +192,13 @@ fn over_bridge(name: &str, runtime: Runtime) {
 fn in_browser(topic: &str, program: &str, page: &str) {
     check(topic, |Setting { bridge, text, .. }, topic| {
         let url = bridge.url();
-        let arguments =
-            [OsStr::new(program), page.as_ref(), url.as_ref(), topic.as_ref(), text.path().as_os_str()];
+        let arguments = [
+            OsStr::new(program),
+            page.as_ref(),
+            url.as_ref(),
+            topic.as_ref(),
+            text.path().as_os_str(),
+        ];
         App::shared().run(Runtime::NODE_20, "browser.mjs", arguments)
     });
 }

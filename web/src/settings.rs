@@ -16,108 +16,156 @@ use ottla_core::{Acks, Codec, Compression, ProducerConfig};
 pub fn read(properties: &str) -> Result<ProducerConfig, String> {
     let mut config = ProducerConfig::default();
     for (key, value) in properties.lines().filter_map(|line| line.split_once('=')) {
-        match set(&mut config, key, value.trim()) {
-            None => return Err(format!("unknown configuration {key}")),
-            Some(Err(Invalid)) => return Err(format!("invalid value for {key}: {value}")),
-            Some(Ok(())) => {}
-        }
+        set(&mut config, key, value.trim()).map_err(|refusal| match refusal {
+            Refusal::Key => format!("unknown configuration {key}"),
+            Refusal::Value => format!("invalid value for {key}: {value}"),
+        })?;
     }
     Ok(config)
 }
 
-/// The value is none that the key takes.
-struct Invalid;
+/// What is wrong.
+enum Refusal {
+    Key,
+    Value,
+}
 
-/// `None` if there is no such key.
-fn set(config: &mut ProducerConfig, key: &str, value: &str) -> Option<Result<(), Invalid>> {
+fn set(config: &mut ProducerConfig, key: &str, value: &str) -> Result<(), Refusal> {
+    if let Some(time) = time(config, key) {
+        *time = Duration::from_millis(number(value)?.into());
+    } else if let Some(size) = size(config, key) {
+        *size = number(value)? as usize;
+    } else if let Some(switch) = switch(config, key) {
+        *switch = boolean(value)?;
+    } else {
+        return set_other(config, key, value);
+    }
+    Ok(())
+}
+
+/// The field of a key that takes milliseconds.
+fn time<'a>(config: &'a mut ProducerConfig, key: &str) -> Option<&'a mut Duration> {
     Some(match key {
-        "bootstrap.servers" => addresses(config, value),
-        "client.id" => put(&mut config.client_id, Ok(value.into())),
-        "security.protocol" => put(&mut config.security.protocol, protocol(value)),
-        "sasl.mechanism" => put(&mut config.security.sasl.mechanism, mechanism(value)),
-        "sasl.username" => put(&mut config.security.sasl.username, Ok(Some(value.into()))),
-        "sasl.password" => put(&mut config.security.sasl.password, Ok(Some(Secret::new(value)))),
-        "acks" => put(&mut config.acks, acks(value)),
-        "enable.idempotence" => put(&mut config.enable_idempotence, boolean(value)),
-        "max.in.flight.requests.per.connection" => put(&mut config.max_in_flight, size(value)),
-        "retries" => put(&mut config.retries, number(value)),
-        "delivery.timeout.ms" => put(&mut config.delivery_timeout, millis(value)),
-        "request.timeout.ms" => put(&mut config.request_timeout, millis(value)),
-        "max.block.ms" => put(&mut config.max_block, millis(value)),
-        "linger.ms" => put(&mut config.linger, millis(value)),
-        "linger.adaptive" => put(&mut config.adaptive_linger, boolean(value)),
-        "batch.size" => put(&mut config.batch_size, size(value)),
-        "batch.max.records" => put(&mut config.batch_max_records, number(value).map(Some)),
-        "buffer.memory" => put(&mut config.buffer_memory, size(value)),
-        "max.request.size" => put(&mut config.max_request_size, size(value)),
-        "compression.type" => put(&mut config.compression, compression(value)),
-        "record.errors.resend" => put(&mut config.resend_valid_records, boolean(value)),
-        "retry.backoff.ms" => put(&mut config.retry_backoff, millis(value)),
-        "retry.backoff.max.ms" => put(&mut config.retry_backoff_max, millis(value)),
-        "reconnect.backoff.ms" => put(&mut config.reconnect_backoff, millis(value)),
-        "reconnect.backoff.max.ms" => put(&mut config.reconnect_backoff_max, millis(value)),
-        "connections.max.idle.ms" => put(&mut config.connections_max_idle, millis(value).map(Some)),
-        "metadata.max.age.ms" => put(&mut config.metadata_max_age, millis(value)),
-        "allow.auto.create.topics" => put(&mut config.allow_auto_create_topics, boolean(value)),
-        "partitioner.ignore.keys" => put(&mut config.partitioner_ignore_keys, boolean(value)),
+        "delivery.timeout.ms" => &mut config.delivery_timeout,
+        "request.timeout.ms" => &mut config.request_timeout,
+        "max.block.ms" => &mut config.max_block,
+        "linger.ms" => &mut config.linger,
+        "retry.backoff.ms" => &mut config.retry_backoff,
+        "retry.backoff.max.ms" => &mut config.retry_backoff_max,
+        "reconnect.backoff.ms" => &mut config.reconnect_backoff,
+        "reconnect.backoff.max.ms" => &mut config.reconnect_backoff_max,
+        "metadata.max.age.ms" => &mut config.metadata_max_age,
         _ => return None,
     })
 }
 
-fn put<T>(field: &mut T, value: Result<T, Invalid>) -> Result<(), Invalid> {
-    *field = value?;
+/// The field of a key that takes bytes, or a count.
+fn size<'a>(config: &'a mut ProducerConfig, key: &str) -> Option<&'a mut usize> {
+    Some(match key {
+        "batch.size" => &mut config.batch_size,
+        "buffer.memory" => &mut config.buffer_memory,
+        "max.request.size" => &mut config.max_request_size,
+        "max.in.flight.requests.per.connection" => &mut config.max_in_flight,
+        _ => return None,
+    })
+}
+
+/// The field of a key that takes `true` or `false`.
+fn switch<'a>(config: &'a mut ProducerConfig, key: &str) -> Option<&'a mut bool> {
+    Some(match key {
+        "enable.idempotence" => &mut config.enable_idempotence,
+        "linger.adaptive" => &mut config.adaptive_linger,
+        "record.errors.resend" => &mut config.resend_valid_records,
+        "allow.auto.create.topics" => &mut config.allow_auto_create_topics,
+        "partitioner.ignore.keys" => &mut config.partitioner_ignore_keys,
+        _ => return None,
+    })
+}
+
+fn set_other(config: &mut ProducerConfig, key: &str, value: &str) -> Result<(), Refusal> {
+    match key {
+        "bootstrap.servers" => {
+            for address in value.split(',') {
+                let address = address.trim().parse().map_err(|_| Refusal::Value)?;
+                config.bootstrap_servers.push(address);
+            }
+        }
+        "client.id" => config.client_id = value.into(),
+        "security.protocol" => {
+            let mut all = SecurityProtocol::ALL.into_iter();
+            let protocol = all.find(|protocol| protocol.name() == value);
+            config.security.protocol = protocol.ok_or(Refusal::Value)?;
+        }
+        "sasl.mechanism" if value == Mechanism::Plain.name() => {
+            config.security.sasl.mechanism = Some(Mechanism::Plain);
+        }
+        "sasl.username" => config.security.sasl.username = Some(value.into()),
+        "sasl.password" => config.security.sasl.password = Some(Secret::new(value)),
+        "acks" => config.acks = acks(value)?,
+        "retries" => config.retries = number(value)?,
+        "batch.max.records" => config.batch_max_records = Some(number(value)?),
+        "compression.type" => config.compression = compression(value)?,
+        "sasl.mechanism" => return Err(Refusal::Value),
+        _ => return Err(Refusal::Key),
+    }
     Ok(())
 }
 
-fn number(value: &str) -> Result<u32, Invalid> {
-    value.parse().map_err(|_| Invalid)
+fn number(value: &str) -> Result<u32, Refusal> {
+    value.parse().map_err(|_| Refusal::Value)
 }
 
-fn size(value: &str) -> Result<usize, Invalid> {
-    number(value).map(|number| number as usize)
+fn boolean(value: &str) -> Result<bool, Refusal> {
+    value.parse().map_err(|_| Refusal::Value)
 }
 
-fn millis(value: &str) -> Result<Duration, Invalid> {
-    number(value).map(|number| Duration::from_millis(number.into()))
-}
-
-fn boolean(value: &str) -> Result<bool, Invalid> {
-    match value {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(Invalid),
-    }
-}
-
-fn acks(value: &str) -> Result<Acks, Invalid> {
+fn acks(value: &str) -> Result<Acks, Refusal> {
     match value {
         "all" | "-1" => Ok(Acks::All),
         "1" => Ok(Acks::Leader),
         "0" => Ok(Acks::None),
-        _ => Err(Invalid),
+        _ => Err(Refusal::Value),
     }
 }
 
-fn compression(value: &str) -> Result<Compression, Invalid> {
+fn compression(value: &str) -> Result<Compression, Refusal> {
     match value {
         "none" => Ok(Compression::default()),
         "lz4" => Ok(Codec::Lz4.into()),
-        _ => Err(Invalid),
+        _ => Err(Refusal::Value),
     }
 }
 
-fn protocol(value: &str) -> Result<SecurityProtocol, Invalid> {
-    let mut all = SecurityProtocol::ALL.into_iter();
-    all.find(|protocol| protocol.name() == value).ok_or(Invalid)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn mechanism(value: &str) -> Result<Option<Mechanism>, Invalid> {
-    if value == Mechanism::Plain.name() { Ok(Some(Mechanism::Plain)) } else { Err(Invalid) }
-}
-
-fn addresses(config: &mut ProducerConfig, value: &str) -> Result<(), Invalid> {
-    for address in value.split(',') {
-        config.bootstrap_servers.push(address.trim().parse().map_err(|_| Invalid)?);
+    /// The core's own reader is the oracle.
+    #[test]
+    fn the_settings_mean_what_they_mean_to_the_core() {
+        let settings = [
+            ("bootstrap.servers", "a:1,b:2"),
+            ("linger.ms", "20"),
+            ("batch.size", "1000"),
+            ("compression.type", "lz4"),
+            ("acks", "all"),
+            ("linger.adaptive", "true"),
+            ("batch.max.records", "7"),
+            ("security.protocol", "SASL_SSL"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.username", "alice"),
+            ("sasl.password", "a=b"),
+        ];
+        let lines: String =
+            settings.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        let core = ProducerConfig::from_properties(settings).unwrap();
+        assert_eq!(format!("{:?}", read(&lines).unwrap()), format!("{core:?}"));
     }
-    Ok(())
+
+    #[test]
+    fn what_is_not_one_of_them_is_named() {
+        assert_eq!(read("lingr.ms=1").unwrap_err(), "unknown configuration lingr.ms");
+        assert_eq!(read("linger.ms=x").unwrap_err(), "invalid value for linger.ms: x");
+        assert_eq!(read("acks=2").unwrap_err(), "invalid value for acks: 2");
+    }
 }
