@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 
 use crate::escape::Delimiter;
+use crate::gateway::{ListenAt, Profile};
 use crate::header::HeaderArg;
 
 /// Produce to Apache Kafka, measure it, and try it without a cluster.
@@ -31,12 +32,16 @@ pub(crate) enum Command {
     /// Measure throughput and latency, with the flags and output of kafka-producer-perf-test.
     Perf(PerfArgs),
     /// Read a topic from its first record to its end and print it.
+    #[cfg(feature = "broker")]
     Read(ReadArgs),
     /// Run a development broker on this machine until Ctrl-C. It is not a Kafka.
+    #[cfg(feature = "broker")]
     Dev(DevArgs),
     /// Run the bridge that lets browsers and edge workers produce, until Ctrl-C.
+    #[cfg(feature = "bridge")]
     Bridge(BridgeArgs),
     /// Start a development broker, produce a file to it, read it back and show what was stored.
+    #[cfg(feature = "broker")]
     Quickstart(QuickstartArgs),
     /// Print a completion script for a shell.
     Completions {
@@ -138,6 +143,14 @@ pub(crate) struct ProduceArgs {
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
 
+    /// Fit into a few MiB of memory: small buffers, and 1 MiB of records that wait.
+    #[arg(long, value_name = "PROFILE")]
+    pub(crate) profile: Option<Profile>,
+
+    /// Take records from whoever connects, until Ctrl-C, in place of files.
+    #[arg(long, value_name = "tcp:HOST:PORT|unix:PATH", conflicts_with_all = ["files", "whole_files"])]
+    pub(crate) listen: Option<ListenAt>,
+
     /// Accepted for kcat's sake: files are always split into lines.
     #[arg(short = 'l', hide = true)]
     pub(crate) lines: bool,
@@ -160,6 +173,7 @@ Examples:
   tail -f app.log | ottla produce -b k1:9092,k2:9092 -t app -z zstd
   ottla produce -b localhost:9092 -t raw -D '\\x00' -X acks=1 -X linger.ms=50 dump.bin
   ottla produce -b localhost:9092 -t users -K : -Z --json tombstones.txt
+  ottla produce -b localhost:9092 -t meter --profile small /dev/ttyUSB0
 
 Exit status: 0 only if every record was acknowledged; 1 with the input line and the reason of each
 record that was not; 2 wrong usage; 130 interrupted, after what had been read was delivered.";
@@ -246,6 +260,7 @@ Examples:
       --bootstrap-server localhost:9092 --json";
 
 /// Flags of `ottla read`.
+#[cfg(feature = "broker")]
 #[derive(Args, Debug)]
 #[command(after_help = READ_HELP)]
 pub(crate) struct ReadArgs {
@@ -275,6 +290,7 @@ pub(crate) struct ReadArgs {
     pub(crate) json: bool,
 }
 
+#[cfg(feature = "broker")]
 const READ_HELP: &str = "\
 Reads every partition from its earliest offset to the end it has at the start, then exits. A null key
 or value prints as nothing, or as null with --json, where bytes that aren't UTF-8 are base64 text in
@@ -284,6 +300,7 @@ Example:
   ottla read -b localhost:9092 -t users -K :";
 
 /// Flags of `ottla dev`.
+#[cfg(feature = "broker")]
 #[derive(Args, Debug)]
 pub(crate) struct DevArgs {
     /// The port of the first node; the others take the next ones. 0 picks free ports.
@@ -316,6 +333,7 @@ pub(crate) struct DevArgs {
 }
 
 /// Flags of `ottla bridge`.
+#[cfg(feature = "bridge")]
 #[derive(Args, Debug)]
 #[command(after_help = BRIDGE_HELP)]
 pub(crate) struct BridgeArgs {
@@ -332,6 +350,7 @@ pub(crate) struct BridgeArgs {
     pub(crate) verbose: u8,
 }
 
+#[cfg(feature = "bridge")]
 const BRIDGE_HELP: &str = "\
 Ctrl-C or SIGTERM drains: sessions are asked to come back elsewhere, and what is under way is
 answered. The log goes to standard error.
@@ -344,6 +363,7 @@ Example, for development only (a file of five lines):
   origins = [\"loopback\"]";
 
 /// Flags of `ottla quickstart`.
+#[cfg(feature = "broker")]
 #[derive(Args, Debug)]
 pub(crate) struct QuickstartArgs {
     /// Print the result as one JSON object.

@@ -1,12 +1,15 @@
 //! The `ottla` command.
 
 mod args;
+#[cfg(feature = "bridge")]
 mod bridge;
 mod client;
 mod cpu;
+#[cfg(feature = "broker")]
 mod dev;
 mod escape;
 mod failure;
+mod gateway;
 mod header;
 mod interrupt;
 mod kind;
@@ -16,11 +19,14 @@ mod metrics;
 mod perf;
 mod produce;
 mod progress;
+#[cfg(feature = "broker")]
 mod quickstart;
 mod random;
 mod rate;
+#[cfg(feature = "broker")]
 mod read;
 mod stdout;
+#[cfg(feature = "broker")]
 mod timestamp;
 mod usage;
 
@@ -31,21 +37,32 @@ use clap::{CommandFactory, Parser};
 use args::{Cli, Command};
 use failure::Failure;
 
+#[cfg(feature = "peak-heap")]
+#[global_allocator]
+static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
 fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
         Err(error) => return usage::report(&error),
     };
-    run(command).unwrap_or_else(|failure| failure.report())
+    let status = run(command).unwrap_or_else(|failure| failure.report());
+    #[cfg(feature = "peak-heap")]
+    eprintln!("heap peak: {}", HEAP.peak_usage());
+    status
 }
 
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Produce(args) => produce::run(args),
         Command::Perf(args) => perf::run(&args),
+        #[cfg(feature = "broker")]
         Command::Read(args) => read::run(&args),
+        #[cfg(feature = "broker")]
         Command::Dev(args) => dev::run(&args),
+        #[cfg(feature = "bridge")]
         Command::Bridge(args) => bridge::run(&args),
+        #[cfg(feature = "broker")]
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "ottla", &mut std::io::stdout());

@@ -24,6 +24,7 @@ impl Random {
     }
 
     /// One of `choices`, of which there is at least one.
+    #[cfg(feature = "broker")]
     pub(crate) fn pick<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
         choices[self.below(choices.len())]
     }

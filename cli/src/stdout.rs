@@ -11,6 +11,7 @@ pub(crate) fn line(text: &str) {
 }
 
 /// `Ok(false)` if the reader has left, an error for anything else.
+#[cfg_attr(not(feature = "broker"), expect(dead_code, reason = "only `ottla read` needs it"))]
 pub(crate) fn check(written: io::Result<()>) -> Result<bool, Failure> {
     match written {
         Ok(()) => Ok(true),

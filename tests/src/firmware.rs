@@ -32,14 +32,25 @@ impl Firmware {
     /// If it can't be built, for instance because it doesn't fit in the chip.
     #[must_use]
     pub fn build() -> Self {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests has a parent");
-        let mut xtask = Command::new(cargo);
-        xtask.args(["run", "--quiet", "--package", "xtask", "--", "firmware"]).current_dir(root);
-        let output = xtask.stderr(Stdio::inherit()).output().expect("cargo can be started");
+        let output = xtask().stderr(Stdio::inherit()).output().expect("cargo can be started");
         assert!(output.status.success(), "the firmware can't be built");
         let text = String::from_utf8(output.stdout).expect("cargo prints text");
         Self { elf: text.lines().last().expect("the last line is a path").into() }
+    }
+
+    /// Builds it for a chip with another amount of RAM.
+    ///
+    /// # Errors
+    /// What the compiler says.
+    ///
+    /// # Panics
+    /// If Cargo can't be started.
+    pub fn build_for(ram_kib: u32) -> Result<(), String> {
+        let mut build = xtask();
+        let output = build.args(["--ram-kib", &ram_kib.to_string()]).output();
+        let output = output.expect("cargo can be started");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(said) }
     }
 
     /// Bytes of flash that it takes: code, constants, and the first values of variables.
@@ -77,6 +88,15 @@ impl Firmware {
     }
 }
 
+/// `cargo xtask firmware`.
+fn xtask() -> Command {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests has a parent");
+    let mut xtask = Command::new(cargo);
+    xtask.args(["run", "--quiet", "--package", "xtask", "--", "firmware"]).current_dir(root);
+    xtask
+}
+
 struct Segment {
     address: u32,
     load_address: u32,
@@ -102,8 +122,22 @@ impl Board {
     /// If QEMU is missing; the message says what to install.
     #[must_use]
     pub fn start(firmware: &Firmware, arguments: &[&str]) -> Self {
+        Self::start_with(firmware, arguments, &[])
+    }
+
+    /// Switches on a board whose clock counts instructions, one a nanosecond.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn start_counting(firmware: &Firmware, arguments: &[&str]) -> Self {
+        Self::start_with(firmware, arguments, &["-icount", "shift=0"])
+    }
+
+    fn start_with(firmware: &Firmware, arguments: &[&str], machine: &[&str]) -> Self {
         let scratch = Scratch::new("board");
-        let argv = command_line(firmware, arguments, scratch.path());
+        let mut argv = command_line(firmware, arguments, scratch.path());
+        argv.extend(machine.iter().map(Into::into));
         let (process, uart, monitor) = switch_on(&argv, &scratch);
         Self { process, uart, monitor, argv, scratch }
     }

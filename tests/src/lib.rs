@@ -10,6 +10,7 @@ mod cache;
 pub mod certificates;
 pub mod command;
 pub mod firmware;
+pub mod gateway;
 pub mod kafka;
 mod process;
 mod progress;

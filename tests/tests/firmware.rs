@@ -31,6 +31,7 @@ fn readings_arrive_identical_and_in_order() {
     kafka.create_topic("readings", 3, 1, &[]);
     let count = budget::get("firmware.readings") as u32;
     let mut board = Board::start(&FIRMWARE, &[&kafka.bootstrap(), "readings", "block"]);
+    let start = Instant::now();
     // A bus is seldom read from its first byte on, and sometimes disturbed.
     board.send_raw(&[0x17, 0xa5, 0x01]);
     measure(&mut board, 0..count / 2);
@@ -38,23 +39,40 @@ fn readings_arrive_identical_and_in_order() {
     measure(&mut board, count / 2..count);
     let report = board.finish(PATIENCE);
     println!("{report:#?}");
+    let speed = f64::from(count) / start.elapsed().as_secs_f64();
 
     assert_eq!(report["frames dropped"], 0);
     assert_eq!(report["records acknowledged"], u64::from(count));
     assert_eq!(report["records failed"], 0);
-    // Some lists are longer than ever before until they have seen the busiest moment.
+    // Some lists are longer than ever before until they have seen the busiest moment, and a receive
+    // buffer doubles when an answer comes in two pieces.
     let growth = report["heap at the end"].saturating_sub(report["heap after 1000"]);
-    assert!(growth <= 512, "the heap grew by {growth} bytes");
+    assert!(growth <= 1024, "the heap grew by {growth} bytes");
     let ram = FIRMWARE.variable_bytes() + report["stack size"] + report["heap size"];
     assert!(ram <= budget::get("firmware.ram_bytes"), "{ram} bytes of RAM");
     assert!(report["record buffer"] >= budget::get("firmware.record_buffer_bytes"));
-    println!("full: flash {flash} bytes, RAM {ram} bytes, {count} readings");
+    println!("full: flash {flash} bytes, RAM {ram} bytes, {count} readings, {speed:.0} a second");
 
     let mut readings = Readings::default();
     kafka.consume("readings", |record| readings.add(&record));
     assert_eq!(readings.next.values().sum::<u32>(), count);
     let batches = kafka.dump_log_segments(1, "readings");
     assert!(batches.iter().all(|b| b.valid && b.codec == "lz4" && b.producer_id >= 0));
+}
+
+/// The processor's share of a reading: from the UART to the acknowledgement, network stack and all.
+#[test]
+fn a_reading_costs_few_instructions() {
+    let kafka = Cluster::shared(NEWEST, 1);
+    kafka.create_topic("counted", 1, 1, &[]);
+    let mut board = Board::start_counting(&FIRMWARE, &[&kafka.bootstrap(), "counted", "block"]);
+    let count = 5_000;
+    measure(&mut board, 0..count);
+    let report = board.finish(PATIENCE);
+    assert_eq!(report["records acknowledged"], u64::from(count));
+    let instructions = report["busy microseconds"] * 1000 / u64::from(count);
+    println!("full: {instructions} instructions per reading");
+    assert!(instructions <= budget::get("firmware.instructions_per_reading"), "{instructions}");
 }
 
 /// While the network is gone, memory fills up, and then the policy decides.
@@ -129,10 +147,21 @@ fn the_cable_may_be_pulled_at_any_time() {
         thread::sleep(Duration::from_millis(length));
         board.plug_in();
     }
+    await_stored(kafka, "unplugged", i64::from(cuts * 250), &board);
+    let outage = Duration::from_secs(budget::get("firmware.outage_seconds"));
+    board.unplug();
+    let last = cuts * 250 + 250;
+    measure(&mut board, cuts * 250..last);
+    thread::sleep(outage);
+    board.plug_in();
+    let back = Instant::now();
+    await_stored(kafka, "unplugged", i64::from(last), &board);
+    let late = back.elapsed();
     let report = board.finish(PATIENCE);
     assert_eq!((report["frames dropped"], report["records failed"]), (0, 0), "{report:#?}");
-    assert_eq!(stored_numbers(kafka, "unplugged"), (0..cuts * 250).collect::<Vec<_>>());
+    assert_eq!(stored_numbers(kafka, "unplugged"), (0..last).collect::<Vec<_>>());
     println!("full: {cuts} cuts of the network, nothing lost, nothing twice");
+    println!("full: all stored {late:.1?} after an outage of {outage:?}");
 }
 
 /// Outages in which the power fails, and then power failures while readings flow.
@@ -190,6 +219,12 @@ fn the_leader_may_be_killed() {
     assert_ne!(kafka.leader("led", 0), leader);
     assert_eq!(stored_numbers(&kafka, "led"), (0..4_000).collect::<Vec<_>>());
     println!("full: 4000 readings while the leader was killed, nothing lost, nothing twice");
+}
+
+#[test]
+fn a_chip_that_is_too_small_is_a_link_error() {
+    let error = Firmware::build_for(20).expect_err("the variables alone don't fit");
+    assert!(error.contains("will not fit in region 'RAM'"), "{error}");
 }
 
 #[test]

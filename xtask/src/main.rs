@@ -5,6 +5,7 @@ mod command;
 mod firmware;
 mod full;
 mod gates;
+mod gateway;
 mod instructions;
 mod msrv;
 mod prerequisites;
@@ -45,6 +46,17 @@ enum Chore {
         /// Build the standard library from source even where rustup has the target
         #[arg(long)]
         build_std: bool,
+        /// Link it for a chip with so much RAM, instead of 64
+        #[arg(long, value_name = "KIB")]
+        ram_kib: Option<u32>,
+    },
+    /// Build the command for a small Linux machine and print where it is
+    Gateway {
+        /// armv7-unknown-linux-gnueabihf, aarch64-unknown-linux-gnu; by default this machine
+        target: Option<String>,
+        /// Have it print how much of the heap was used at most
+        #[arg(long)]
+        peak_heap: bool,
     },
     /// Build the npm package into web/dist and hold its size to tests/budgets.toml
     Web {
@@ -80,7 +92,8 @@ fn main() -> ExitCode {
         Chore::Test => test::run(),
         Chore::Full { filter } => full::run(filter.as_deref()),
         Chore::Gates { build_std } => gates::run(build_std),
-        Chore::Firmware { build_std } => firmware::run(build_std),
+        Chore::Firmware { build_std, ram_kib } => firmware::run(build_std, ram_kib),
+        Chore::Gateway { target, peak_heap } => gateway::run(target.as_deref(), peak_heap),
         Chore::Web { build_std } => web::run(build_std),
         Chore::Sim { arguments } => sim::run(&arguments),
         Chore::Tidy { fix: true } => tidy::fix(),

@@ -52,7 +52,9 @@ impl Toolchain {
     pub(crate) fn cargo(&self, subcommand: &str, target: &str) -> Command {
         let (mut command, dir) = match self {
             Self::Installed => (cargo(&[subcommand]), "gates"),
-            Self::BuildStd(rustc) => (build_std_cargo(rustc, subcommand), "gates-build-std"),
+            Self::BuildStd(rustc) => {
+                (build_std_cargo(rustc, subcommand, target), "gates-build-std")
+            }
         };
         command.args(["--target", target]).env("CARGO_TARGET_DIR", target_dir(dir));
         command
@@ -116,13 +118,15 @@ fn rustc(args: &[&str]) -> Command {
 }
 
 /// Stable Rust builds `core` from source only when told that it may.
-fn build_std_cargo(rustc: &Path, subcommand: &str) -> Command {
+fn build_std_cargo(rustc: &Path, subcommand: &str, target: &str) -> Command {
     let mut command = Command::new(rustc.with_file_name("cargo"));
     command.current_dir(root());
     for name in LEAKING {
         command.env_remove(name);
     }
     command.env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1");
-    command.args([subcommand, "-Zbuild-std=core,alloc"]);
+    let has_std = target.contains("linux");
+    let crates = if has_std { "std,panic_abort" } else { "core,alloc" };
+    command.args([subcommand, &format!("-Zbuild-std={crates}")]);
     command
 }

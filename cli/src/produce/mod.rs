@@ -3,6 +3,7 @@
 //! | file | job |
 //! |---|---|
 //! | [`source`] | which inputs there are |
+//! | [`listen`] | those who connect |
 //! | [`splitter`] | cutting bytes into pieces, in bounded memory |
 //! | [`template`] | from a piece to a record |
 //! | [`pump`] | the reading thread |
@@ -12,6 +13,7 @@
 //! | [`summary`] | the end |
 
 mod failures;
+mod listen;
 mod pump;
 mod reaper;
 mod shared;
@@ -33,6 +35,7 @@ use ottla::{Metrics, Producer};
 use crate::args::{ClientArgs, ProduceArgs};
 use crate::client::Properties;
 use crate::failure::{FAILED, Failure, INTERRUPTED};
+use crate::gateway::Profile;
 use crate::progress::Progress;
 use crate::{interrupt, logger, stdout};
 use pump::{Event, Pump};
@@ -45,6 +48,8 @@ use watcher::Watcher;
 
 /// Chunks of 64 records between the threads. Usually `buffer.memory` is used up long before.
 const CHUNKS_IN_FLIGHT: usize = 16 * 1024;
+/// Where memory is small: 200 KiB of them.
+const SMALL_CHUNKS_IN_FLIGHT: usize = 64;
 
 /// Produces all input; success only if every record was acknowledged.
 pub(crate) fn run(args: ProduceArgs) -> Result<ExitCode, Failure> {
@@ -95,7 +100,10 @@ impl Outcome {
 
 /// Reads, sends and waits for every outcome.
 pub(crate) fn produce(args: ProduceArgs) -> Result<Outcome, Failure> {
-    let sources = Source::all(&args.files)?;
+    let sources = match &args.listen {
+        Some(address) => vec![Source::Listen(address.clone())],
+        None => Source::all(&args.files)?,
+    };
     let names: Vec<String> = sources.iter().map(Source::name).collect();
     let verbose = args.verbose > 0;
     let progress = if args.quiet || args.json {
@@ -105,7 +113,8 @@ pub(crate) fn produce(args: ProduceArgs) -> Result<Outcome, Failure> {
     };
     let producer = properties(&args)?.start()?;
     let shared = Arc::new(Shared::default());
-    let (events, received) = mpsc::sync_channel(CHUNKS_IN_FLIGHT);
+    let chunks = if args.profile.is_some() { SMALL_CHUNKS_IN_FLIGHT } else { CHUNKS_IN_FLIGHT };
+    let (events, received) = mpsc::sync_channel(chunks);
     stop_on_interrupt(&producer, &shared, &events, &progress)?;
     let watcher = Watcher::start(producer.clone(), shared.clone(), progress.clone(), verbose);
     let pump = Pump { args, sources, producer: producer.clone(), shared: shared.clone(), events };
@@ -145,9 +154,23 @@ fn stop_on_interrupt(
     })
 }
 
-/// What is configured by `-F`, then `-X`, then the flags of their own.
+/// What a producer of a few MiB differs in. One batch of 16 KiB fills a request to one partition.
+const SMALL: [(&str, &str); 7] = [
+    ("buffer.memory", "1048576"),
+    ("buffer.memory.preallocate", "true"),
+    ("max.in.flight.requests.per.connection", "2"),
+    ("max.request.size", "65536"),
+    ("receive.buffer.bytes", "32768"),
+    ("receive.message.max.bytes", "262144"),
+    ("send.buffer.bytes", "65536"),
+];
+
+/// What is configured by the profile, then `-F`, then `-X`, then the flags of their own.
 fn properties(args: &ProduceArgs) -> Result<Properties, Failure> {
     let mut properties = Properties::new();
+    if args.profile == Some(Profile::Small) {
+        SMALL.iter().for_each(|(key, value)| properties.set(key, *value));
+    }
     let ClientArgs { brokers, properties: pairs, config } = &args.client;
     if let Some(path) = config {
         properties.read(path)?;

@@ -119,7 +119,8 @@ impl<'a> Feed<'a> {
         for (index, source) in pump.sources.iter().enumerate() {
             self.hand_over()?;
             self.chunk.source = index;
-            let mut reader = source.open().map_err(Stop::Failed)?;
+            let delimiter = pump.args.delimiter.bytes();
+            let mut reader = source.open(delimiter, self.limit).map_err(Stop::Failed)?;
             self.source(&mut reader)
                 .map_err(|stop| stop.unwrap_or_else(|error| read_failed(source, &error)))?;
         }

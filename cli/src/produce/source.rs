@@ -4,8 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::listen::Connections;
 use crate::client::reason;
 use crate::failure::Failure;
+use crate::gateway::ListenAt;
 
 /// Where records come from. Opened only when its turn comes.
 #[derive(Clone, Debug)]
@@ -14,6 +16,8 @@ pub(crate) enum Source {
     Stdin,
     /// A file, a named pipe, a device.
     File(PathBuf),
+    /// Whoever connects.
+    Listen(ListenAt),
 }
 
 impl Source {
@@ -45,13 +49,14 @@ impl Source {
         match self {
             Self::Stdin => "stdin".into(),
             Self::File(path) => path.display().to_string(),
+            Self::Listen(address) => address.to_string(),
         }
     }
 
     /// Its length in bytes where that is known beforehand.
     pub(crate) fn size(&self) -> Option<u64> {
         match self {
-            Self::Stdin => None,
+            Self::Stdin | Self::Listen(_) => None,
             Self::File(path) => {
                 let metadata = fs::metadata(path).ok()?;
                 metadata.is_file().then_some(metadata.len())
@@ -59,9 +64,15 @@ impl Source {
         }
     }
 
-    /// Opens it for reading from the beginning.
-    pub(crate) fn open(&self) -> Result<Box<dyn Read>, Failure> {
+    /// Opens it for reading from the beginning. Of those who connect, each line is kept together.
+    pub(crate) fn open(&self, delimiter: &[u8], limit: usize) -> Result<Box<dyn Read>, Failure> {
         match self {
+            Self::Listen(address) => match Connections::listen(address, delimiter, limit) {
+                Ok(connections) => Ok(Box::new(connections)),
+                Err(error) => {
+                    Err(Failure::new(format!("cannot listen on {address}: {}", reason(&error))))
+                }
+            },
             Self::Stdin => Ok(Box::new(io::stdin())),
             Self::File(path) => match File::open(path) {
                 Ok(file) => Ok(Box::new(file)),

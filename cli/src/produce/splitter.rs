@@ -40,7 +40,7 @@ impl<'d> Splitter<'d> {
         Self {
             delimiter: delimiter.map(Finder::new),
             limit,
-            buffer: vec![0; READ],
+            buffer: vec![0; READ.min(limit.max(1))],
             start: 0,
             end: 0,
             searched: 0,
