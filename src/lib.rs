@@ -60,6 +60,11 @@
 //! # }).unwrap();
 //! ```
 //!
+//! # Transactions
+//!
+//! A [`transaction`](crate::transaction)`::TransactionalProducer` sends records, and commits a
+//! consumer's offsets, that become visible together or not at all.
+//!
 //! # What can go wrong
 //!
 //! [`StartError`]: the configuration is wrong; an unknown key gets the nearest known one suggested.
@@ -79,9 +84,12 @@ mod delivery;
 mod producer;
 pub mod producer_0_8;
 mod start;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 mod topic;
+#[cfg(feature = "transactions")]
+pub mod transaction;
 mod typed;
 
 pub use delivery::Delivery;
@@ -96,5 +104,6 @@ pub use ottla_core::{
 };
 pub use producer::Producer;
 pub use start::StartError;
+pub use supervisor::Supervisor;
 pub use topic::Topic;
 pub use typed::{TypedProducer, TypedRecord};

@@ -11,7 +11,8 @@ use ottla_transport_std::{IoThread, Native};
 
 use crate::start::start;
 use crate::{
-    Delivery, Interceptors, Metrics, ProducerConfig, Record, SendError, StartError, Topic,
+    Delivery, Interceptors, Metrics, ProducerConfig, Record, SendError, StartError, Supervisor,
+    Topic,
 };
 
 /// How long dropping the last handle waits for records that have no outcome yet.
@@ -47,6 +48,22 @@ impl Producer {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_interceptors(
+        config: ProducerConfig,
+        interceptors: Interceptors,
+    ) -> Result<Self, StartError> {
+        #[cfg(feature = "transactions")]
+        if config.transactional_id.is_some() {
+            return Err(StartError::Config(crate::ConfigError::Invalid {
+                key: "transactional.id".into(),
+                problem: "belongs to a transaction::TransactionalProducer; a Producer sends \
+                          outside of transactions"
+                    .into(),
+            }));
+        }
+        Self::start(config, interceptors)
+    }
+
+    pub(crate) fn start(
         config: ProducerConfig,
         interceptors: Interceptors,
     ) -> Result<Self, StartError> {
@@ -148,6 +165,12 @@ impl Producer {
     #[must_use]
     pub fn last_error(&self) -> Option<Arc<str>> {
         self.core().last_error()
+    }
+
+    /// A handle that watches and ends the producer, but sends nothing.
+    #[must_use]
+    pub fn supervisor(&self) -> Supervisor {
+        Supervisor::new(self.clone())
     }
 
     /// The configuration it runs with.

@@ -29,6 +29,9 @@ pub enum StartError {
     /// The token server of `sasl.oauthbearer.token.endpoint.url` gives no token.
     #[cfg(feature = "oidc")]
     Token(TokenError),
+    /// The cluster does not give the transactional id.
+    #[cfg(feature = "transactions")]
+    Transaction(crate::transaction::TransactionError),
 }
 
 impl fmt::Display for StartError {
@@ -38,6 +41,8 @@ impl fmt::Display for StartError {
             Self::Io(error) => write!(f, "cannot start the I/O thread: {error}"),
             #[cfg(feature = "oidc")]
             Self::Token(error) => error.fmt(f),
+            #[cfg(feature = "transactions")]
+            Self::Transaction(error) => error.fmt(f),
         }
     }
 }
@@ -49,6 +54,8 @@ impl std::error::Error for StartError {
             Self::Io(error) => Some(error),
             #[cfg(feature = "oidc")]
             Self::Token(_) => None, // as above
+            #[cfg(feature = "transactions")]
+            Self::Transaction(_) => None,
         }
     }
 }

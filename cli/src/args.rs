@@ -1,6 +1,7 @@
 //! The command line: every flag of every subcommand, and nothing that acts on them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 
@@ -111,6 +112,10 @@ pub(crate) struct ProduceArgs {
     #[arg(short = 'Z', long)]
     pub(crate) null: bool,
 
+    /// Send all of the input in one transaction of this id: all of it becomes visible, or nothing.
+    #[arg(long, value_name = "ID")]
+    pub(crate) transactional_id: Option<String>,
+
     /// Send each FILE whole, as one record.
     #[arg(long, conflicts_with = "lines")]
     pub(crate) whole_files: bool,
@@ -174,6 +179,7 @@ Examples:
   ottla produce -b localhost:9092 -t raw -D '\\x00' -X acks=1 -X linger.ms=50 dump.bin
   ottla produce -b localhost:9092 -t users -K : -Z --json tombstones.txt
   ottla produce -b localhost:9092 -t meter --profile small /dev/ttyUSB0
+  ottla produce -b localhost:9092 -t bills --transactional-id nightly bills.csv
 
 Exit status: 0 only if every record was acknowledged; 1 with the input line and the reason of each
 record that was not; 2 wrong usage; 130 interrupted, after what had been read was delivered.";
@@ -223,6 +229,14 @@ pub(crate) struct PerfArgs {
     #[arg(long, visible_alias = "producer.config", short = 'F', value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) command_config: Option<PathBuf>,
 
+    /// Send in transactions of this id, of 3 s each if --transaction-duration-ms says nothing else.
+    #[arg(long, value_name = "ID")]
+    pub(crate) transactional_id: Option<String>,
+
+    /// Send in transactions, each committed after about so long.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) transaction_duration_ms: Option<u64>,
+
     /// Print the producer's metrics at the end.
     #[arg(long)]
     pub(crate) print_metrics: bool,
@@ -246,6 +260,14 @@ pub(crate) struct PerfArgs {
     /// Print one JSON object instead of Kafka's lines.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl PerfArgs {
+    /// How long each transaction takes, if there are any.
+    pub(crate) fn transaction_duration(&self) -> Option<Duration> {
+        let millis = self.transaction_duration_ms.or(self.transactional_id.as_ref().map(|_| 3000));
+        millis.map(Duration::from_millis)
+    }
 }
 
 const PERF_HELP: &str = "\

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::{fs, io};
 
-use ottla::{Producer, StartError};
+use ottla::transaction::TransactionalProducer;
+use ottla::{Producer, StartError, Supervisor};
 
 use crate::failure::Failure;
 
@@ -25,7 +26,7 @@ impl Properties {
 
     /// Sets `key` unless it is there already.
     pub(crate) fn set_default(&mut self, key: &str, value: &str) {
-        if !self.0.iter().any(|(known, _)| known == key) {
+        if !self.has(key) {
             self.set(key, value);
         }
     }
@@ -65,18 +66,43 @@ impl Properties {
         self.set("bootstrap.servers", with_ports(brokers));
     }
 
-    /// Starts a producer.
-    pub(crate) fn start(self) -> Result<Producer, Failure> {
-        if !self.0.iter().any(|(key, _)| key == "bootstrap.servers") {
+    /// Starts a producer, within transactions if there is a transactional id.
+    pub(crate) fn start(self) -> Result<Client, Failure> {
+        if !self.has("bootstrap.servers") {
             return Err(Failure::usage(
                 "no brokers: name them with -b HOST:PORT, or try 'ottla quickstart'",
             ));
         }
         let pairs = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        Producer::from_properties(pairs).map_err(|error| match error {
+        let client = if self.has("transactional.id") {
+            TransactionalProducer::from_properties_blocking(pairs).map(Client::Transactional)
+        } else {
+            Producer::from_properties(pairs).map(Client::Plain)
+        };
+        client.map_err(|error| match error {
             StartError::Config(error) => Failure::usage(error.to_string()),
             other => Failure::new(other.to_string()),
         })
+    }
+
+    /// Whether `key` is set.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == key)
+    }
+}
+
+/// A running producer of either kind.
+pub(crate) enum Client {
+    Plain(Producer),
+    Transactional(TransactionalProducer),
+}
+
+impl Client {
+    pub(crate) fn supervisor(&self) -> Supervisor {
+        match self {
+            Self::Plain(producer) => producer.supervisor(),
+            Self::Transactional(producer) => producer.supervisor(),
+        }
     }
 }
 

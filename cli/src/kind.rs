@@ -28,6 +28,7 @@ pub(crate) fn of_delivery_error(error: &DeliveryError) -> &'static str {
         Reason::Authentication => AUTHENTICATION,
         Reason::OtherRecordInvalid => "OTHER_RECORD_INVALID",
         Reason::TopicRecreated => "TOPIC_RECREATED",
+        Reason::TransactionAborted => "TRANSACTION_ABORTED",
         Reason::Closed => "CLOSED",
         Reason::Compression(_) => "COMPRESSION",
         _ => "OTHER",

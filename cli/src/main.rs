@@ -26,6 +26,7 @@ mod rate;
 #[cfg(feature = "broker")]
 mod read;
 mod stdout;
+mod target;
 #[cfg(feature = "broker")]
 mod timestamp;
 mod usage;

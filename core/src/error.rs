@@ -175,6 +175,9 @@ pub enum Reason {
     /// The lease of the producer id ended before the record was acknowledged: under another id it
     /// could be stored twice.
     LeaseLost,
+    /// Its transaction was aborted before the record was sent (KIP-654), or there is none. The
+    /// message says more.
+    TransactionAborted,
     /// The producer was closed by force before the record was acknowledged.
     Closed,
     /// No codec could compress the batch.
@@ -190,6 +193,7 @@ impl DeliveryError {
             | Reason::OtherRecordInvalid
             | Reason::TopicRecreated
             | Reason::LeaseLost
+            | Reason::TransactionAborted
             | Reason::Closed => true,
             Reason::Broker(code) => code.retriable(),
             Reason::Authentication | Reason::Compression(_) => false,
@@ -211,6 +215,7 @@ impl fmt::Display for DeliveryError {
             Reason::TopicRecreated => f.write_str("the topic was deleted and created again")?,
             Reason::Authentication => f.write_str("authentication failed")?,
             Reason::LeaseLost => f.write_str("the lease of the producer id has ended")?,
+            Reason::TransactionAborted => f.write_str("the transaction was aborted")?,
             Reason::Closed => f.write_str("the producer was closed by force")?,
             Reason::Compression(why) => write!(f, "compression failed: {why}")?,
         }

@@ -29,6 +29,8 @@ mod shared;
 pub mod sync;
 pub mod time;
 mod topic;
+#[cfg(feature = "transactions")]
+pub mod transaction;
 pub mod transport;
 
 pub use accumulator::delivery::Delivery;

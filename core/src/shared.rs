@@ -15,6 +15,8 @@ use crate::rng::Rng;
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
 use crate::topic::{TopicHandle, TopicState};
+#[cfg(feature = "transactions")]
+use crate::transaction::{Ask, Desk};
 
 /// See the [module](self).
 ///
@@ -33,6 +35,8 @@ pub(crate) struct Shared<X: Platform> {
     pub(crate) login_error: X::Lock<Option<Arc<str>>>,
     pub(crate) interceptors: Interceptors,
     pub(crate) closed: AtomicBool,
+    #[cfg(feature = "transactions")]
+    pub(crate) desk: X::Lock<Desk>,
     seeds: X::Lock<Rng>,
 }
 
@@ -57,6 +61,8 @@ impl<X: Platform> Shared<X> {
             login_error: X::Lock::new(None),
             interceptors,
             closed: AtomicBool::new(false),
+            #[cfg(feature = "transactions")]
+            desk: X::Lock::new(Desk::default()),
             seeds: X::Lock::new(Rng::new(seed)),
             config,
         }
@@ -128,6 +134,9 @@ pub(crate) enum Event<X: Platform> {
     Flush,
     /// No more records are accepted; finish until then.
     Close { deadline: Instant },
+    /// About transactions.
+    #[cfg(feature = "transactions")]
+    Transaction(Ask),
 }
 
 /// Events for the sender, and whether it has to be woken for them.

@@ -30,7 +30,7 @@ fn every_number_survives() {
     }
     assert_eq!(ErrorCode::Unknown(999).to_string(), "UNKNOWN_ERROR_CODE (999)");
     assert_eq!(ErrorCode::NotLeaderOrFollower.to_string(), "NOT_LEADER_OR_FOLLOWER (6)");
-    assert_eq!(known().count(), 51);
+    assert_eq!(known().count(), 53);
 }
 
 #[test]

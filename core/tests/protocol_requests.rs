@@ -2,19 +2,27 @@
 
 use bytes::{Buf, Bytes};
 use kafka_protocol::messages::{
-    ApiVersionsRequest as OracleApiVersions, InitProducerIdRequest as OracleInitProducerId,
+    AddOffsetsToTxnRequest as OracleAddOffsets, AddPartitionsToTxnRequest as OracleAddPartitions,
+    ApiVersionsRequest as OracleApiVersions, EndTxnRequest as OracleEndTxn,
+    FindCoordinatorRequest as OracleFindCoordinator, InitProducerIdRequest as OracleInitProducerId,
     MetadataRequest as OracleMetadata, ProduceRequest as OracleProduce, RequestHeader,
     SaslAuthenticateRequest as OracleSaslAuthenticate, SaslHandshakeRequest as OracleSaslHandshake,
+    TxnOffsetCommitRequest as OracleTxnOffsetCommit,
 };
 use kafka_protocol::protocol::Decodable;
+use ottla_core::protocol::add_offsets_to_txn::AddOffsetsToTxnRequest;
+use ottla_core::protocol::add_partitions_to_txn::AddPartitionsToTxnRequest;
 use ottla_core::protocol::api_key::ApiKey;
 use ottla_core::protocol::api_versions::ApiVersionsRequest;
+use ottla_core::protocol::end_txn::EndTxnRequest;
+use ottla_core::protocol::find_coordinator::{CoordinatorKind, FindCoordinatorRequest};
 use ottla_core::protocol::header::{begin_request, finish_request};
 use ottla_core::protocol::init_producer_id::InitProducerIdRequest;
 use ottla_core::protocol::metadata::MetadataRequest;
 use ottla_core::protocol::produce::ProduceRequestBuilder;
 use ottla_core::protocol::sasl_authenticate::SaslAuthenticateRequest;
 use ottla_core::protocol::sasl_handshake::SaslHandshakeRequest;
+use ottla_core::protocol::txn_offset_commit::{OffsetToCommit, TxnOffsetCommitRequest};
 use ottla_core::protocol::uuid::Uuid;
 use proptest::collection::vec;
 use proptest::option;
@@ -55,7 +63,9 @@ fn header_versions_are_the_oracles() {
     use kafka_protocol::messages::ApiKey as OracleKey;
     let others = [ApiKey::ApiVersions, ApiKey::SaslHandshake, ApiKey::SaslAuthenticate];
     let first = [ApiKey::Produce, ApiKey::Metadata, ApiKey::InitProducerId];
-    for key in first.into_iter().chain(others) {
+    let partitions = [ApiKey::FindCoordinator, ApiKey::AddPartitionsToTxn];
+    let offsets = [ApiKey::AddOffsetsToTxn, ApiKey::TxnOffsetCommit, ApiKey::EndTxn];
+    for key in first.into_iter().chain(others).chain(partitions).chain(offsets) {
         let oracle = OracleKey::try_from(key.code()).unwrap();
         assert_eq!(ApiKey::from_code(key.code()), Some(key));
         for version in key.min_version()..=key.max_version() {
@@ -120,6 +130,135 @@ proptest! {
         if version >= 3 {
             prop_assert_eq!((*read.producer_id, read.producer_epoch), (producer_id, producer_epoch));
         }
+    }
+
+    #[test]
+    fn find_coordinator(version in versions(ApiKey::FindCoordinator), key in TEXT, group: bool) {
+        let kind = if group { CoordinatorKind::Group } else { CoordinatorKind::Transaction };
+        let wire = request(ApiKey::FindCoordinator, version, |buf| {
+            FindCoordinatorRequest { key: &key, kind }.encode(buf, version);
+        });
+        let read: OracleFindCoordinator = oracle(ApiKey::FindCoordinator, version, wire);
+        prop_assert_eq!(read.key_type, i8::from(!group));
+        let found = if version < 4 { &read.key } else { &read.coordinator_keys[0] };
+        prop_assert_eq!(found.as_str(), key);
+        prop_assert_eq!(read.coordinator_keys.len(), usize::from(version >= 4));
+    }
+
+    #[test]
+    fn add_partitions_to_txn(
+        version in versions(ApiKey::AddPartitionsToTxn),
+        id in TEXT,
+        producer_id: i64,
+        producer_epoch: i16,
+        topics in vec((TEXT, vec(any::<i32>(), 0..4)), 0..4),
+    ) {
+        let wire = request(ApiKey::AddPartitionsToTxn, version, |buf| {
+            let topics: Vec<_> = topics.iter().map(|(name, p)| (name.as_str(), p.clone())).collect();
+            let (transactional_id, topics) = (id.as_str(), topics.as_slice());
+            AddPartitionsToTxnRequest { transactional_id, producer_id, producer_epoch, topics }
+                .encode(buf, version);
+        });
+        let read: OracleAddPartitions = oracle(ApiKey::AddPartitionsToTxn, version, wire);
+        prop_assert_eq!(read.v3_and_below_transactional_id.as_str(), id);
+        prop_assert_eq!(*read.v3_and_below_producer_id, producer_id);
+        prop_assert_eq!(read.v3_and_below_producer_epoch, producer_epoch);
+        let read = read.v3_and_below_topics.into_iter();
+        let read: Vec<_> = read.map(|it| (it.name.to_string(), it.partitions)).collect();
+        prop_assert_eq!(read, topics);
+    }
+
+    #[test]
+    fn add_offsets_to_txn(
+        version in versions(ApiKey::AddOffsetsToTxn),
+        id in TEXT,
+        producer_id: i64,
+        producer_epoch: i16,
+        group in TEXT,
+    ) {
+        let wire = request(ApiKey::AddOffsetsToTxn, version, |buf| {
+            let (transactional_id, group_id) = (id.as_str(), group.as_str());
+            AddOffsetsToTxnRequest { transactional_id, producer_id, producer_epoch, group_id }
+                .encode(buf, version);
+        });
+        let read: OracleAddOffsets = oracle(ApiKey::AddOffsetsToTxn, version, wire);
+        prop_assert_eq!(read.transactional_id.as_str(), id);
+        prop_assert_eq!((*read.producer_id, read.producer_epoch), (producer_id, producer_epoch));
+        prop_assert_eq!(read.group_id.as_str(), group);
+    }
+
+    #[test]
+    fn txn_offset_commit(
+        version in versions(ApiKey::TxnOffsetCommit),
+        (id, group, member) in (TEXT, TEXT, TEXT),
+        instance in option::of(TEXT),
+        (producer_id, producer_epoch, generation_id) in any::<(i64, i16, i32)>(),
+        topics in vec((TEXT, vec((any::<(i32, i64, i32)>(), TEXT), 0..3)), 0..3),
+    ) {
+        let wire = request(ApiKey::TxnOffsetCommit, version, |buf| {
+            let offset = |((partition, offset, leader_epoch), metadata): &((i32, i64, i32), String)| {
+                let metadata: &str = Box::leak(metadata.clone().into_boxed_str());
+                OffsetToCommit {
+                    partition: *partition, offset: *offset, leader_epoch: *leader_epoch, metadata,
+                }
+            };
+            let topics: Vec<_> = topics
+                .iter()
+                .map(|(name, offsets)| (name.as_str(), offsets.iter().map(offset).collect()))
+                .collect();
+            TxnOffsetCommitRequest {
+                transactional_id: &id,
+                group_id: &group,
+                producer_id,
+                producer_epoch,
+                generation_id,
+                member_id: &member,
+                group_instance_id: instance.as_deref(),
+                topics: &topics,
+            }
+            .encode(buf, version);
+        });
+        let read: OracleTxnOffsetCommit = oracle(ApiKey::TxnOffsetCommit, version, wire);
+        prop_assert_eq!(read.transactional_id.as_str(), id);
+        prop_assert_eq!(read.group_id.as_str(), group);
+        prop_assert_eq!((*read.producer_id, read.producer_epoch), (producer_id, producer_epoch));
+        if version >= 3 {
+            prop_assert_eq!(read.generation_id, generation_id);
+            prop_assert_eq!(read.member_id.as_str(), member);
+            prop_assert_eq!(read.group_instance_id.as_deref(), instance.as_deref());
+        }
+        let read = read.topics.into_iter().map(|topic| {
+            let offsets = topic.partitions.into_iter().map(|it| {
+                let epoch = it.committed_leader_epoch;
+                let metadata = it.committed_metadata.unwrap().to_string();
+                ((it.partition_index, it.committed_offset, epoch), metadata)
+            });
+            (topic.name.to_string(), offsets.collect())
+        });
+        let read: Vec<(String, Vec<_>)> = read.collect();
+        let mut expected = topics;
+        if version < 2 {
+            expected.iter_mut().flat_map(|(_, offsets)| offsets).for_each(|it| it.0.2 = -1);
+        }
+        prop_assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn end_txn(
+        version in versions(ApiKey::EndTxn),
+        id in TEXT,
+        producer_id: i64,
+        producer_epoch: i16,
+        committed: bool,
+    ) {
+        let wire = request(ApiKey::EndTxn, version, |buf| {
+            EndTxnRequest { transactional_id: &id, producer_id, producer_epoch, committed }
+                .encode(buf, version);
+        });
+        let read: OracleEndTxn = oracle(ApiKey::EndTxn, version, wire);
+        prop_assert_eq!(read.transactional_id.as_str(), id);
+        prop_assert_eq!((*read.producer_id, read.producer_epoch), (producer_id, producer_epoch));
+        prop_assert_eq!(read.committed, committed);
     }
 
     #[test]

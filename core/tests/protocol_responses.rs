@@ -5,28 +5,39 @@
 
 mod protocol_oracle;
 
+use ottla_core::protocol::add_offsets_to_txn::AddOffsetsToTxnResponse;
+use ottla_core::protocol::add_partitions_to_txn::{AddPartitionsToTxnResponse, TopicResult};
 use ottla_core::protocol::api_key::ApiKey;
 use ottla_core::protocol::api_versions::{ApiVersionsResponse, NodeVersions, VersionRange};
+use ottla_core::protocol::array::Array;
 use ottla_core::protocol::decode_error::DecodeError;
+use ottla_core::protocol::end_txn::EndTxnResponse;
 use ottla_core::protocol::error_code::ErrorCode;
+use ottla_core::protocol::find_coordinator::FindCoordinatorResponse;
 use ottla_core::protocol::header::parse_response_header;
 use ottla_core::protocol::init_producer_id::InitProducerIdResponse;
 use ottla_core::protocol::metadata::MetadataResponse;
 use ottla_core::protocol::produce::{ProduceResponse, TopicRef};
 use ottla_core::protocol::sasl_authenticate::SaslAuthenticateResponse;
 use ottla_core::protocol::sasl_handshake::SaslHandshakeResponse;
+use ottla_core::protocol::txn_offset_commit::TxnOffsetCommitResponse;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use protocol_oracle as oracle;
 
-const KEYS: [ApiKey; 6] = [
+const KEYS: [ApiKey; 11] = [
     ApiKey::Produce,
     ApiKey::Metadata,
     ApiKey::ApiVersions,
     ApiKey::InitProducerId,
     ApiKey::SaslHandshake,
     ApiKey::SaslAuthenticate,
+    ApiKey::FindCoordinator,
+    ApiKey::AddPartitionsToTxn,
+    ApiKey::AddOffsetsToTxn,
+    ApiKey::TxnOffsetCommit,
+    ApiKey::EndTxn,
 ];
 
 proptest! {
@@ -79,7 +90,72 @@ proptest! {
             prop_assert_eq!(response.error.code(), message.error_code);
             prop_assert_eq!(response.throttle_time_ms, message.throttle_time_ms);
             prop_assert_eq!(response.versions, expected);
+            let level = message.finalized_features.iter();
+            let level = level.clone().find(|it| it.name.as_str() == "transaction.version");
+            let level = level.map_or(0, |it| it.max_version_level);
+            prop_assert_eq!(response.features.transaction_version, level);
+            prop_assert_eq!(response.features.epoch, message.finalized_features_epoch);
         }
+    }
+
+    #[test]
+    fn find_coordinator(
+        (version, message) in oracle::versions(ApiKey::FindCoordinator)
+            .prop_flat_map(|version| (Just(version), oracle::find_coordinator(version)))
+    ) {
+        let body = oracle::encode(&message, version);
+        let response = FindCoordinatorResponse::parse(&body, version).unwrap();
+        let only = oracle::only_coordinator(&message, version);
+        prop_assert_eq!(response.throttle_time_ms, message.throttle_time_ms);
+        prop_assert_eq!(response.error.code(), only.error_code);
+        prop_assert_eq!((response.node_id, response.port), (*only.node_id, only.port));
+        prop_assert_eq!(response.host, only.host.as_str());
+    }
+
+    #[test]
+    fn add_partitions_to_txn(
+        version in oracle::versions(ApiKey::AddPartitionsToTxn),
+        (message, expected) in oracle::add_partitions_to_txn(),
+    ) {
+        let body = oracle::encode(&message, version);
+        let response = AddPartitionsToTxnResponse::parse(&body, version).unwrap();
+        prop_assert_eq!(response.throttle_time_ms, message.throttle_time_ms);
+        prop_assert_eq!(results(response.topics), expected);
+    }
+
+    #[test]
+    fn txn_offset_commit(
+        version in oracle::versions(ApiKey::TxnOffsetCommit),
+        (message, expected) in oracle::txn_offset_commit(),
+    ) {
+        let body = oracle::encode(&message, version);
+        let response = TxnOffsetCommitResponse::parse(&body, version).unwrap();
+        prop_assert_eq!(response.throttle_time_ms, message.throttle_time_ms);
+        prop_assert_eq!(results(response.topics), expected);
+    }
+
+    #[test]
+    fn add_offsets_to_txn(
+        version in oracle::versions(ApiKey::AddOffsetsToTxn),
+        message in oracle::add_offsets_to_txn(),
+    ) {
+        let body = oracle::encode(&message, version);
+        let response = AddOffsetsToTxnResponse::parse(&body, version).unwrap();
+        prop_assert_eq!(response.throttle_time_ms, message.throttle_time_ms);
+        prop_assert_eq!(response.error.code(), message.error_code);
+    }
+
+    #[test]
+    fn end_txn(
+        (version, message) in oracle::versions(ApiKey::EndTxn)
+            .prop_flat_map(|version| (Just(version), oracle::end_txn(version)))
+    ) {
+        let body = oracle::encode(&message, version);
+        let response = EndTxnResponse::parse(&body, version).unwrap();
+        prop_assert_eq!(response.throttle_time_ms, message.throttle_time_ms);
+        prop_assert_eq!(response.error.code(), message.error_code);
+        prop_assert_eq!(response.producer_id, *message.producer_id);
+        prop_assert_eq!(response.producer_epoch, message.producer_epoch);
     }
 
     #[test]
@@ -141,6 +217,15 @@ proptest! {
     }
 }
 
+/// What was said of each partition.
+fn results(topics: Array<'_, TopicResult<'_>>) -> Vec<(String, Vec<(i32, i16)>)> {
+    let topic = |topic: TopicResult<'_>| {
+        let partitions = topic.partitions.iter().map(|it| (it.partition, it.error.code()));
+        (topic.name.to_owned(), partitions.collect())
+    };
+    topics.iter().map(topic).collect()
+}
+
 /// Reads a body and everything in it. Iteration must keep what `parse` promised, and no more
 /// elements can come out than bytes went in.
 fn read_all(key: ApiKey, version: i16, body: &[u8]) -> Result<(), DecodeError> {
@@ -185,6 +270,17 @@ fn read_all(key: ApiKey, version: i16, body: &[u8]) -> Result<(), DecodeError> {
         ApiKey::SaslAuthenticate => {
             elements += SaslAuthenticateResponse::parse(body, version)?.message.len();
         }
+        ApiKey::FindCoordinator => drop(FindCoordinatorResponse::parse(body, version)?),
+        ApiKey::AddOffsetsToTxn => drop(AddOffsetsToTxnResponse::parse(body, version)?),
+        ApiKey::EndTxn => drop(EndTxnResponse::parse(body, version)?),
+        ApiKey::AddPartitionsToTxn => {
+            let topics = results(AddPartitionsToTxnResponse::parse(body, version)?.topics);
+            elements += topics.iter().map(|(_, partitions)| 1 + partitions.len()).sum::<usize>();
+        }
+        ApiKey::TxnOffsetCommit => {
+            let topics = results(TxnOffsetCommitResponse::parse(body, version)?.topics);
+            elements += topics.iter().map(|(_, partitions)| 1 + partitions.len()).sum::<usize>();
+        }
         _ => unreachable!("no other response is read"),
     }
     assert!(elements <= body.len());
@@ -205,6 +301,21 @@ fn rich_bodies() -> Vec<(ApiKey, i16, Vec<u8>)> {
                 ApiKey::SaslAuthenticate => {
                     sample(&oracle::sasl_authenticate(version), &mut runner, version)
                 }
+                ApiKey::FindCoordinator => {
+                    sample(&oracle::find_coordinator(version), &mut runner, version)
+                }
+                ApiKey::AddPartitionsToTxn => {
+                    let messages = oracle::add_partitions_to_txn().prop_map(|(it, _)| it);
+                    sample(&messages, &mut runner, version)
+                }
+                ApiKey::TxnOffsetCommit => {
+                    let messages = oracle::txn_offset_commit().prop_map(|(it, _)| it);
+                    sample(&messages, &mut runner, version)
+                }
+                ApiKey::AddOffsetsToTxn => {
+                    sample(&oracle::add_offsets_to_txn(), &mut runner, version)
+                }
+                ApiKey::EndTxn => sample(&oracle::end_txn(version), &mut runner, version),
                 _ => sample(&oracle::init_producer_id(), &mut runner, version),
             });
             let body = samples.max_by_key(Vec::len).unwrap();

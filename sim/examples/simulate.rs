@@ -130,6 +130,8 @@ struct Totals {
     seeds: AtomicU64,
     accepted: AtomicU64,
     acknowledged: AtomicU64,
+    transactions: AtomicU64,
+    committed: AtomicU64,
     virtual_seconds: AtomicU64,
 }
 
@@ -139,16 +141,21 @@ impl Totals {
         add(&self.seeds, 1);
         add(&self.accepted, report.accepted);
         add(&self.acknowledged, report.acknowledged);
+        add(&self.transactions, report.transactions.0);
+        add(&self.committed, report.transactions.1);
         add(&self.virtual_seconds, report.virtual_time.as_secs());
     }
 
     fn show(&self) -> String {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
         format!(
-            "{} seeds passed: {} records accepted, {} acknowledged, {} virtual hours",
+            "{} seeds passed: {} records accepted, {} acknowledged, {} of {} transactions \
+             committed, {} virtual hours",
             of(&self.seeds),
             of(&self.accepted),
             of(&self.acknowledged),
+            of(&self.committed),
+            of(&self.transactions),
             of(&self.virtual_seconds) / 3600
         )
     }

@@ -42,6 +42,16 @@ fn an_acknowledgement_for_nothing_is_found() {
 }
 
 #[test]
+fn a_transaction_that_is_committed_instead_of_aborted_is_found() {
+    assert!(found(Sabotage::CommittedAbort).contains("was aborted, but record"));
+}
+
+#[test]
+fn a_batch_that_is_not_part_of_its_transaction_is_found() {
+    assert!(found(Sabotage::UnmarkedBatch).contains("was aborted, but record"));
+}
+
+#[test]
 fn a_wakeup_that_is_lost_is_found() {
     found(Sabotage::LostWakeup);
 }

@@ -6,18 +6,24 @@ use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use ottla::{Delivery, DeliveryError, Producer, Record, SendError, Topic};
+use ottla::transaction::TransactionalProducer;
+use ottla::{Delivery, DeliveryError, Record, SendError, Topic};
 
 use super::payload::Payloads;
 use super::pending::{Acknowledged, Outcomes, Pending};
 use super::stats::{Totals, Window};
+use crate::args::PerfArgs;
+use crate::client::Client;
 use crate::kind;
+use crate::target::Target;
 
 /// As fast as possible, so many records share one look at the clock: it would cost as much as
 /// sending.
 const RECORDS_PER_CLOCK: u64 = 32;
 /// As fast as possible, acknowledgements are looked for so often.
 const LOOK_INTERVAL: Duration = Duration::from_micros(200);
+/// Of a transaction, as in Kafka's tool.
+const DEFAULT_DURATION: Duration = Duration::from_secs(3);
 /// Distinct reasons that are shown.
 const REASONS_MAX: usize = 5;
 
@@ -55,7 +61,6 @@ impl Counts {
 
 /// What a lane has to do.
 pub(crate) struct Task {
-    pub(crate) topic: Topic,
     pub(crate) payloads: Payloads,
     /// The number of its first record, and how far it is to the next one.
     pub(crate) first: u64,
@@ -66,6 +71,12 @@ pub(crate) struct Task {
     /// Time between two records; `None` is as fast as possible.
     pub(crate) interval: Option<Duration>,
     pub(crate) await_each: bool,
+}
+
+/// How its records get to the topic.
+pub(crate) enum Way<'a> {
+    Topic(Topic),
+    Transactions { producer: &'a mut TransactionalProducer, topic: &'a str, duration: Duration },
 }
 
 impl Task {
@@ -90,7 +101,7 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// Sends all of `task` from this thread.
-    pub(crate) fn run(task: Task, counts: Arc<Mutex<Counts>>, stop: Arc<AtomicBool>) {
+    pub(crate) fn run(way: Way<'_>, task: Task, counts: Arc<Mutex<Counts>>, stop: Arc<AtomicBool>) {
         let mut lane = Self {
             waker: waker(&task),
             task,
@@ -101,18 +112,52 @@ impl Lane {
             now: Duration::ZERO,
             looked: Duration::ZERO,
         };
-        lane.send_all();
+        match way {
+            Way::Topic(topic) => drop(lane.send_from(0, &Target::Topic(topic), None)),
+            Way::Transactions { producer, topic, duration } => {
+                lane.send_in_transactions(producer, topic, duration);
+            }
+        }
         lane.drain();
     }
 
-    fn send_all(&mut self) {
-        for index in 0..self.task.records {
+    /// Sends the records from this one on, until the time is up; returns the next.
+    fn send_from(&mut self, first: u64, target: &Target<'_>, until: Option<Duration>) -> u64 {
+        for index in first..self.task.records {
             if self.task.warmup == Some(index) {
                 self.lock(|counts| counts.steady = Some((Totals::new(), Instant::now())));
             }
-            if !self.pace(index) || !self.send(index) {
-                break;
+            if !self.pace(index) || !self.send(index, target) {
+                return self.task.records;
             }
+            if until.is_some_and(|until| self.now >= until) {
+                return index + 1;
+            }
+        }
+        self.task.records
+    }
+
+    /// One transaction after another; one that is not committed ends the run.
+    fn send_in_transactions(
+        &mut self,
+        producer: &mut TransactionalProducer,
+        topic: &str,
+        duration: Duration,
+    ) {
+        let mut next = 0;
+        while next < self.task.records && !self.stop.load(Relaxed) {
+            let transaction = match producer.begin_blocking() {
+                Ok(transaction) => transaction,
+                Err(error) => return self.lock(|counts| counts.failed(error.to_string())),
+            };
+            let until = self.start.elapsed() + duration;
+            let target = Target::Transaction(transaction.topic(topic));
+            next = self.send_from(next, &target, Some(until));
+            if let Err(error) = transaction.commit_blocking() {
+                return self.lock(|counts| counts.failed(error.to_string()));
+            }
+            self.now = self.start.elapsed();
+            self.look();
         }
     }
 
@@ -144,15 +189,15 @@ impl Lane {
     }
 
     /// Sends record `index`; false if it makes no sense to go on.
-    fn send(&mut self, index: u64) -> bool {
+    fn send(&mut self, index: u64, target: &Target<'_>) -> bool {
         let number = self.task.first + index * self.task.step;
         let payload = self.task.payloads.next(number);
         let bytes = payload.len();
         let sent_at = self.now;
         let record = Record::new(payload);
-        let (outcome, waited) = match self.task.topic.try_send(record) {
+        let (outcome, waited) = match target.try_send(record) {
             Err(SendError::BufferFull | SendError::MetadataPending) => {
-                (self.task.topic.send_blocking(record), true)
+                (target.send_blocking(record), true)
             }
             outcome => (outcome, false),
         };
@@ -262,24 +307,38 @@ fn waker(task: &Task) -> Waker {
 }
 
 /// The tasks of all lanes.
-pub(crate) fn tasks(
-    producer: &Producer,
-    args: &crate::args::PerfArgs,
+pub(crate) fn tasks<'a>(
+    client: &'a mut Client,
+    args: &'a PerfArgs,
     payloads: &Payloads,
-) -> Vec<Task> {
+) -> Vec<(Way<'a>, Task)> {
     let lanes = u64::from(args.threads);
+    let ways: Vec<Way<'a>> = match client {
+        Client::Plain(producer) => {
+            (0..lanes).map(|_| Way::Topic(producer.topic(&args.topic))).collect()
+        }
+        Client::Transactional(producer) => {
+            let duration = args.transaction_duration().unwrap_or(DEFAULT_DURATION);
+            vec![Way::Transactions { producer, topic: &args.topic, duration }]
+        }
+    };
     (0..lanes)
-        .map(|lane| Task {
-            topic: producer.topic(&args.topic),
-            payloads: payloads.for_lane(lane as u32),
-            first: lane,
-            step: lanes,
-            records: Task::share(args.num_records, lane, lanes),
-            warmup: (args.warmup_records > 0)
-                .then(|| Task::share(args.warmup_records, lane, lanes)),
-            interval: (args.throughput > 0.0)
-                .then(|| Duration::from_secs_f64(lanes as f64 / args.throughput)),
-            await_each: args.await_each,
+        .zip(ways)
+        .map(|(lane, way)| {
+            (
+                way,
+                Task {
+                    payloads: payloads.for_lane(lane as u32),
+                    first: lane,
+                    step: lanes,
+                    records: Task::share(args.num_records, lane, lanes),
+                    warmup: (args.warmup_records > 0)
+                        .then(|| Task::share(args.warmup_records, lane, lanes)),
+                    interval: (args.throughput > 0.0)
+                        .then(|| Duration::from_secs_f64(lanes as f64 / args.throughput)),
+                    await_each: args.await_each,
+                },
+            )
         })
         .collect()
 }

@@ -22,16 +22,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ottla::Producer;
+use ottla::Supervisor;
 
 use crate::args::PerfArgs;
 use crate::client::Properties;
 use crate::failure::{FAILED, Failure, INTERRUPTED};
 use crate::{cpu, interrupt, metrics, stdout};
-use lane::{Counts, Lane, Task};
+use lane::{Counts, Lane, Task, Way};
 use payload::Payloads;
 use report::Report;
 use stats::Window;
+
+/// The name that Kafka's tool gives its transactions.
+const DEFAULT_TRANSACTIONAL_ID: &str = "performance-producer-default-transactional-id";
 
 type SharedCounts = Arc<Mutex<Counts>>;
 
@@ -39,21 +42,22 @@ type SharedCounts = Arc<Mutex<Counts>>;
 pub(crate) fn run(args: &PerfArgs) -> Result<ExitCode, Failure> {
     check(args)?;
     let payloads = Payloads::new(args)?;
-    let producer = properties(args)?.start()?;
+    let mut client = properties(args)?.start()?;
+    let supervisor = client.supervisor();
     let stop = Arc::new(AtomicBool::new(false));
-    stop_on_interrupt(&producer, &stop)?;
+    stop_on_interrupt(&supervisor, &stop)?;
     if args.warmup_records > 0 && !args.json {
         stdout::line(&format!(
             "Warmup first {} records. Steady state results will print after the complete test summary.",
             args.warmup_records
         ));
     }
-    let report = measure(args, lane::tasks(&producer, args, &payloads), &stop);
+    let report = measure(args, lane::tasks(&mut client, args, &payloads), &stop);
     for reason in &report.counts.reasons {
         eprintln!("ottla: error: {reason}");
     }
-    print(args, &report, &producer);
-    producer.close_blocking(Duration::ZERO);
+    print(args, &report, &supervisor);
+    supervisor.close_blocking(Duration::ZERO);
     Ok(status(&report))
 }
 
@@ -66,6 +70,9 @@ fn check(args: &PerfArgs) -> Result<(), Failure> {
             "--throughput must be a number of records per second, or -1 for no limit",
         ));
     }
+    if args.threads > 1 && args.transaction_duration().is_some() {
+        return Err(Failure::usage("transactions follow each other: --threads must be 1"));
+    }
     Ok(())
 }
 
@@ -76,6 +83,11 @@ fn properties(args: &PerfArgs) -> Result<Properties, Failure> {
     }
     properties.set_all(&args.command_property)?;
     properties.set_default("client.id", "perf-producer-client");
+    if let Some(id) = &args.transactional_id {
+        properties.set("transactional.id", id);
+    } else if args.transaction_duration_ms.is_some() {
+        properties.set_default("transactional.id", DEFAULT_TRANSACTIONAL_ID);
+    }
     if let Some(brokers) = &args.bootstrap_server {
         properties.set_brokers(brokers);
     }
@@ -83,28 +95,27 @@ fn properties(args: &PerfArgs) -> Result<Properties, Failure> {
 }
 
 /// Runs all lanes from the first record sent to the last one acknowledged.
-fn measure(args: &PerfArgs, tasks: Vec<Task>, stop: &Arc<AtomicBool>) -> Report {
+fn measure(args: &PerfArgs, tasks: Vec<(Way<'_>, Task)>, stop: &Arc<AtomicBool>) -> Report {
     let counts: Vec<SharedCounts> =
         tasks.iter().map(|_| Arc::new(Mutex::new(Counts::new()))).collect();
     let (running, ended) = mpsc::channel::<()>();
     let (before, start) = (cpu::usage(), Instant::now());
-    let lanes: Vec<_> = tasks
-        .into_iter()
-        .zip(&counts)
-        .map(|(task, counts)| {
+    thread::scope(|scope| {
+        let mut lanes = Vec::new();
+        for ((way, task), counts) in tasks.into_iter().zip(&counts) {
             let (counts, stop, running) = (counts.clone(), stop.clone(), running.clone());
-            thread::spawn(move || {
-                Lane::run(task, counts, stop);
+            lanes.push(scope.spawn(move || {
+                Lane::run(way, task, counts, stop);
                 drop(running);
-            })
-        })
-        .collect();
-    drop(running);
-    let interval = Duration::from_millis(args.reporting_interval);
-    print_windows(&ended, interval, &counts, args.json);
-    let (end, after) = (Instant::now(), cpu::usage());
-    let panicked = lanes.into_iter().map(thread::JoinHandle::join).any(|lane| lane.is_err());
-    Report::new(&counts, end - start, end, before.zip(after), panicked)
+            }));
+        }
+        drop(running);
+        let interval = Duration::from_millis(args.reporting_interval);
+        print_windows(&ended, interval, &counts, args.json);
+        let (end, after) = (Instant::now(), cpu::usage());
+        let panicked = lanes.into_iter().map(|lane| lane.join()).any(|lane| lane.is_err());
+        Report::new(&counts, end - start, end, before.zip(after), panicked)
+    })
 }
 
 /// A line per interval until all lanes have ended.
@@ -130,7 +141,7 @@ fn print_windows(ended: &Receiver<()>, interval: Duration, counts: &[SharedCount
     }
 }
 
-fn print(args: &PerfArgs, report: &Report, producer: &Producer) {
+fn print(args: &PerfArgs, report: &Report, producer: &Supervisor) {
     if args.json {
         let mut object = report.to_json();
         if args.print_metrics {
@@ -158,7 +169,7 @@ fn status(report: &Report) -> ExitCode {
 }
 
 /// First Ctrl-C: send no more, wait for what was sent. Second: don't wait. Third: leave.
-fn stop_on_interrupt(producer: &Producer, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+fn stop_on_interrupt(producer: &Supervisor, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let (producer, stop) = (producer.clone(), stop.clone());
     interrupt::listen(move |count| match count {
         1 => {

@@ -30,7 +30,7 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 use std::time::Duration;
 
-use ottla::{Metrics, Producer};
+use ottla::{Metrics, Supervisor};
 
 use crate::args::{ClientArgs, ProduceArgs};
 use crate::client::Properties;
@@ -111,37 +111,39 @@ pub(crate) fn produce(args: ProduceArgs) -> Result<Outcome, Failure> {
     } else {
         Progress::new(sources.iter().map(Source::size).sum())
     };
-    let producer = properties(&args)?.start()?;
+    let client = properties(&args)?.start()?;
+    let supervisor = client.supervisor();
     let shared = Arc::new(Shared::default());
     let chunks = if args.profile.is_some() { SMALL_CHUNKS_IN_FLIGHT } else { CHUNKS_IN_FLIGHT };
     let (events, received) = mpsc::sync_channel(chunks);
-    stop_on_interrupt(&producer, &shared, &events, &progress)?;
-    let watcher = Watcher::start(producer.clone(), shared.clone(), progress.clone(), verbose);
-    let pump = Pump { args, sources, producer: producer.clone(), shared: shared.clone(), events };
+    stop_on_interrupt(&supervisor, &shared, &events, &progress)?;
+    let watcher = Watcher::start(supervisor.clone(), shared.clone(), progress.clone(), verbose);
+    let limit = supervisor.config().max_request_size;
+    let pump = Pump { args, sources, limit, shared: shared.clone(), events };
     // Never joined: on Ctrl-C it may be waiting for input that doesn't come.
-    thread::spawn(move || pump.run());
+    thread::spawn(move || pump.run(client));
     let tally = Reaper::new(shared.clone(), &progress, &names, verbose).run(&received);
     drop(watcher);
     progress.finish();
-    let metrics = producer.metrics();
-    producer.close_blocking(Duration::ZERO);
+    let metrics = supervisor.metrics();
+    supervisor.close_blocking(Duration::ZERO);
     Ok(Outcome { tally, metrics, skipped: shared.skipped.load(SeqCst), sources: names })
 }
 
 /// First Ctrl-C: take no more input, wait for what was sent. Second: don't wait. Third: leave.
 fn stop_on_interrupt(
-    producer: &Producer,
+    supervisor: &Supervisor,
     shared: &Arc<Shared>,
     events: &SyncSender<Event>,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let (producer, shared) = (producer.clone(), shared.clone());
+    let (supervisor, shared) = (supervisor.clone(), shared.clone());
     let (events, progress) = (events.clone(), progress.clone());
     interrupt::listen(move |count| match count {
         1 => {
             shared.stop.store(true, SeqCst);
             progress.warning("interrupted: waiting for what was sent; again to give up");
-            producer.close_blocking(producer.config().delivery_timeout);
+            supervisor.close_blocking(supervisor.config().delivery_timeout);
             // What the reading thread still handles comes before the end that is told here.
             while shared.busy.load(SeqCst) {
                 thread::sleep(Duration::from_millis(5));
@@ -149,7 +151,7 @@ fn stop_on_interrupt(
             // The reaper is gone where the input ended at the same moment.
             let _ = events.send(Event::End(None));
         }
-        2 => producer.close_blocking(Duration::ZERO),
+        2 => supervisor.close_blocking(Duration::ZERO),
         _ => std::process::exit(i32::from(INTERRUPTED)),
     })
 }
@@ -181,6 +183,9 @@ fn properties(args: &ProduceArgs) -> Result<Properties, Failure> {
     }
     if let Some(codec) = &args.compression {
         properties.set("compression.type", codec);
+    }
+    if let Some(id) = &args.transactional_id {
+        properties.set("transactional.id", id);
     }
     if let Some(seconds) = args.max_block {
         properties.set("max.block.ms", (u64::from(seconds) * 1000).to_string());

@@ -7,15 +7,18 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::mpsc::{SendError as Disconnected, SyncSender};
 use std::time::Instant;
 
-use ottla::{Delivery, Producer, SendError, Topic};
+use ottla::transaction::TransactionalProducer;
+use ottla::{Delivery, SendError};
 
 use super::shared::Shared;
 use super::source::{Source, cannot_read};
 use super::splitter::{Piece, Splitter};
 use super::template::Template;
 use crate::args::ProduceArgs;
+use crate::client::Client;
 use crate::failure::Failure;
 use crate::kind;
+use crate::target::Target;
 
 /// Records that share one look at the clock.
 const CHUNK: usize = 64;
@@ -76,38 +79,72 @@ impl From<Disconnected<Event>> for Stop {
 pub(crate) struct Pump {
     pub(crate) args: ProduceArgs,
     pub(crate) sources: Vec<Source>,
-    pub(crate) producer: Producer,
+    /// The largest record.
+    pub(crate) limit: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) events: SyncSender<Event>,
 }
 
 impl Pump {
     /// Reads all sources; the last event is [`Event::End`].
-    pub(crate) fn run(self) {
+    pub(crate) fn run(self, client: Client) {
+        let topic = self.args.topic.as_str();
+        let failure = match client {
+            Client::Plain(producer) => {
+                let partitions = || producer.partitions_blocking(topic);
+                self.feed(Target::Topic(producer.topic(topic)), &partitions)
+            }
+            Client::Transactional(producer) => self.feed_transaction(producer),
+        };
+        // A reaper that is gone does not want the end either.
+        let _ = self.events.send(Event::End(failure));
+        self.shared.busy.store(false, SeqCst);
+    }
+
+    /// Sends all sources, and says why not, if not.
+    fn feed(&self, target: Target<'_>, partitions: &Partitions<'_>) -> Option<Failure> {
         let mut feed = Feed {
-            topic: self.producer.topic(&self.args.topic),
+            target,
+            partitions,
             template: Template::new(&self.args),
-            limit: self.producer.config().max_request_size,
             remaining: self.args.count.unwrap_or(u64::MAX),
             chunk: Chunk { source: 0, sent_at: Instant::now(), entries: Vec::new() },
-            pump: &self,
+            pump: self,
         };
-        let result = feed.sources();
-        let failure = match result {
+        let failure = match feed.sources() {
             Err(Stop::Failed(failure)) => Some(failure),
             Ok(()) | Err(Stop::Quiet) => None,
         };
-        // A reaper that is gone does not want the end either.
-        let _ = feed.hand_over().map(|()| self.events.send(Event::End(failure)));
-        self.shared.busy.store(false, SeqCst);
+        // As above.
+        let _ = feed.hand_over();
+        failure
+    }
+
+    /// All of it in one transaction, which is aborted where the input can't be read to its end.
+    fn feed_transaction(&self, mut producer: TransactionalProducer) -> Option<Failure> {
+        let topic = self.args.topic.as_str();
+        let transaction = match producer.begin_blocking() {
+            Ok(transaction) => transaction,
+            Err(error) => return Some(Failure::new(error.to_string())),
+        };
+        let partitions = || transaction.partitions_blocking(topic);
+        let failure = self.feed(Target::Transaction(transaction.topic(topic)), &partitions);
+        if failure.is_some() || self.shared.stop.load(SeqCst) {
+            let _ = transaction.abort_blocking();
+            return failure;
+        }
+        transaction.commit_blocking().err().map(|error| Failure::new(error.to_string()))
     }
 }
 
+/// Asks how many partitions the topic has.
+type Partitions<'a> = dyn Fn() -> Result<u32, SendError> + 'a;
+
 struct Feed<'a> {
     pump: &'a Pump,
-    topic: Topic,
+    target: Target<'a>,
+    partitions: &'a Partitions<'a>,
     template: Template<'a>,
-    limit: usize,
     remaining: u64,
     chunk: Chunk,
 }
@@ -120,7 +157,7 @@ impl<'a> Feed<'a> {
             self.hand_over()?;
             self.chunk.source = index;
             let delimiter = pump.args.delimiter.bytes();
-            let mut reader = source.open(delimiter, self.limit).map_err(Stop::Failed)?;
+            let mut reader = source.open(delimiter, self.pump.limit).map_err(Stop::Failed)?;
             self.source(&mut reader)
                 .map_err(|stop| stop.unwrap_or_else(|error| read_failed(source, &error)))?;
         }
@@ -135,7 +172,7 @@ impl<'a> Feed<'a> {
             return Ok(());
         }
         let failed = |message: String| Err(Stop::Failed(Failure::new(message)));
-        match self.pump.producer.partitions_blocking(topic) {
+        match (self.partitions)() {
             Ok(count) if i64::from(partition) < i64::from(count) => Ok(()),
             Ok(count) => failed(format!(
                 "partition {partition} does not exist: topic {topic} has {count} (0 to {})",
@@ -150,7 +187,7 @@ impl<'a> Feed<'a> {
         let args = &self.pump.args;
         let delimiter = (!args.whole_files).then(|| args.delimiter.bytes());
         let key_delimiter = args.key_delimiter.as_ref().map_or(0, |text| text.bytes().len());
-        let mut splitter = Splitter::new(delimiter, self.limit + key_delimiter);
+        let mut splitter = Splitter::new(delimiter, self.pump.limit + key_delimiter);
         let mut line = 0;
         while !splitter.finished() {
             self.before_read().map_err(Ok)?;
@@ -184,7 +221,7 @@ impl<'a> Feed<'a> {
             Piece::Whole([]) => self.pump.shared.skipped.fetch_add(1, SeqCst),
             Piece::Whole(bytes) => return self.send(line, bytes),
             Piece::TooLong(bytes) => {
-                let refusal = Refusal::TooLong { bytes, limit: self.limit };
+                let refusal = Refusal::TooLong { bytes, limit: self.pump.limit };
                 return self.push(line, 0, Accepted::No(Box::new(refusal)));
             }
         };
@@ -197,7 +234,7 @@ impl<'a> Feed<'a> {
         }
         let record = self.template.record(piece);
         let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-        let outcome = match self.topic.try_send(record) {
+        let outcome = match self.target.try_send(record) {
             Err(SendError::BufferFull | SendError::MetadataPending) => self.wait(piece)?,
             outcome => outcome,
         };
@@ -219,7 +256,7 @@ impl<'a> Feed<'a> {
     /// Sends where there is something to wait for; the clock is looked at again first.
     fn wait(&mut self, piece: &[u8]) -> Result<Result<Delivery, SendError>, Stop> {
         self.hand_over()?;
-        Ok(self.topic.send_blocking(self.template.record(piece)))
+        Ok(self.target.send_blocking(self.template.record(piece)))
     }
 
     fn tee(&self, piece: &[u8]) -> Result<(), Stop> {

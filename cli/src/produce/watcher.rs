@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use ottla::Producer;
+use ottla::Supervisor;
 
 use super::shared::Shared;
 use crate::progress::Progress;
@@ -26,7 +26,7 @@ pub(crate) struct Watcher {
 impl Watcher {
     /// Starts to watch. Warnings are only for as long as nothing is acknowledged, unless `verbose`.
     pub(crate) fn start(
-        producer: Producer,
+        supervisor: Supervisor,
         shared: Arc<Shared>,
         progress: Progress,
         verbose: bool,
@@ -38,7 +38,7 @@ impl Watcher {
                 let (read, acknowledged) = (&shared.read, &shared.acknowledged);
                 let acknowledged = acknowledged.load(Relaxed);
                 progress.update(read.load(Relaxed), acknowledged, shared.failed.load(Relaxed));
-                warnings.look(&producer, acknowledged, &progress);
+                warnings.look(&supervisor, acknowledged, &progress);
             }
         });
         Self { end: Some(end), thread: Some(thread) }
@@ -62,11 +62,11 @@ struct Warnings {
 }
 
 impl Warnings {
-    fn look(&mut self, producer: &Producer, acknowledged: u64, progress: &Progress) {
+    fn look(&mut self, supervisor: &Supervisor, acknowledged: u64, progress: &Progress) {
         if acknowledged > 0 && !self.verbose {
             return;
         }
-        let Some(error) = producer.last_error() else { return };
+        let Some(error) = supervisor.last_error() else { return };
         let said = self
             .last
             .as_ref()

@@ -191,6 +191,13 @@ impl<X: Platform> ProducerBatch<X> {
         self.closed
     }
 
+    /// Makes the batch part of a transaction.
+    pub(crate) fn mark_transactional(&mut self) {
+        if !self.sealed {
+            self.builder.set_transactional(true);
+        }
+    }
+
     /// Compresses and completes the batch, the first time. Returns how far it shrank.
     pub(crate) fn seal(&mut self, compressor: Option<&mut Compressor>) -> Option<Ratio> {
         if self.sealed {

@@ -77,8 +77,10 @@ const HANDLERS: &[&str] = &[
     "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
     "org.apache.kafka.common.security.oauthbearer.secured.OAuthBearerLoginCallbackHandler",
 ];
-const TRANSACTION_ADVICE: &str =
-    "transactions are not there yet; remove the key (idempotence is on by default)";
+#[cfg(not(feature = "transactions"))]
+const TRANSACTION_ADVICE: &str = "this program was built without the Cargo feature `transactions`";
+const TWO_PHASE_ADVICE: &str =
+    "transactions end with their own commit, without an outside coordinator; remove the key";
 const METRICS_ADVICE: &str = "metrics are not sampled or reported in the background; read them \
      from the producer and remove the key";
 const CONSUMER_ADVICE: &str = "this is a key of consumers; remove it";
@@ -101,9 +103,11 @@ const FOREIGN: &[Foreign] = &[
     unsupported("sasl.login.callback.handler.class", HANDLERS, SASL_ADVICE),
     unsupported("sasl.oauthbearer.method", &["default", "oidc"], SASL_ADVICE),
     unsupported("sasl.*", &[], SASL_ADVICE),
+    #[cfg(not(feature = "transactions"))]
     unsupported("transactional.id", &[], TRANSACTION_ADVICE),
-    unsupported("transaction.two.phase.commit.enable", &["false"], TRANSACTION_ADVICE),
+    #[cfg(not(feature = "transactions"))]
     unsupported("transaction.timeout.ms", &["60000"], TRANSACTION_ADVICE),
+    unsupported("transaction.two.phase.commit.enable", &["false"], TWO_PHASE_ADVICE),
     unsupported(
         "interceptor.classes",
         &[""],

@@ -163,6 +163,13 @@ const KEYS: &[Key] = &[
         "how long a broker may take to answer"),
     field!("max.block.ms", "60000", max_block, parse::millis, 0..=LONG;
         "how long send waits for metadata and memory"),
+    #[cfg(feature = "transactions")]
+    key("transactional.id", "", |config, text| {
+        config.transactional_id = Some(text.into()); Ok(())
+    }, "whose transactions these are; whoever used the id before is locked out"),
+    #[cfg(feature = "transactions")]
+    field!("transaction.timeout.ms", "60000", transaction_timeout, parse::millis, 1..=INT;
+        "brokers abort a transaction that was not ended for so long"),
 
     field!("linger.ms", "5", linger, parse::millis, 0..=LONG;
         "how long a batch waits for more records"),

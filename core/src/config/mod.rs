@@ -61,8 +61,17 @@ pub struct ProducerConfig {
     pub delivery_timeout: Duration,
     /// `request.timeout.ms`: 30 s for one request's response.
     pub request_timeout: Duration,
-    /// `max.block.ms`: 60 s that a `send` may wait for metadata and memory.
+    /// `max.block.ms`: 60 s that a `send` may wait for metadata and memory, and a transaction for
+    /// its coordinator.
     pub max_block: Duration,
+    /// `transactional.id`: none. Sends within transactions alone, and takes over from, and locks
+    /// out, whoever used the id before.
+    #[cfg(feature = "transactions")]
+    pub transactional_id: Option<String>,
+    /// `transaction.timeout.ms`: 60 s after which the brokers abort a transaction that was not
+    /// ended.
+    #[cfg(feature = "transactions")]
+    pub transaction_timeout: Duration,
 
     /// `linger.ms`: 5 ms that an unfilled batch waits for company.
     pub linger: Duration,
@@ -149,6 +158,10 @@ impl Default for ProducerConfig {
             delivery_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(30),
             max_block: Duration::from_secs(60),
+            #[cfg(feature = "transactions")]
+            transactional_id: None,
+            #[cfg(feature = "transactions")]
+            transaction_timeout: Duration::from_secs(60),
             linger: Duration::from_millis(5),
             adaptive_linger: false,
             batch_size: 16 * 1024,

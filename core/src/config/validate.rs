@@ -25,6 +25,8 @@ impl ProducerConfig {
         self.check_times()?;
         self.check_idempotence()?;
         self.security.check()?;
+        #[cfg(feature = "transactions")]
+        self.check_transactions()?;
         self.check_compression()
     }
 
@@ -141,6 +143,19 @@ impl ProducerConfig {
                 "must be at most 5 for the idempotent producer; lower it or set \
                  enable.idempotence=false"
             },
+        )
+    }
+
+    #[cfg(feature = "transactions")]
+    fn check_transactions(&self) -> Checked {
+        const KEY: &str = "transactional.id";
+        let Some(id) = &self.transactional_id else { return Ok(()) };
+        require(!id.is_empty(), KEY, || "must not be empty")?;
+        require(self.enable_idempotence, KEY, || "needs enable.idempotence=true and acks=all")?;
+        require(
+            !self.resend_valid_records,
+            KEY,
+            || "can't go with record.errors.resend=true: a record that is refused aborts its transaction",
         )
     }
 

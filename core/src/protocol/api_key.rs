@@ -16,17 +16,32 @@ pub enum ApiKey {
     SaslHandshake,
     /// Carries the mechanism's own messages (KIP-152).
     SaslAuthenticate,
+    /// Asks which broker looks after a transactional id or a group.
+    FindCoordinator,
+    /// Makes partitions part of a transaction (KIP-98).
+    AddPartitionsToTxn,
+    /// Makes a group's offsets part of a transaction.
+    AddOffsetsToTxn,
+    /// Commits a group's offsets with a transaction.
+    TxnOffsetCommit,
+    /// Commits or aborts a transaction.
+    EndTxn,
 }
 
 impl ApiKey {
     /// All of them; the position of each is [`ApiKey::index`].
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Produce,
         Self::Metadata,
         Self::ApiVersions,
         Self::InitProducerId,
         Self::SaslHandshake,
         Self::SaslAuthenticate,
+        Self::FindCoordinator,
+        Self::AddPartitionsToTxn,
+        Self::AddOffsetsToTxn,
+        Self::TxnOffsetCommit,
+        Self::EndTxn,
     ];
 
     /// A small number for tables of one entry per kind.
@@ -40,9 +55,14 @@ impl ApiKey {
         match self {
             Self::Produce => 0,
             Self::Metadata => 3,
+            Self::FindCoordinator => 10,
             Self::SaslHandshake => 17,
             Self::ApiVersions => 18,
             Self::InitProducerId => 22,
+            Self::AddPartitionsToTxn => 24,
+            Self::AddOffsetsToTxn => 25,
+            Self::EndTxn => 26,
+            Self::TxnOffsetCommit => 28,
             Self::SaslAuthenticate => 36,
         }
     }
@@ -63,7 +83,9 @@ impl ApiKey {
             Self::Metadata => 4,
             // The first after which the mechanism's messages have frames of their own.
             Self::SaslHandshake => 1,
-            Self::ApiVersions | Self::InitProducerId | Self::SaslAuthenticate => 0,
+            // The first that knows transactional ids.
+            Self::FindCoordinator => 1,
+            _ => 0,
         }
     }
 
@@ -76,6 +98,11 @@ impl ApiKey {
             Self::InitProducerId => 5,
             Self::SaslHandshake => 1,
             Self::SaslAuthenticate => 2,
+            Self::FindCoordinator => 6,
+            // Above it are the versions that brokers use among themselves.
+            Self::AddPartitionsToTxn => 3,
+            Self::AddOffsetsToTxn => 4,
+            Self::TxnOffsetCommit | Self::EndTxn => 5,
         }
     }
 
@@ -90,9 +117,9 @@ impl ApiKey {
     pub fn is_flexible(self, version: i16) -> bool {
         let first = match self {
             Self::Produce | Self::Metadata => 9,
-            Self::ApiVersions => 3,
             Self::InitProducerId | Self::SaslAuthenticate => 2,
             Self::SaslHandshake => return false,
+            _ => 3,
         };
         version >= first
     }

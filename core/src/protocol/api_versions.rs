@@ -46,6 +46,59 @@ pub struct ApiVersionsResponse {
     pub versions: NodeVersions,
     /// How long the broker wants no more requests, in ms; 0 before version 1.
     pub throttle_time_ms: i32,
+    /// What the cluster's brokers have agreed on. Read only where there are transactions (the
+    /// Cargo feature), which alone depend on it.
+    pub features: Features,
+}
+
+/// The finalized features of a cluster (KIP-584) that concern a producer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// Rises with every change; −1 where the broker doesn't tell.
+    pub epoch: i64,
+    /// `transaction.version`: 2 where brokers add partitions to transactions by themselves and
+    /// raise the epoch with each one's end (KIP-890), else lower.
+    pub transaction_version: i16,
+}
+
+impl Default for Features {
+    /// Nothing is known.
+    fn default() -> Self {
+        Self { epoch: -1, transaction_version: 0 }
+    }
+}
+
+impl Features {
+    /// Reads a tagged field of the response, if it is one of these.
+    fn read(&mut self, tag: u32, value: &mut Decoder<'_>) -> Result<bool, DecodeError> {
+        match tag {
+            1 => self.epoch = value.i64()?,
+            2 => {
+                let features = value.array::<FinalizedFeature<'_>>()?;
+                let level = features.iter().find(|feature| feature.name == "transaction.version");
+                self.transaction_version = level.map_or(0, |feature| feature.max_level);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct FinalizedFeature<'a> {
+    name: &'a str,
+    max_level: i16,
+}
+
+impl<'a> Decode<'a> for FinalizedFeature<'a> {
+    const MIN_SIZE: usize = 6;
+
+    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+        let (name, max_level) = (decoder.string()?, decoder.i16()?);
+        decoder.i16()?; // min_version_level
+        decoder.skip_tags()?;
+        Ok(Self { name, max_level })
+    }
 }
 
 impl ApiVersionsResponse {
@@ -67,10 +120,11 @@ impl ApiVersionsResponse {
             versions.insert(supported.code, supported.range);
         }
         let throttle_time_ms = if version >= 1 { decoder.i32()? } else { 0 };
-        // The features of KIP-584, which a producer without transactions has no use for.
-        decoder.skip_tags()?;
+        let mut features = Features::default();
+        decoder
+            .tags(|tag, value| Ok(cfg!(feature = "transactions") && features.read(tag, value)?))?;
         decoder.finish()?;
-        Ok(Self { error, versions, throttle_time_ms })
+        Ok(Self { error, versions, throttle_time_ms, features })
     }
 }
 

@@ -127,10 +127,14 @@ error_codes! {
     InvalidTxnState = 48 "INVALID_TXN_STATE",
     /// The producer id does not belong to the transactional id.
     InvalidProducerIdMapping = 49 "INVALID_PRODUCER_ID_MAPPING",
+    /// `transaction.timeout.ms` is longer than the broker's `transaction.max.timeout.ms`.
+    InvalidTransactionTimeout = 50 "INVALID_TRANSACTION_TIMEOUT",
     /// The transaction's previous operation is still going on.
     ConcurrentTransactions = 51 "CONCURRENT_TRANSACTIONS",
     /// No permission for the transactional id.
     TransactionalIdAuthorizationFailed = 53 "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+    /// Another partition of the request was refused, so this one was not tried.
+    OperationNotAttempted = 55 "OPERATION_NOT_ATTEMPTED",
     /// The broker's disk failed.
     KafkaStorageError = 56 "KAFKA_STORAGE_ERROR",
     /// The credentials are wrong.

@@ -234,6 +234,8 @@ impl<X: Platform> Sender<X> {
             let lane = &mut self.lanes[lane_id as usize];
             lane.leader_epoch = -1;
             lane.gap = true; // the new log knows nothing of the old one's sequences
+            self.lose_log(lane_id);
+            let lane = &mut self.lanes[lane_id as usize];
             let sealed = core::mem::take(&mut lane.retries);
             let (sent, unsent) = sealed.into_iter().partition::<Vec<_>, _>(|batch| batch.resend);
             lane.retries = unsent.into();

@@ -86,7 +86,7 @@ impl<X: Platform> Sender<X> {
         if self.next_step(id, now) != Next::Now {
             return Taken::Nothing;
         }
-        if !self.prepare_sequences(id) {
+        if !self.prepare_sequences(id) || !self.join_transaction(id) {
             return Taken::NotYet;
         }
         if self.must_store_first(id) {
@@ -133,6 +133,9 @@ impl<X: Platform> Sender<X> {
     pub(super) fn seal(&mut self, id: LaneId, batch: &mut ProducerBatch<X>) {
         let topic = self.lanes[id as usize].topic;
         let compression = self.topics[topic].state.compression;
+        if self.is_transactional() {
+            batch.mark_transactional();
+        }
         let Some(ratio) = batch.seal(self.compressor(compression)) else { return };
         let per_mille = u64::from(ratio.per_mille());
         self.metrics.compression_per_mille.record(per_mille);
@@ -192,7 +195,7 @@ impl<X: Platform> Sender<X> {
         let lane_topic = |sent: &Sent<X>| &self.topics[self.lanes[sent.lane as usize].topic];
         let all_ids = batches.iter().all(|sent| !lane_topic(sent).id.is_zero());
         let limit = if all_ids { i16::MAX } else { 12 };
-        versions.select_at_most(ApiKey::Produce, limit)
+        versions.select_at_most(ApiKey::Produce, limit.min(self.produce_limit()))
     }
 
     fn write_produce(
@@ -215,7 +218,7 @@ impl<X: Platform> Sender<X> {
             version,
             correlation_id,
             client_id,
-            None,
+            self.transactional_id(),
             acks,
             timeout,
             topics,
@@ -274,6 +277,7 @@ enum Taken<X: Platform> {
     Nothing,
     /// The lane's batch doesn't fit in this request.
     NoRoom,
-    /// The lane has to wait for another request, or for a producer id.
+    /// The lane has to wait for another request, for a producer id, or for its place in a
+    /// transaction.
     NotYet,
 }

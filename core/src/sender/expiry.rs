@@ -73,8 +73,10 @@ impl<X: Platform> Sender<X> {
     /// can't become another batch's under the broker's eyes (row E6.9, KAFKA-19012).
     fn expire_on_the_wire(&mut self, id: LaneId, late: impl Fn(&ProducerBatch<X>) -> bool) {
         let Some(node) = self.lanes[id as usize].sent_to else { return };
+        let transactional = self.is_transactional();
         let Some(node) = self.nodes.get_mut(&node) else { return };
         let mut failed = 0;
+        let mut last = None;
         for sent in produced(&mut node.in_flight) {
             let batch = &mut sent.batch;
             if sent.lane == id && !batch.resolved && late(batch) {
@@ -82,10 +84,14 @@ impl<X: Platform> Sender<X> {
                 resolve_early(batch, expired(batch));
                 self.shared.pool.with(|pool| pool.complete(batch.number()));
                 failed += u64::from(batch.record_count());
+                last = transactional.then(|| expired(batch));
             }
         }
         self.metrics.records_failed += failed;
         self.completed |= failed > 0;
+        if let Some(error) = last {
+            self.doom_transaction(&error, true);
+        }
     }
 
     /// What was never sent fails with `error`.

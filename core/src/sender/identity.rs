@@ -34,6 +34,12 @@ impl IdentityState {
         self.current
     }
 
+    /// A coordinator of transactions gave it out.
+    #[cfg(feature = "transactions")]
+    pub(super) fn set(&mut self, identity: Option<Identity>) {
+        self.current = identity;
+    }
+
     /// The next epoch, or a new id where epochs are used up. It is known at once unless the id is
     /// lent.
     fn bump(&mut self) {
@@ -68,6 +74,10 @@ impl<X: Platform> Sender<X> {
         }
         let lane = &mut self.lanes[id as usize];
         let current = self.identity.current;
+        if lane.gap && self.is_transactional() {
+            return self.mend_by_abort(id);
+        }
+        let lane = &mut self.lanes[id as usize];
         if lane.gap && lane.may_restart() {
             // Other lanes move to the new epoch when nothing of theirs is on its way any more. A
             // lane that is behind already needs no further epoch.
@@ -118,7 +128,7 @@ impl<X: Platform> Sender<X> {
     }
 
     pub(super) fn identity_due(&self) -> Option<Instant> {
-        let waits = self.identity.wanted && !self.identity.in_flight;
+        let waits = self.identity.wanted && !self.identity.in_flight && !self.is_transactional();
         let at = self.askable_at().filter(|_| waits)?;
         Some(at.max(self.identity.not_before))
     }

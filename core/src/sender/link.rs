@@ -119,6 +119,7 @@ impl<X: Platform> Sender<X> {
         }
         self.metadata.want_all();
         self.metadata.node_lost(id);
+        self.coordinator_lost(id);
     }
 
     fn fail_request(&mut self, request: InFlight<X>, now: Instant) {
@@ -128,6 +129,7 @@ impl<X: Platform> Sender<X> {
             Request::ApiVersions | Request::SaslHandshake | Request::SaslAuthenticate => {}
             Request::Metadata => self.metadata_failed(now),
             Request::InitProducerId => self.identity_failed(now),
+            Request::Transaction(asked) => self.coordinator_silent(&asked, now),
             Request::Produce(batches) => {
                 self.metrics.requests_in_flight -= 1;
                 for sent in batches {
@@ -278,6 +280,7 @@ impl<X: Platform> Sender<X> {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.versions = response.versions;
         }
+        self.learn_features(response.features);
         self.begin_session(id, now);
         self.throttle(id, response.throttle_time_ms, now);
     }

@@ -210,6 +210,7 @@ impl<X: Platform> Sender<X> {
             self.want_no_longer(node, now);
         }
         if alone {
+            self.distrust_transaction(&why);
             self.metadata.want_nothing();
             for topic in &self.topics {
                 if topic.state.status().0 == Status::Unknown {

@@ -90,7 +90,7 @@ impl<X: Platform> Sender<X> {
     }
 
     /// When the next connection for metadata may be opened, if none is under way.
-    fn link_due(&self) -> Option<Instant> {
+    pub(super) fn link_due(&self) -> Option<Instant> {
         let mut due = None;
         for node in self.nodes.values() {
             match node.link {
@@ -115,7 +115,7 @@ impl<X: Platform> Sender<X> {
     }
 
     /// Opens some connection, unless one is being opened.
-    fn connect_any(&mut self, now: Instant) {
+    pub(super) fn connect_any(&mut self, now: Instant) {
         if self.nodes.values().any(|node| node.is_coming_up()) {
             return;
         }

@@ -22,11 +22,15 @@
 //! | `condense.rs` | metadata longer than the receive buffer |
 //! | `metadata.rs`, `cluster.rs` | when to ask for metadata, and what to do with the answer |
 //! | `identity.rs` | the producer id and its epoch |
+//! | `transaction.rs` | transactions: what they mean for batches, and batches for them |
+//! | `coordinator.rs` | what the transactions' state machine wants, asked of coordinators |
 //! | `load.rs` | how full the queues are, for the adaptive partitioner |
 //! | `expiry.rs` | delivery timeout, closing by force |
 
 mod cluster;
 mod condense;
+#[cfg(feature = "transactions")]
+mod coordinator;
 mod drain;
 mod expiry;
 mod identity;
@@ -41,6 +45,11 @@ mod response;
 mod schedule;
 mod split;
 mod store;
+#[cfg(feature = "transactions")]
+mod transaction;
+#[cfg(not(feature = "transactions"))]
+#[path = "no_transaction.rs"]
+mod transaction;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
@@ -78,6 +87,8 @@ pub(crate) struct Sender<X: Platform> {
     metadata: metadata::Metadata,
     identity: identity::IdentityState,
     store: store::StoreState,
+    #[cfg(feature = "transactions")]
+    transactions: transaction::Transactions,
     /// When to look at a lane again: its linger or backoff is over. Entries may be out of date.
     timers: BinaryHeap<Reverse<(Instant, LaneId)>>,
     /// When a lane's oldest batch has to have an outcome, one entry per batch, in order.
@@ -116,6 +127,8 @@ impl<X: Platform> Sender<X> {
             metadata: metadata::Metadata::default(),
             identity: identity::IdentityState::default(),
             store: store::StoreState::default(),
+            #[cfg(feature = "transactions")]
+            transactions: transaction::Transactions::default(),
             timers: BinaryHeap::new(),
             expiries: VecDeque::new(),
             waits: BinaryHeap::new(),
@@ -154,6 +167,7 @@ impl<X: Platform> Sender<X> {
         self.refresh_metadata(now);
         self.ensure_identity(now);
         self.visit_active(now);
+        self.advance_transaction(now);
         self.wake_waiting(now);
         self.finish_closing(now);
         self.publish(now);
@@ -181,6 +195,7 @@ impl<X: Platform> Sender<X> {
             self.closing,
             self.metadata_due(),
             self.identity_due(),
+            self.transaction_due(),
         ]
         .into_iter()
         .fold(None, earliest)
@@ -208,6 +223,7 @@ impl<X: Platform> Sender<X> {
                 self.touch_topic(lane, now);
                 self.weigh(lane, now);
                 self.schedule(lane, now);
+                self.batch_opened();
             }
             Event::Filled { lane } => self.schedule(lane, now),
             Event::Metadata { topic, deadline } => self.want_topic(&topic, deadline, now),
@@ -218,6 +234,8 @@ impl<X: Platform> Sender<X> {
             }
             Event::Alarm { at } => self.alarms.push(Reverse(at)),
             Event::Close { deadline } => self.begin_closing(deadline, now),
+            #[cfg(feature = "transactions")]
+            Event::Transaction(ask) => self.handle_ask(ask, now),
         }
     }
 
@@ -274,12 +292,13 @@ impl<X: Platform> Sender<X> {
         }
         self.send_all_so_far(now);
         self.send_below = u64::MAX;
+        self.close_transaction();
     }
 
     fn finish_closing(&mut self, now: Instant) {
         let Some(deadline) = self.closing else { return };
         let done = self.shared.pool.with(|pool| pool.all_complete_below(pool.next_number()));
-        if done || now >= deadline {
+        if (done && self.is_transaction_settled()) || now >= deadline {
             self.stop();
         }
     }
@@ -294,6 +313,7 @@ impl<X: Platform> Sender<X> {
         let waiting = self.shared.pool.with(BufferPool::close);
         waiting.into_iter().for_each(Waker::wake);
         self.shared.closed.store(true, core::sync::atomic::Ordering::Release);
+        self.stop_transactions();
         self.shared.inbox.with(|inbox| inbox.stopped = true);
         for topic in &self.topics {
             topic.state.wake_waiters();

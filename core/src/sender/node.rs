@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::LaneId;
 use super::login::Session;
+use super::transaction::Asked;
 use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::buffer_pool::Account;
 use crate::config::BrokerAddress;
@@ -78,6 +79,8 @@ pub(super) enum Request<X: Platform> {
     InitProducerId,
     SaslHandshake,
     SaslAuthenticate,
+    #[cfg_attr(not(feature = "transactions"), expect(dead_code, reason = "it can't be made"))]
+    Transaction(Asked),
     Produce(Vec<Sent<X>>),
 }
 
@@ -90,6 +93,7 @@ impl<X: Platform> Request<X> {
             Self::InitProducerId => ApiKey::InitProducerId,
             Self::SaslHandshake => ApiKey::SaslHandshake,
             Self::SaslAuthenticate => ApiKey::SaslAuthenticate,
+            Self::Transaction(asked) => asked.key(),
             Self::Produce(_) => ApiKey::Produce,
         }
     }

@@ -40,7 +40,9 @@ impl<X: Platform> Sender<X> {
             ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId => {
                 self.out_of_order(sent, answer.error, now);
             }
-            ErrorCode::InvalidProducerEpoch => self.fenced(sent, answer, now),
+            ErrorCode::InvalidProducerEpoch if !self.is_transactional() => {
+                self.fenced(sent, answer, now)
+            }
             error if error.retriable() => {
                 let lane = sent.lane;
                 self.unanswered(sent, error, error.written() != Written::No, now);
@@ -104,6 +106,7 @@ impl<X: Platform> Sender<X> {
             let records = u64::from(batch.record_count());
             self.metrics.records_retried += records;
             let backoff = self.retry_backoff(batch.attempts);
+            let backoff = self.shorten(backoff, batch.last_error);
             let state = &mut self.lanes[lane as usize];
             state.backoff_until = Some(now + backoff);
             state.put_back(batch);
@@ -169,7 +172,9 @@ impl<X: Platform> Sender<X> {
         code: ErrorCode,
     ) {
         self.count_failed(lane, &batch);
-        self.tell_interceptors(lane, &batch, None, Some(&broker_error(&batch, code, None)));
+        let error = broker_error(&batch, code, None);
+        self.tell_interceptors(lane, &batch, None, Some(&error));
+        self.doom_transaction(&error, batch.sequence.is_some());
         let written = if batch.maybe_written { Written::Maybe } else { Written::No };
         let attempts = batch.attempts;
         batch.result.resolve(Outcome::Refused { invalid, written, attempts });
@@ -184,6 +189,7 @@ impl<X: Platform> Sender<X> {
     ) {
         self.count_failed(lane, &batch);
         self.tell_interceptors(lane, &batch, None, Some(&error));
+        self.doom_transaction(&error, batch.sequence.is_some());
         batch.result.resolve(Outcome::Failed(Box::new(error)));
         self.discard(batch);
     }

@@ -111,7 +111,7 @@ impl<X: Platform> Sender<X> {
                 self.finish(id);
                 self.handle_metadata(id, &response, now);
             }
-            ApiKey::InitProducerId => {
+            ApiKey::InitProducerId if !self.is_transactional() => {
                 let response = InitProducerIdResponse::parse(body, version)?;
                 self.finish(id);
                 self.handle_init_producer_id(id, response, now);
@@ -135,11 +135,12 @@ impl<X: Platform> Sender<X> {
                     self.handle_produce(id, batches, answers, &response, now);
                 }
             }
+            _ => self.handle_coordinator(id, body, version, now)?,
         }
         Ok(())
     }
 
-    fn pop_request(&mut self, id: NodeId) -> Option<InFlight<X>> {
+    pub(super) fn pop_request(&mut self, id: NodeId) -> Option<InFlight<X>> {
         self.nodes.get_mut(&id)?.in_flight.pop_front()
     }
 

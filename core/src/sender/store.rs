@@ -45,7 +45,7 @@ pub struct ToStore<'a> {
 
 impl<X: Platform> Sender<X> {
     pub(crate) fn store_batches(&mut self) {
-        self.store.on = true;
+        self.store.on = !self.is_transactional();
     }
 
     /// Seals and numbers what is ready to leave a lane's queue, whether its leader can be reached

@@ -1,8 +1,12 @@
 //! Random responses of `kafka-protocol`, an independent implementation, and ours translated back
 //! into its types.
 
+mod transactions;
+
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::api_versions_response::{ApiVersion, SupportedFeatureKey};
+use kafka_protocol::messages::api_versions_response::{
+    ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
+};
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -21,6 +25,11 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use uuid::Uuid;
+
+pub(crate) use transactions::{
+    add_offsets_to_txn, add_partitions_to_txn, end_txn, find_coordinator, only_coordinator,
+    txn_offset_commit,
+};
 
 /// The body of a response as the oracle writes it.
 pub(crate) fn encode(message: &impl Encodable, version: i16) -> Vec<u8> {
@@ -306,26 +315,44 @@ pub(crate) fn api_versions(version: i16) -> impl Strategy<Value = ApiVersionsRes
     let error = any::<i16>().prop_filter("answered in version 0", |code| *code != 35);
     let keys = vec((0i16..40, any::<(i16, i16)>()), 0..20);
     let features = vec((text(), any::<(i16, i16)>()), 0..3);
-    (error, keys, any::<i32>(), features).prop_map(move |(error, keys, throttle, features)| {
-        let keys = keys.into_iter().map(|(key, (min, max))| {
-            ApiVersion::default().with_api_key(key).with_min_version(min).with_max_version(max)
-        });
-        let features = features.into_iter().map(|(name, (min, max))| {
-            SupportedFeatureKey::default()
-                .with_name(name)
-                .with_min_version(min)
-                .with_max_version(max)
-        });
-        let mut response =
-            ApiVersionsResponse::default().with_error_code(error).with_api_keys(keys.collect());
-        if version >= 1 {
-            response = response.with_throttle_time_ms(throttle);
-        }
-        if version >= 3 {
-            response = response.with_supported_features(features.collect());
-        }
-        response
-    })
+    (error, keys, any::<i32>(), features)
+        .prop_map(move |(error, keys, throttle, features)| {
+            let keys = keys.into_iter().map(|(key, (min, max))| {
+                ApiVersion::default().with_api_key(key).with_min_version(min).with_max_version(max)
+            });
+            let features = features.into_iter().map(|(name, (min, max))| {
+                SupportedFeatureKey::default()
+                    .with_name(name)
+                    .with_min_version(min)
+                    .with_max_version(max)
+            });
+            let mut response =
+                ApiVersionsResponse::default().with_error_code(error).with_api_keys(keys.collect());
+            if version >= 1 {
+                response = response.with_throttle_time_ms(throttle);
+            }
+            if version >= 3 {
+                response = response.with_supported_features(features.collect());
+            }
+            response
+        })
+        .prop_flat_map(move |response| (Just(response), finalized_features(version)))
+        .prop_map(|(response, (epoch, features))| {
+            response.with_finalized_features_epoch(epoch).with_finalized_features(features)
+        })
+}
+
+/// Their epoch, and what was agreed on: none before there was such a thing.
+fn finalized_features(version: i16) -> impl Strategy<Value = (i64, Vec<FinalizedFeatureKey>)> {
+    let name = prop_oneof![Just(StrBytes::from_static_str("transaction.version")), text()];
+    let feature = (name, any::<(i16, i16)>()).prop_map(|(name, (min, max))| {
+        FinalizedFeatureKey::default()
+            .with_name(name)
+            .with_min_version_level(min)
+            .with_max_version_level(max)
+    });
+    (any::<i64>(), vec(feature, 0..3))
+        .prop_map(move |told| if version >= 3 { told } else { (-1, vec![]) })
 }
 
 /// The same message with tagged fields that nobody knows.

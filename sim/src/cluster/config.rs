@@ -50,6 +50,13 @@ pub struct ClusterConfig {
     pub max_timestamp_ahead: Duration,
     /// `producer.id.expiration.ms`: how long a silent producer's state is kept. Default 24 h.
     pub producer_expiration: Duration,
+    /// The finalized feature `transaction.version`, told to clients: 2 where the brokers add
+    /// partitions to transactions by themselves (KIP-890). Default 2; the nodes must all speak
+    /// the versions that this takes.
+    pub transaction_version: i16,
+    /// How long the coordinator takes to write the end of a transaction into its partitions.
+    /// Default 0: at once.
+    pub marker_delay: Duration,
     /// What becomes of a producer that the partition has no state for.
     pub unknown_producer: UnknownProducer,
     /// Whether NOT_LEADER_OR_FOLLOWER names the new leader (KIP-951). Default yes.
@@ -74,6 +81,8 @@ impl Default for ClusterConfig {
             max_message_bytes: 1_048_588,
             max_timestamp_ahead: Duration::from_secs(3600),
             producer_expiration: Duration::from_secs(24 * 3600),
+            transaction_version: 2,
+            marker_delay: Duration::ZERO,
             unknown_producer: UnknownProducer::Accept,
             leader_hints: true,
             retention_bytes: 128 << 20,
@@ -87,7 +96,7 @@ impl Default for ClusterConfig {
 pub struct ApiRanges(BTreeMap<i16, (i16, i16)>);
 
 /// What this model implements: a Kafka 4.x as far as producers and simple consumers see.
-const IMPLEMENTED: [(ApiKey, i16, i16); 17] = [
+const IMPLEMENTED: [(ApiKey, i16, i16); 21] = [
     (ApiKey::Produce, 3, 13),
     (ApiKey::Fetch, 4, 17),
     (ApiKey::ListOffsets, 1, 10),
@@ -103,12 +112,17 @@ const IMPLEMENTED: [(ApiKey, i16, i16); 17] = [
     (ApiKey::CreateTopics, 2, 7),
     (ApiKey::DeleteTopics, 1, 6),
     (ApiKey::InitProducerId, 0, 5),
+    // Brokers speak higher versions of it, among themselves.
+    (ApiKey::AddPartitionsToTxn, 0, 3),
+    (ApiKey::AddOffsetsToTxn, 0, 4),
+    (ApiKey::EndTxn, 0, 5),
+    (ApiKey::TxnOffsetCommit, 0, 5),
     (ApiKey::DescribeConfigs, 1, 4),
     (ApiKey::DescribeCluster, 0, 2),
 ];
 
 /// Highest versions of Kafka 2.1.0, read from its sources; an API not named here is newer.
-const KAFKA_2_1: [(ApiKey, i16); 16] = [
+const KAFKA_2_1: [(ApiKey, i16); 20] = [
     (ApiKey::Produce, 7),
     (ApiKey::Fetch, 10),
     (ApiKey::ListOffsets, 4),
@@ -124,6 +138,10 @@ const KAFKA_2_1: [(ApiKey, i16); 16] = [
     (ApiKey::CreateTopics, 3),
     (ApiKey::DeleteTopics, 3),
     (ApiKey::InitProducerId, 1),
+    (ApiKey::AddPartitionsToTxn, 1),
+    (ApiKey::AddOffsetsToTxn, 1),
+    (ApiKey::EndTxn, 1),
+    (ApiKey::TxnOffsetCommit, 2),
     (ApiKey::DescribeConfigs, 2),
 ];
 
@@ -143,9 +161,10 @@ impl ApiRanges {
         ranges
     }
 
-    /// A Kafka 3.9: Produce without topic ids.
+    /// A Kafka 3.9: Produce without topic ids, transactions of version 1.
     pub fn kafka_3_9() -> Self {
-        Self::current().with_max(ApiKey::Produce, 11).with_max(ApiKey::Metadata, 12)
+        let current = Self::current().with_max(ApiKey::Produce, 11).with_max(ApiKey::Metadata, 12);
+        current.with_max(ApiKey::EndTxn, 4).with_max(ApiKey::TxnOffsetCommit, 4)
     }
 
     /// Lowers the highest version of one API.

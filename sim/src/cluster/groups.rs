@@ -49,6 +49,8 @@ pub(crate) struct Group {
     pub(crate) protocol_type: StrBytes,
     pub(crate) members: BTreeMap<StrBytes, Member>,
     pub(crate) committed: BTreeMap<(StrBytes, i32), Committed>,
+    /// Offsets of transactions that have not ended, by producer id.
+    pub(crate) uncommitted: BTreeMap<i64, BTreeMap<(StrBytes, i32), Committed>>,
 }
 
 /// A consumer in a group.
@@ -66,6 +68,16 @@ pub(crate) struct Member {
 }
 
 impl Groups {
+    /// A producer's transaction has ended: its offsets count now, or never.
+    pub(crate) fn end_transaction(&mut self, group: &str, producer_id: i64, commit: bool) {
+        let group = self.groups.iter_mut().find(|(id, _)| id.as_str() == group);
+        let Some((_, group)) = group else { return };
+        let offsets = group.uncommitted.remove(&producer_id).unwrap_or_default();
+        if commit {
+            group.committed.extend(offsets);
+        }
+    }
+
     pub(crate) fn get(&self, id: &StrBytes) -> Option<&Group> {
         self.groups.get(id)
     }

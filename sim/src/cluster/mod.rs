@@ -14,6 +14,7 @@ mod config;
 mod faults;
 mod groups;
 mod log;
+mod marker;
 mod nodes;
 mod partition;
 mod producer_state;
@@ -22,6 +23,7 @@ mod segments;
 mod shape;
 mod topic_id;
 mod topics;
+mod transactions;
 mod validation;
 mod waiting;
 
@@ -39,6 +41,7 @@ pub use read_back::StoredBatch;
 use call::{Answer, Call};
 use groups::Groups;
 use topics::Topics;
+use transactions::Transactions;
 use waiting::{Waiting, WaitingRequests};
 
 /// The brokers, their topics and the consumer groups.
@@ -48,6 +51,7 @@ pub struct Cluster {
     nodes: Vec<Node>,
     topics: Topics,
     groups: Groups,
+    transactions: Transactions,
     next_producer_id: i64,
     faults: FaultPlan,
     waiting: WaitingRequests,
@@ -84,6 +88,7 @@ impl Cluster {
             nodes,
             topics,
             groups: Groups::default(),
+            transactions: Transactions::default(),
             next_producer_id,
             faults: FaultPlan::default(),
             waiting: WaitingRequests::default(),
@@ -121,6 +126,7 @@ impl Cluster {
             Some(RequestFault::Throttle(time)) => call.throttle = time,
             _ => {}
         }
+        self.progress_transactions(now);
         let outcome = self.dispatch(&call, request, now);
         self.conclude(call, outcome)
     }
@@ -130,6 +136,7 @@ impl Cluster {
     /// A token that was answered or cancelled is answered with [`Reply::Nothing`].
     pub fn resume(&mut self, token: u64, now: Duration) -> Reply {
         let Some((call, waiting)) = self.waiting.take(token) else { return Reply::Nothing };
+        self.progress_transactions(now);
         let outcome = match waiting {
             Waiting::Produce(produce) => api::produce::resume(self, produce, now),
             Waiting::Fetch(fetch) => api::fetch::resume(self, &call, fetch, now),
@@ -171,8 +178,18 @@ impl Cluster {
             RequestKind::Metadata(request) => api::metadata::handle(self, call, request, now),
             RequestKind::Produce(request) => api::produce::handle(self, call, request, now),
             RequestKind::InitProducerId(request) => {
-                api::init_producer_id::handle(self, call, &request)
+                api::init_producer_id::handle(self, call, &request, now)
             }
+            RequestKind::AddPartitionsToTxn(request) => {
+                api::transactions::add_partitions(self, call, request, now)
+            }
+            RequestKind::AddOffsetsToTxn(request) => {
+                api::transactions::add_offsets(self, call, &request, now)
+            }
+            RequestKind::TxnOffsetCommit(request) => {
+                api::transactions::commit_offsets(self, call, request, now)
+            }
+            RequestKind::EndTxn(request) => api::transactions::end(self, call, &request, now),
             RequestKind::Fetch(request) => api::fetch::handle(self, call, request, now),
             RequestKind::ListOffsets(request) => {
                 api::list_offsets::handle(self, call, request, now)

@@ -1,7 +1,6 @@
 //! What a partition remembers of each idempotent producer, and how it judges the next batch.
 //!
-//! Kafka's `ProducerStateManager`, `ProducerStateEntry` and `ProducerAppendInfo`, for a client's
-//! batch outside of transactions.
+//! Kafka's `ProducerStateManager`, `ProducerStateEntry` and `ProducerAppendInfo`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -83,6 +82,9 @@ impl ProducerStates {
         if !batch.has_producer_id() {
             return;
         }
+        if batch.is_control() {
+            return self.mark((batch.producer_id, batch.producer_epoch), now);
+        }
         let state = self.0.entry(batch.producer_id).or_insert_with(|| ProducerState {
             epoch: batch.producer_epoch,
             batches: VecDeque::with_capacity(REMEMBERED_BATCHES),
@@ -101,6 +103,25 @@ impl ProducerStates {
             last_sequence: batch.last_sequence(),
             base_offset: batch.base_offset,
         });
+    }
+
+    /// The epoch under which a producer was last heard of.
+    pub(crate) fn epoch_of(&self, id: i64) -> Option<i16> {
+        self.0.get(&id).map(|state| state.epoch)
+    }
+
+    /// A transaction of the producer has ended here, under this epoch: lower ones are shut out.
+    pub(crate) fn mark(&mut self, (id, epoch): (i64, i16), now: Duration) {
+        let state = self.0.entry(id).or_insert_with(|| ProducerState {
+            epoch,
+            batches: VecDeque::with_capacity(REMEMBERED_BATCHES),
+            last_seen: now,
+        });
+        state.last_seen = now;
+        if state.epoch < epoch {
+            state.epoch = epoch;
+            state.batches.clear();
+        }
     }
 
     /// Forgets producers not heard of for `expiration`.

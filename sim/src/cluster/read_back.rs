@@ -1,13 +1,16 @@
 //! The cluster's topics and logs as a test sees them: made, deleted and read without a client.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
+use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::Cluster;
+use super::marker;
 use super::nodes::replica_plan;
 use crate::batch::BatchHeader;
 use crate::records::{self, StoredRecord};
@@ -95,6 +98,64 @@ impl Cluster {
         Ok(parsed.collect())
     }
 
+    /// What readers of committed records see of a partition once all transactions have ended, in
+    /// the order of offsets.
+    ///
+    /// # Errors
+    /// As [`records`](Self::records).
+    pub fn committed_records(&self, topic: &str, partition: i32) -> io::Result<Vec<StoredRecord>> {
+        let mut seen = Vec::new();
+        let mut undecided = BTreeMap::<i64, Vec<StoredRecord>>::new();
+        for StoredBatch { header, bytes } in self.batches(topic, partition, 0, usize::MAX)? {
+            if let Some(commits) = marker::commits(&header, &bytes) {
+                let records = undecided.remove(&header.producer_id);
+                seen.extend(records.into_iter().flatten().filter(|_| commits));
+                continue;
+            }
+            let records = records::read(&bytes);
+            let records = records.map_err(|it| io::Error::new(io::ErrorKind::InvalidData, it))?;
+            if header.is_transactional() {
+                undecided.entry(header.producer_id).or_default().extend(records);
+            } else {
+                seen.extend(records);
+            }
+        }
+        seen.sort_by_key(|record| record.offset);
+        Ok(seen)
+    }
+
+    /// What a reader of committed records is given now: the end of what it may read, and the
+    /// offsets of the records below, as Fetch and its list of aborted transactions tell.
+    pub fn committed_now(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        now: Duration,
+    ) -> Option<(i64, Vec<i64>)> {
+        let partition = self.topics.partition_mut(topic, partition)?;
+        let end = partition.last_stable_offset(now);
+        let aborted: Vec<_> = partition.aborted_between(0, end).collect();
+        let mut offsets = Vec::new();
+        for header in partition.log.headers().filter(|header| header.last_offset() < end) {
+            let is_aborted = aborted.iter().any(|it| {
+                let range = it.first_offset..it.last_offset;
+                it.producer_id == header.producer_id && range.contains(&header.base_offset)
+            });
+            let is_hidden = header.is_control() || (header.is_transactional() && is_aborted);
+            if !is_hidden {
+                offsets.extend(header.base_offset..=header.last_offset());
+            }
+        }
+        Some((end, offsets))
+    }
+
+    /// The offset that a group has committed for a partition, if any.
+    pub fn committed_offset(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        let group = self.groups.get(&StrBytes::from_string(group.to_owned()))?;
+        let key = (StrBytes::from_string(topic.to_owned()), partition);
+        group.committed.get(&key).map(|committed| committed.offset)
+    }
+
     /// The records of a partition from `offset` on, of batches of `max_bytes` or few more; none
     /// at the log's end. The next offset to ask for is the one after the last record's.
     ///
@@ -110,6 +171,9 @@ impl Cluster {
     ) -> io::Result<Vec<StoredRecord>> {
         let mut found = Vec::new();
         for batch in self.batches(topic, partition, offset, max_bytes)? {
+            if batch.header.is_control() {
+                continue;
+            }
             let records = records::read(&batch.bytes);
             found.extend(
                 records.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?,

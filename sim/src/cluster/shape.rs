@@ -201,6 +201,46 @@ const DELETE_TOPICS: &[Field] = &[
 const INIT_PRODUCER_ID: &[Field] =
     &[Field(0, ALL, Text), Field(0, ALL, INT), Field(3, ALL, LONG), Field(3, ALL, SHORT)];
 
+const ADD_PARTITIONS_TO_TXN: &[Field] = &[
+    Field(0, 3, Text),
+    Field(0, 3, LONG),
+    Field(0, 3, SHORT),
+    Field(0, 3, Structs(&[Field(0, ALL, Text), Field(0, ALL, List(&INT))])),
+];
+
+const ADD_OFFSETS_TO_TXN: &[Field] =
+    &[Field(0, ALL, Text), Field(0, ALL, LONG), Field(0, ALL, SHORT), Field(0, ALL, Text)];
+
+const END_TXN: &[Field] =
+    &[Field(0, ALL, Text), Field(0, ALL, LONG), Field(0, ALL, SHORT), Field(0, ALL, BYTE)];
+
+const TXN_OFFSET_COMMIT: &[Field] = &[
+    Field(0, ALL, Text),
+    Field(0, ALL, Text),
+    Field(0, ALL, LONG),
+    Field(0, ALL, SHORT),
+    Field(3, ALL, INT),
+    Field(3, ALL, Text),
+    Field(3, ALL, Text),
+    Field(
+        0,
+        ALL,
+        Structs(&[
+            Field(0, ALL, Text),
+            Field(
+                0,
+                ALL,
+                Structs(&[
+                    Field(0, ALL, INT),
+                    Field(0, ALL, LONG),
+                    Field(2, ALL, INT),
+                    Field(0, ALL, Text),
+                ]),
+            ),
+        ]),
+    ),
+];
+
 const DESCRIBE_CONFIGS: &[Field] = &[
     Field(0, ALL, Structs(&[Field(0, ALL, BYTE), Field(0, ALL, Text), Field(0, ALL, List(&Text))])),
     Field(1, ALL, BYTE),
@@ -227,6 +267,10 @@ fn schema(api: ApiKey) -> Option<(&'static [Field], i16)> {
         ApiKey::CreateTopics => (CREATE_TOPICS, 5),
         ApiKey::DeleteTopics => (DELETE_TOPICS, 4),
         ApiKey::InitProducerId => (INIT_PRODUCER_ID, 2),
+        ApiKey::AddPartitionsToTxn => (ADD_PARTITIONS_TO_TXN, 3),
+        ApiKey::AddOffsetsToTxn => (ADD_OFFSETS_TO_TXN, 3),
+        ApiKey::EndTxn => (END_TXN, 3),
+        ApiKey::TxnOffsetCommit => (TXN_OFFSET_COMMIT, 3),
         ApiKey::DescribeConfigs => (DESCRIBE_CONFIGS, 4),
         ApiKey::DescribeCluster => (DESCRIBE_CLUSTER, 0),
         ApiKey::ApiVersions => (API_VERSIONS, 3),

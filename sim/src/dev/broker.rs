@@ -81,6 +81,8 @@ impl DevBroker {
             seed: now.as_nanos() as u64,
             default_partitions: options.partitions_per_topic,
             data: options.data,
+            // Of what is thrown away no leader can tell the coordinator.
+            transaction_version: if options.sink { 1 } else { 2 },
             ..ClusterConfig::default()
         };
         let cluster = Cluster::new(config, nodes, now)?;

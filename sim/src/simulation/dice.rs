@@ -13,6 +13,7 @@ pub(crate) enum Stream {
     Workload(u32),
     Producer,
     Sabotage,
+    Transactions,
 }
 
 /// A stream of random choices.
@@ -27,6 +28,7 @@ impl Dice {
             Stream::Faults => 2,
             Stream::Producer => 3,
             Stream::Sabotage => 4,
+            Stream::Transactions => 5,
             Stream::Workload(task) => 16 + u64::from(task),
         };
         // Odd multipliers keep the streams of neighbouring seeds apart.

@@ -157,6 +157,20 @@ impl Fault {
         }
     }
 
+    /// What goes wrong with the requests of transactions.
+    pub(crate) fn of_transactions(dice: &mut Dice) -> Self {
+        let apis = [
+            ApiKey::FindCoordinator,
+            ApiKey::InitProducerId,
+            ApiKey::AddPartitionsToTxn,
+            ApiKey::AddOffsetsToTxn,
+            ApiKey::TxnOffsetCommit,
+            ApiKey::EndTxn,
+            ApiKey::EndTxn,
+        ];
+        Self::Request { node: None, api: dice.choose(&apis), fault: random_request(dice) }
+    }
+
     fn random_request(dice: &mut Dice, node: i32) -> Self {
         let apis = [
             ApiKey::Produce,
@@ -165,15 +179,19 @@ impl Fault {
             ApiKey::InitProducerId,
             ApiKey::ApiVersions,
         ];
-        let fault = match dice.below(6) {
-            0 => RequestFault::CloseBefore,
-            1 => RequestFault::CloseAfter,
-            2 => RequestFault::Ignore,
-            3 => RequestFault::LoseAnswer,
-            4 => RequestFault::Delay(dice.millis(1, 2000)),
-            _ => RequestFault::Throttle(dice.millis(1, 3000)),
-        };
+        let fault = random_request(dice);
         Self::Request { node: dice.percent(50).then_some(node), api: dice.choose(&apis), fault }
+    }
+}
+
+fn random_request(dice: &mut Dice) -> RequestFault {
+    match dice.below(6) {
+        0 => RequestFault::CloseBefore,
+        1 => RequestFault::CloseAfter,
+        2 => RequestFault::Ignore,
+        3 => RequestFault::LoseAnswer,
+        4 => RequestFault::Delay(dice.millis(1, 2000)),
+        _ => RequestFault::Throttle(dice.millis(1, 3000)),
     }
 }
 

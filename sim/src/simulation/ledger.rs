@@ -55,6 +55,31 @@ pub(crate) struct Ledger {
     pub(crate) accepted: Vec<RecordId>,
     /// Those whose time has not run out yet.
     watched: VecDeque<RecordId>,
+    /// In the order of their beginnings.
+    pub(crate) transactions: Vec<TransactionEntry>,
+}
+
+/// A transaction that the application began.
+#[derive(Debug, Default)]
+pub(crate) struct TransactionEntry {
+    /// Its records that were accepted.
+    pub(crate) records: Vec<RecordId>,
+    /// The group's offset that was committed with it.
+    pub(crate) offset: Option<i64>,
+    /// Nobody waited for whether the coordinator took the offset.
+    pub(crate) offset_unsure: bool,
+    pub(crate) told: Told,
+}
+
+/// What the application knows of a transaction's end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Told {
+    /// It never asked for a commit, or was told that there is none.
+    #[default]
+    Aborted,
+    Committed,
+    /// It asked for a commit, and nobody told what became of it.
+    Nothing,
 }
 
 impl Ledger {

@@ -46,6 +46,17 @@ impl Limits {
         }
     }
 
+    /// Several producers, of which one takes over from another, may each do as much.
+    pub(crate) fn times(mut self, producers: u32) -> Self {
+        self.per_partition *= producers as usize;
+        self.metadata_per_second *= producers;
+        if producers > 1 {
+            // While a transaction is being finished, the next one tries every 20 ms.
+            self.sends_per_second = self.sends_per_second.max(50 + LEADERS_PER_SECOND);
+        }
+        self
+    }
+
     fn begin_second(&mut self, second: u64) {
         if self.second != second {
             (self.second, self.metadata) = (second, 0);

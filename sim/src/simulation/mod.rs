@@ -10,21 +10,26 @@
 //! | `run.rs` | the loop: who was woken is polled, then time jumps to the next event |
 //! | `scenario.rs`, `dice.rs` | what a seed stands for |
 //! | `clock.rs`, `executor.rs`, `trace.rs` | virtual time, tasks, the timeline |
+//! | `fleet.rs` | the producers and their drivers |
 //! | `workload.rs`, `content.rs`, `ledger.rs` | the application, its records, what it was told |
+//! | `transacting.rs` | the application whose producers have a transactional id |
 //! | `network.rs`, `pipe.rs`, `link.rs`, `transport.rs` | bytes between producer and brokers |
 //! | `serving.rs` | requests to the model cluster, answers back |
 //! | `faults.rs`, `mishaps.rs` | what can go wrong, and how it happens |
 //! | `watch.rs`, `limits.rs` | rules that are checked on the wire |
 //! | `checker.rs`, `history.rs` | rules that are checked at the end |
+//! | `atomicity.rs` | those for transactions |
 //! | `regressions.rs` | scenarios made of what was found before |
 //! | `sabotage.rs` | producers broken on purpose, which the checker must find |
 
+mod atomicity;
 mod checker;
 mod clock;
 mod content;
 mod dice;
 mod executor;
 mod faults;
+mod fleet;
 mod history;
 mod ledger;
 mod limits;
@@ -39,6 +44,7 @@ mod sabotage;
 mod scenario;
 mod serving;
 mod trace;
+mod transacting;
 mod transport;
 mod watch;
 mod workload;

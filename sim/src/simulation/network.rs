@@ -73,6 +73,8 @@ pub(crate) struct World {
     pub(crate) old_metadata: BTreeMap<Bytes, Bytes>,
     pub(crate) stale_answers: u32,
     pub(crate) nonsense_answers: u32,
+    /// What readers of committed records saw last of each partition, and below which offset.
+    pub(crate) seen: BTreeMap<Place, (i64, Vec<i64>)>,
     events: BinaryHeap<Scheduled>,
     scheduled: u64,
 }
@@ -138,6 +140,7 @@ impl World {
             old_metadata: BTreeMap::new(),
             stale_answers: 0,
             nonsense_answers: 0,
+            seen: BTreeMap::new(),
             events: BinaryHeap::new(),
             scheduled: 0,
         }

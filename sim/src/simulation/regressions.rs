@@ -23,6 +23,7 @@ fn check(change: impl Fn(&mut Scenario)) {
         scenario.brokers.min_insync_replicas = 1;
         scenario.brokers.max_message_bytes = 1 << 20;
         scenario.config.enable_idempotence = true;
+        scenario.config.transactional_id = None;
         scenario.config.acks = Acks::All;
         scenario.config.max_in_flight = 5;
         scenario.config.retries = i32::MAX as u32;

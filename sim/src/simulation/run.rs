@@ -4,24 +4,24 @@ use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use ottla_core::Metrics;
 use ottla_core::time::{Clock, Instant};
-use ottla_core::{Driver, producer};
 
+use super::atomicity::Atomicity;
 use super::checker::Checker;
-use super::clock::{Simulated, VirtualClock};
+use super::clock::VirtualClock;
 use super::dice::{Dice, Stream};
-use super::executor::{Executor, Flag};
-use super::ledger::Ledger;
+use super::executor::Executor;
+use super::fleet::Fleet;
+use super::ledger::{Ledger, Told};
 use super::limits::Limits;
 use super::network::{Event, World};
 use super::sabotage::{Sabotage, Saboteur};
 use super::scenario::Scenario;
 use super::trace::Trace;
-use super::transport::SimulatedTransport;
+use super::transacting::{PRODUCERS, Transacting};
 use super::workload::{Application, Senders, Sending, close};
 
 /// No run takes longer than this, virtually.
@@ -50,6 +50,8 @@ pub struct Report {
     pub acknowledged: u64,
     /// Records in the logs, repeats included.
     pub stored: u64,
+    /// Transactions that were begun, and of these those that were told to be committed.
+    pub transactions: (u64, u64),
     /// How long it took, virtually.
     pub virtual_time: Duration,
     /// The timeline, where it was asked for.
@@ -110,9 +112,6 @@ struct Run {
     world: Rc<RefCell<World>>,
     app: Rc<Application>,
     executor: Executor,
-    driver: Option<Driver<Simulated, SimulatedTransport>>,
-    driver_woken: Arc<Flag>,
-    driver_waker: Waker,
     polls: Polls,
     /// When something was last on its way.
     busy_at: Instant,
@@ -137,13 +136,13 @@ impl Run {
     ) -> Self {
         trace.note("scenario", format_args!("{scenario:#?}"));
         let world = Rc::new(RefCell::new(world(seed, &scenario, &clock, &trace, options)));
-        let transport = SimulatedTransport { world: world.clone() };
-        let producer_seed = Dice::new(seed, Stream::Producer).seed();
-        let made = producer(scenario.config.clone(), clock.clone(), producer_seed, transport);
-        let (producer, driver) = made.expect("scenarios have valid configurations");
+        let seeds = Dice::new(seed, Stream::Producer);
+        let fleet = Fleet::new(scenario.config.clone(), clock.clone(), world.clone(), seeds);
+        let producer = fleet.launch();
         let mut executor = Executor::new(clock.clone());
         let app = Rc::new(Application {
             producer,
+            fleet,
             clock: clock.clone(),
             timers: executor.timers(),
             trace,
@@ -153,28 +152,20 @@ impl Run {
             topics: scenario.topics.len(),
             largest: scenario.largest,
         });
-        for task in 0..scenario.tasks {
+        if scenario.config.transactional_id.is_some() {
+            let dice = Dice::new(seed, Stream::Workload(0));
+            let transacting = Transacting::new(app.clone(), dice);
+            let run = transacting.run(scenario.steps, scenario.span);
+            executor.spawn("transactions".to_owned(), run);
+        }
+        for task in (0..scenario.tasks).filter(|_| scenario.config.transactional_id.is_none()) {
             let sending = Sending::new(app.clone(), task, Dice::new(seed, Stream::Workload(task)));
             executor.spawn(format!("task {task}"), sending.run(scenario.steps, scenario.span));
         }
         let early = scenario.impatient.then_some(scenario.span / 2);
         executor.spawn("closer".to_owned(), close(app.clone(), scenario.close, early));
-        let driver_woken = Arc::new(Flag::default());
-        driver_woken.clone().wake();
-        let driver_waker = Waker::from(driver_woken.clone());
-        let (driver, polls) = (Some(driver), Polls::default());
-        Self {
-            scenario,
-            clock,
-            world,
-            app,
-            executor,
-            driver,
-            driver_woken,
-            driver_waker,
-            polls,
-            busy_at: Instant::ZERO,
-        }
+        let (polls, busy_at) = (Polls::default(), Instant::ZERO);
+        Self { scenario, clock, world, app, executor, polls, busy_at }
     }
 
     fn finish(&mut self) -> Result<Report, String> {
@@ -212,7 +203,7 @@ impl Run {
     fn run_instant(&mut self) -> Result<(), String> {
         loop {
             let ran = self.executor.run_woken();
-            let polled = self.poll_driver()?;
+            let polled = self.poll_drivers()?;
             self.look_for_failures()?;
             if !ran && !polled {
                 return Ok(());
@@ -220,23 +211,10 @@ impl Run {
         }
     }
 
-    fn poll_driver(&mut self) -> Result<bool, String> {
-        let Some(driver) = &mut self.driver else { return Ok(false) };
+    fn poll_drivers(&mut self) -> Result<bool, String> {
         let now = self.clock.now();
-        let mut woken = self.driver_woken.take();
-        if woken && let Some(saboteur) = &mut self.world.borrow_mut().saboteur {
-            woken = !saboteur.swallows_wakeup();
-        }
-        if !woken && driver.next_wake().is_none_or(|at| at > now) {
-            return Ok(false);
-        }
-        self.polls.count(now, woken)?;
-        let poll = driver.poll(&mut Context::from_waker(&self.driver_waker));
-        if poll == Poll::Ready(()) {
-            self.driver = None;
-        }
-        self.world.borrow_mut().check_nonsense();
-        Ok(true)
+        let polls = &mut self.polls;
+        self.app.fleet.poll(now, |woken| polls.count(now, woken))
     }
 
     fn look_for_failures(&self) -> Result<(), String> {
@@ -248,7 +226,7 @@ impl Run {
     }
 
     fn next_time(&self) -> Option<Instant> {
-        let driver = self.driver.as_ref().and_then(Driver::next_wake);
+        let driver = self.app.fleet.next_wake();
         let times = [self.world.borrow().next_event(), self.executor.timers().next(), driver];
         times.into_iter().flatten().min()
     }
@@ -259,7 +237,7 @@ impl Run {
         if !unfinished.is_empty() {
             return Err(format!("nothing will ever wake {}", unfinished.join(", ")));
         }
-        if self.driver.is_some() {
+        if self.app.fleet.is_running() {
             return Err("the driver is not done although the producer is closed".to_owned());
         }
         self.check_memory()?;
@@ -268,9 +246,17 @@ impl Run {
         let config = &self.scenario.config;
         let checker = Checker { config, ledger: &ledger, history: &world.history, logs: &logs };
         checker.check()?;
+        drop(world);
+        let mut world = self.world.borrow_mut();
+        Atomicity { ledger: &ledger }.check(&mut world, self.clock.since_unix_epoch())?;
+        let producers = self.app.fleet.producers();
+        let acknowledged = producers.iter().map(|it| it.metrics().records_acknowledged).sum();
+        let transactions = &ledger.transactions;
+        let committed = transactions.iter().filter(|it| it.told == Told::Committed).count();
         Ok(Report {
+            transactions: (transactions.len() as u64, committed as u64),
             accepted: ledger.accepted.len() as u64,
-            acknowledged: self.app.producer.metrics().records_acknowledged,
+            acknowledged,
             stored: logs.values().map(|records| records.len() as u64).sum(),
             virtual_time: self.clock.now().since(Instant::ZERO),
             trace: Vec::new(),
@@ -279,22 +265,27 @@ impl Run {
 
     /// Nothing that was accepted is still on its way.
     fn has_all_memory(&self) -> bool {
-        let metrics = self.app.producer.metrics();
-        metrics.buffer_available_bytes == metrics.buffer_total_bytes
+        self.app.fleet.producers().iter().all(|producer| {
+            let metrics = producer.metrics();
+            metrics.buffer_available_bytes == metrics.buffer_total_bytes
+        })
     }
 
     fn check_memory(&self) -> Result<(), String> {
-        let metrics = self.app.producer.metrics();
-        let (free, total) = (metrics.buffer_available_bytes, metrics.buffer_total_bytes);
-        if free != total || metrics.waiting_for_memory != 0 {
-            let waiting = metrics.waiting_for_memory;
-            return Err(format!("{free} of {total} bytes came back, {waiting} senders wait"));
-        }
-        if metrics.requests_in_flight != 0 {
-            return Err(format!("{} requests in flight at the end", metrics.requests_in_flight));
-        }
-        Ok(())
+        self.app.fleet.producers().iter().try_for_each(|it| check_memory(&it.metrics()))
     }
+}
+
+fn check_memory(metrics: &Metrics) -> Result<(), String> {
+    let (free, total) = (metrics.buffer_available_bytes, metrics.buffer_total_bytes);
+    if free != total || metrics.waiting_for_memory != 0 {
+        let waiting = metrics.waiting_for_memory;
+        return Err(format!("{free} of {total} bytes came back, {waiting} senders wait"));
+    }
+    if metrics.requests_in_flight != 0 {
+        return Err(format!("{} requests in flight at the end", metrics.requests_in_flight));
+    }
+    Ok(())
 }
 
 fn world(
@@ -306,13 +297,16 @@ fn world(
 ) -> World {
     let saboteur =
         options.sabotage.map(|kind| Saboteur::new(kind, Dice::new(seed, Stream::Sabotage)));
+    let limits = Limits::new(&scenario.config, super::scenario::TOPICS.len() as u32);
+    let producers = if scenario.config.transactional_id.is_some() { PRODUCERS } else { 1 };
+    let limits = limits.times(producers);
     let mut world = World::new(
         clock.clone(),
         trace.clone(),
         Dice::new(seed, Stream::Network),
         scenario.weather,
         scenario.cluster(clock.since_unix_epoch()),
-        Limits::new(&scenario.config, super::scenario::TOPICS.len() as u32),
+        limits,
         saboteur,
     );
     for (at, fault) in &scenario.faults {

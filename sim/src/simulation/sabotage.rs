@@ -14,7 +14,7 @@ use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::Encodable;
 
 use super::dice::Dice;
-use super::watch::decode_produce;
+use super::watch::{api_of, decode_produce};
 use crate::batch::BatchHeader;
 use crate::cluster::{Cluster, ProduceFault};
 
@@ -33,17 +33,23 @@ pub enum Sabotage {
     FalseAcknowledgement,
     /// The driver is sometimes not woken.
     LostWakeup,
+    /// A transaction that is to be aborted is committed.
+    CommittedAbort,
+    /// A batch of a transaction is sent as one of none.
+    UnmarkedBatch,
 }
 
 impl Sabotage {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ReusedBuffer,
         Self::TornBuffer,
         Self::ReorderedRetry,
         Self::RepeatedSequence,
         Self::FalseAcknowledgement,
         Self::LostWakeup,
+        Self::CommittedAbort,
+        Self::UnmarkedBatch,
     ];
 
     /// Its name on the command line.
@@ -56,6 +62,8 @@ impl Sabotage {
             Self::RepeatedSequence => "repeated-sequence",
             Self::FalseAcknowledgement => "false-acknowledgement",
             Self::LostWakeup => "lost-wakeup",
+            Self::CommittedAbort => "committed-abort",
+            Self::UnmarkedBatch => "unmarked-batch",
         }
     }
 }
@@ -110,8 +118,14 @@ impl Saboteur {
         self.kind == Sabotage::LostWakeup && self.dice.percent(2)
     }
 
-    /// Changes a request, if it is one of Produce.
+    /// Changes a request, if it is one of those that carry records or end transactions.
     pub(crate) fn spoil_request(&mut self, frame: Bytes, cluster: &mut Cluster) -> Bytes {
+        if self.kind == Sabotage::CommittedAbort
+            && api_of(&frame) == Some(ApiKey::EndTxn)
+            && self.dice.percent(20)
+        {
+            return committed(&frame);
+        }
         let Some((version, header, mut request)) = decode_produce(&frame) else { return frame };
         for topic in &mut request.topic_data {
             let by_id = cluster.topics().find(|(_, id, _)| *id == topic.topic_id);
@@ -133,7 +147,11 @@ impl Saboteur {
     fn spoil(&mut self, batch: Bytes, place: (String, i32), cluster: &mut Cluster) -> Bytes {
         let Some(header) = BatchHeader::parse(&batch) else { return batch };
         match self.kind {
-            Sabotage::LostWakeup => batch,
+            Sabotage::LostWakeup | Sabotage::CommittedAbort => batch,
+            Sabotage::UnmarkedBatch if header.is_transactional() && self.dice.percent(20) => {
+                edited(&batch, |it| it[22] &= !0b1_0000)
+            }
+            Sabotage::UnmarkedBatch => batch,
             Sabotage::ReusedBuffer => {
                 let other = std::mem::replace(&mut self.last, batch.clone());
                 if other.is_empty() || self.dice.percent(80) { batch } else { other }
@@ -200,6 +218,15 @@ impl Saboteur {
             }
         }
     }
+}
+
+/// The EndTxn request as one that commits: the flag is its last field, before the tags.
+fn committed(frame: &Bytes) -> Bytes {
+    let version = i16::from_be_bytes([frame[2], frame[3]]);
+    let at = frame.len() - if version >= 3 { 2 } else { 1 };
+    let mut bytes = BytesMut::from(&frame[..]);
+    bytes[at] = 1;
+    bytes.freeze()
 }
 
 /// The batch with its end overwritten by the other's.

@@ -61,7 +61,34 @@ impl Scenario {
             config,
         };
         scenario.faults = scenario.choose_faults(&mut Dice::new(seed, Stream::Faults));
+        let mut dice = Dice::new(seed, Stream::Transactions);
+        if scenario.config.enable_idempotence && dice.percent(40) {
+            scenario.use_transactions(&mut dice);
+        }
         scenario
+    }
+
+    /// Sends in transactions, with more that can go wrong.
+    fn use_transactions(&mut self, dice: &mut Dice) {
+        self.config.transactional_id = Some("transactions".to_owned());
+        self.config.resend_valid_records = false;
+        self.config.transaction_timeout =
+            if dice.percent(80) { Duration::from_secs(60) } else { dice.millis(200, 5000) };
+        if dice.percent(80) {
+            self.config.max_block = Duration::from_secs(60);
+        }
+        let current = self.nodes.iter().all(|node| node.apis == ApiRanges::current());
+        let second = current && dice.percent(75);
+        self.brokers.transaction_version = if second { 2 } else { i16::from(dice.percent(50)) };
+        if dice.percent(40) {
+            self.brokers.marker_delay = dice.millis(0, 80);
+        }
+        // What was in a topic that is deleted is neither committed nor aborted.
+        self.faults.retain(|(_, fault)| !matches!(fault, Fault::RecreateTopic { .. }));
+        let span = self.span.as_micros() as u32;
+        for _ in 0..dice.below(4) {
+            self.faults.push((dice.micros(0, span), Fault::of_transactions(dice)));
+        }
     }
 
     fn choose_faults(&self, dice: &mut Dice) -> Vec<(Duration, Fault)> {

@@ -1,5 +1,7 @@
 //! The brokers' end of the network: frames in, the cluster's answers out.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::ApiKey;
 use ottla_core::time::Instant;
@@ -75,6 +77,9 @@ impl World {
             return self.answer(id, answer);
         }
         let reply = self.cluster.handle(node, frame.clone(), now);
+        if watch::api_of(&frame) == Some(ApiKey::EndTxn) {
+            self.look_as_reader(now);
+        }
         if let Some(saboteur) = &mut self.saboteur {
             saboteur.look_at_log(&self.cluster);
         }
@@ -83,6 +88,19 @@ impl World {
         }
         self.links[id].busy = true;
         self.carry_out(id, reply);
+    }
+
+    /// Reads what is committed, as a consumer would now and then.
+    fn look_as_reader(&mut self, now: Duration) {
+        let topics = self.cluster.topics().map(|(name, _, count)| (name.to_owned(), count));
+        let topics: Vec<_> = topics.collect();
+        for (topic, count) in topics {
+            for partition in 0..count as i32 {
+                if let Some(seen) = self.cluster.committed_now(&topic, partition, now) {
+                    self.seen.insert((topic.clone(), partition), seen);
+                }
+            }
+        }
     }
 
     fn carry_out(&mut self, id: LinkId, reply: Reply) {

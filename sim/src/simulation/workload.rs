@@ -13,6 +13,7 @@ use super::clock::{Simulated, VirtualClock};
 use super::content::{Content, RecordId};
 use super::dice::Dice;
 use super::executor::Timers;
+use super::fleet::Fleet;
 use super::ledger::{Ledger, settled};
 use super::scenario::TOPICS;
 use super::trace::Trace;
@@ -21,6 +22,7 @@ use super::trace::Trace;
 #[derive(Debug)]
 pub(crate) struct Application {
     pub(crate) producer: Producer<Simulated>,
+    pub(crate) fleet: Fleet,
     pub(crate) clock: VirtualClock,
     pub(crate) timers: Timers,
     pub(crate) trace: Trace,
@@ -48,6 +50,12 @@ impl Senders {
         if self.count.get() == 0 {
             self.waiting.take().into_iter().for_each(Waker::wake);
         }
+    }
+
+    /// Nobody sends any more.
+    pub(crate) fn leave_all(&self) {
+        self.count.set(1);
+        self.leave();
     }
 
     async fn all_left(&self) {
@@ -228,7 +236,7 @@ impl Sending {
 }
 
 /// Waits for a future, or only so long.
-async fn wait<F: Future>(
+pub(crate) async fn wait<F: Future>(
     app: &Application,
     patience: Option<Duration>,
     future: F,
@@ -246,6 +254,13 @@ pub(crate) async fn close(app: Rc<Application>, timeout: Duration, at: Option<Du
         None => app.senders.all_left().await,
     }
     app.trace.note("closer", format_args!("close within {timeout:?}"));
-    app.producer.close(timeout).await;
+    for producer in app.fleet.producers() {
+        producer.close(timeout).await;
+    }
+    // Others may have been launched since.
+    app.senders.all_left().await;
+    for producer in app.fleet.producers() {
+        producer.close(timeout).await;
+    }
     app.trace.note("closer", format_args!("closed"));
 }

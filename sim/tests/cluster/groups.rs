@@ -101,11 +101,14 @@ fn every_version_finds_the_coordinator() {
 }
 
 #[test]
-fn transactions_have_no_coordinator() {
-    let request = FindCoordinatorRequest::default().with_key_type(1);
-    let response = call(&mut one_node(), ApiKey::FindCoordinator, 3, request);
-    let refused = ResponseError::TransactionalIdAuthorizationFailed.code();
-    assert_eq!(response!(response, FindCoordinator).error_code, refused);
+fn transactions_have_a_coordinator_and_nothing_else_has() {
+    let request = FindCoordinatorRequest::default();
+    let ask = |kind| {
+        let request = request.clone().with_key_type(kind);
+        response!(call(&mut one_node(), ApiKey::FindCoordinator, 3, request), FindCoordinator)
+    };
+    assert_eq!((ask(1).error_code, ask(1).node_id.0), (NONE, NODE));
+    assert_eq!(ask(2).error_code, ResponseError::InvalidRequest.code());
 }
 
 #[test]

@@ -12,4 +12,5 @@ mod robustness;
 mod storage;
 mod support;
 mod topics;
+mod transactions;
 mod versions;

@@ -185,14 +185,15 @@ fn zstd_needs_version_7() {
 }
 
 #[test]
-fn transactional_batches_need_a_transactional_id_that_is_allowed() {
+fn transactional_batches_need_a_transactional_id_and_a_transaction() {
     let transactional = Batch { attributes: 0b1_0000, ..idempotent(1, 0, 0, 1) };
     let refused = ResponseError::TransactionalIdAuthorizationFailed;
     assert_eq!(error(&mut one_node(), &transactional), refused);
     let mut request = produce_request(-1, 0, transactional.bytes());
     request.transactional_id = Some(TransactionalId(StrBytes::from_static_str("id")));
     let response = call(&mut one_node(), ApiKey::Produce, 9, request);
-    assert_eq!(only_partition(response!(response, Produce)).error_code, refused.code());
+    let refused = ResponseError::InvalidTxnState.code();
+    assert_eq!(only_partition(response!(response, Produce)).error_code, refused);
 }
 
 #[test]

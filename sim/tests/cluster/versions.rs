@@ -31,7 +31,7 @@ fn every_version_lists_the_apis() {
         let request = ApiVersionsRequest::default();
         let response =
             response!(call(&mut cluster, ApiKey::ApiVersions, version, request), ApiVersions);
-        assert_eq!((response.error_code, response.api_keys.len()), (NONE, 17));
+        assert_eq!((response.error_code, response.api_keys.len()), (NONE, 21));
     }
 }
 
@@ -93,11 +93,11 @@ fn producer_ids_are_handed_out_once_each_at_epoch_0() {
 }
 
 #[test]
-fn transactional_producers_are_refused() {
+fn transactions_may_not_take_any_time() {
     let id = Some(TransactionalId(StrBytes::from_static_str("id")));
     let request = InitProducerIdRequest::default().with_transactional_id(id);
+    let request = request.with_transaction_timeout_ms(i32::MAX);
     let response =
         response!(call(&mut one_node(), ApiKey::InitProducerId, 5, request), InitProducerId);
-    let refused = ResponseError::TransactionalIdAuthorizationFailed.code();
-    assert_eq!(response.error_code, refused);
+    assert_eq!(response.error_code, ResponseError::InvalidTransactionTimeout.code());
 }

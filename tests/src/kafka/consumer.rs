@@ -42,8 +42,22 @@ impl Cluster {
     /// # Panics
     /// If the consumer fails, or returns fewer records than the offsets promise.
     #[track_caller]
-    pub fn consume(&self, topic: &str, mut record: impl FnMut(ConsumedRecord)) -> u64 {
-        let expected = self.record_count(topic);
+    pub fn consume(&self, topic: &str, record: impl FnMut(ConsumedRecord)) -> u64 {
+        self.consume_committed(topic, self.record_count(topic), record)
+    }
+
+    /// The same for a topic with transactions, whose offsets don't tell how many records are
+    /// committed: the first `expected` of them.
+    ///
+    /// # Panics
+    /// If the consumer fails, or returns fewer records.
+    #[track_caller]
+    pub fn consume_committed(
+        &self,
+        topic: &str,
+        expected: u64,
+        mut record: impl FnMut(ConsumedRecord),
+    ) -> u64 {
         let mut count = 0;
         if expected == 0 {
             return count;

@@ -6,6 +6,7 @@
 mod admin;
 mod cluster;
 mod consumer;
+mod group;
 mod jars;
 mod node;
 mod ports;
@@ -18,6 +19,7 @@ mod tool;
 pub use admin::Partition;
 pub use cluster::{Cluster, NodeId};
 pub use consumer::ConsumedRecord;
+pub use group::GroupReader;
 pub use jars::Jars;
 pub use properties::Door;
 pub use segments::Batch;

@@ -47,7 +47,7 @@ const JAVA: [(&str, &str); 34] = [
 ];
 
 /// The other keys of Java's producer, with a value that asks for something ottla lacks.
-const JAVA_UNSUPPORTED: [(&str, &str); 20] = [
+const JAVA_UNSUPPORTED: [(&str, &str); 18] = [
     ("enable.metrics.push", "true"),
     ("metrics.sample.window.ms", "30000"),
     ("metrics.num.samples", "2"),
@@ -64,8 +64,6 @@ const JAVA_UNSUPPORTED: [(&str, &str); 20] = [
     ("ssl.endpoint.identification.algorithm", ""),
     ("ssl.cipher.suites", "TLS_AES_128_GCM_SHA256"),
     ("sasl.kerberos.service.name", "kafka"),
-    ("transaction.timeout.ms", "1000"),
-    ("transactional.id", "t"),
     ("transaction.two.phase.commit.enable", "true"),
     ("config.providers", "file"),
 ];

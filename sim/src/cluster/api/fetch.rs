@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::fetch_request::FetchPartition;
-use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::fetch_response::{
+    AbortedTransaction, FetchableTopicResponse, PartitionData,
+};
 use kafka_protocol::messages::{FetchRequest, FetchResponse};
 
 use super::check_leader_epoch;
@@ -25,7 +27,12 @@ struct Budget {
     left: usize,
     found: usize,
     failed: bool,
+    /// Only what was committed, or was never in a transaction.
+    committed_only: bool,
 }
+
+/// `isolation_level` of `read_committed`.
+pub(super) const READ_COMMITTED: i8 = 1;
 
 pub(crate) fn handle(
     cluster: &mut Cluster,
@@ -46,7 +53,8 @@ pub(crate) fn resume(
 ) -> Outcome {
     let request = &waiting.request;
     let max_bytes = usize::try_from(request.max_bytes).unwrap_or(0);
-    let mut budget = Budget { left: max_bytes, found: 0, failed: false };
+    let committed_only = request.isolation_level == READ_COMMITTED;
+    let mut budget = Budget { left: max_bytes, found: 0, failed: false, committed_only };
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let name = cluster.topic_name(&topic.topic, topic.topic_id);
@@ -97,6 +105,8 @@ fn try_read(
     let partition = cluster.topics.led_partition(call.node, topic, request.partition)?;
     check_leader_epoch(partition, request.current_leader_epoch)?;
     let high_watermark = partition.high_watermark(now);
+    let last_stable_offset = partition.last_stable_offset(now);
+    let limit = if budget.committed_only { last_stable_offset } else { high_watermark };
     let start_offset = partition.log.start_offset();
     if !(start_offset..=partition.log.end_offset()).contains(&request.fetch_offset) {
         return Err(ResponseError::OffsetOutOfRange);
@@ -106,18 +116,24 @@ fn try_read(
     let batches = if max_bytes == 0 && budget.found > 0 {
         Vec::new()
     } else {
-        let read = partition.log.read(request.fetch_offset, high_watermark, max_bytes);
+        let read = partition.log.read(request.fetch_offset, limit, max_bytes);
         read.map_err(|_| ResponseError::KafkaStorageError)?
     };
+    let aborted = partition.aborted_between(request.fetch_offset, limit).map(|it| {
+        AbortedTransaction::default()
+            .with_producer_id(it.producer_id.into())
+            .with_first_offset(it.first_offset)
+    });
+    let aborted = aborted.collect();
     let records = joined(&batches);
     budget.found += records.len();
     budget.left = budget.left.saturating_sub(records.len());
     Ok(PartitionData::default()
         .with_partition_index(request.partition)
         .with_high_watermark(high_watermark)
-        .with_last_stable_offset(high_watermark)
+        .with_last_stable_offset(last_stable_offset)
         .with_log_start_offset(start_offset)
-        .with_aborted_transactions(None)
+        .with_aborted_transactions(budget.committed_only.then_some(aborted))
         .with_records(Some(records)))
 }
 

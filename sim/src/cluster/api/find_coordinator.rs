@@ -1,4 +1,4 @@
-//! FindCoordinator: one node coordinates all groups, none coordinates transactions.
+//! FindCoordinator: one node coordinates all groups, any the transactions of an id.
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
@@ -12,25 +12,30 @@ use crate::cluster::{Cluster, Outcome};
 
 /// `key_type` of a consumer group.
 const GROUP: i8 = 0;
+/// `key_type` of a transactional id.
+const TRANSACTION: i8 = 1;
 
 pub(crate) fn handle(
     cluster: &mut Cluster,
     call: &Call,
     request: FindCoordinatorRequest,
 ) -> Outcome {
-    let found = match (request.key_type, cluster.controller()) {
-        (GROUP, Some(node)) => Ok(node),
-        (GROUP, None) => Err(ResponseError::CoordinatorNotAvailable),
-        _ => Err(ResponseError::TransactionalIdAuthorizationFailed),
+    let find = |key: &str| {
+        let node = match request.key_type {
+            GROUP => cluster.controller(),
+            TRANSACTION => cluster.transaction_coordinator(key).and_then(|id| cluster.node(id)),
+            _ => return Err(ResponseError::InvalidRequest),
+        };
+        node.ok_or(ResponseError::CoordinatorNotAvailable)
     };
     let response = FindCoordinatorResponse::default().with_throttle_time_ms(call.throttle_ms());
     if call.version >= 4 {
-        let keys = request.coordinator_keys.into_iter();
+        let keys = request.coordinator_keys.iter();
         return response
-            .with_coordinators(keys.map(|key| coordinator(key, &found)).collect())
+            .with_coordinators(keys.map(|key| coordinator(key.clone(), &find(key))).collect())
             .into();
     }
-    let only = coordinator(StrBytes::default(), &found);
+    let only = coordinator(StrBytes::default(), &find(&request.key));
     response
         .with_error_code(only.error_code)
         .with_error_message(only.error_message)

@@ -10,6 +10,7 @@ use kafka_protocol::messages::list_offsets_response::{
 use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
 use super::check_leader_epoch;
+use super::fetch::READ_COMMITTED;
 use crate::batch::BatchHeader;
 use crate::cluster::call::Call;
 use crate::cluster::partition::Partition;
@@ -30,11 +31,12 @@ pub(crate) fn handle(
     request: ListOffsetsRequest,
     now: Duration,
 ) -> Outcome {
+    let committed_only = request.isolation_level == READ_COMMITTED;
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             let answer = ListOffsetsPartitionResponse::default()
                 .with_partition_index(partition.partition_index);
-            match offset(cluster, call, &topic.name, partition, now) {
+            match offset(cluster, call, &topic.name, partition, committed_only, now) {
                 Ok((offset, timestamp, leader_epoch)) if call.version >= 4 => answer
                     .with_offset(offset)
                     .with_timestamp(timestamp)
@@ -57,6 +59,7 @@ fn offset(
     call: &Call,
     topic: &str,
     request: &ListOffsetsPartition,
+    committed_only: bool,
     now: Duration,
 ) -> Result<(i64, i64, i32), ResponseError> {
     let partition = cluster.topics.led_partition(call.node, topic, request.partition_index)?;
@@ -64,6 +67,7 @@ fn offset(
     let epoch = partition.leader_epoch;
     let high_watermark = partition.high_watermark(now);
     Ok(match request.timestamp {
+        LATEST if committed_only => (partition.last_stable_offset(now), UNKNOWN, epoch),
         LATEST => (high_watermark, UNKNOWN, epoch),
         EARLIEST | EARLIEST_LOCAL => (partition.log.start_offset(), UNKNOWN, epoch),
         MAX_TIMESTAMP => highest_timestamp(partition, high_watermark)?,

@@ -11,6 +11,7 @@ pub(super) mod metadata;
 pub(super) mod offsets;
 pub(super) mod produce;
 pub(super) mod topics;
+pub(super) mod transactions;
 pub(super) mod versions;
 
 use kafka_protocol::ResponseError;

@@ -50,10 +50,12 @@ pub(crate) fn handle(
     let acks = request.acks;
     let deadline = now + Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
     let request_error = request_error(&request);
+    let transactional_id = request.transactional_id.as_deref().map(ToOwned::to_owned);
+    let sender = Sender { call, acks, transactional_id: transactional_id.as_deref() };
     let mut waiting =
         WaitingProduce { response: ProduceResponse::default(), copying: vec![], deadline };
     for topic in request.topic_data {
-        append_topic(cluster, call, acks, topic, request_error, &mut waiting, now);
+        append_topic(cluster, &sender, topic, request_error, &mut waiting, now);
     }
     waiting.response.throttle_time_ms = call.throttle_ms();
     if acks == 0 {
@@ -89,9 +91,11 @@ pub(crate) fn resume(cluster: &mut Cluster, mut waiting: WaitingProduce, now: Du
 
 /// What is wrong with the request as a whole.
 fn request_error(request: &ProduceRequest) -> Option<ResponseError> {
-    if request.transactional_id.is_some() || has_transactional_batch(request) {
-        // The model has no transactions; a broker that grants no transactional id says the same.
+    if request.transactional_id.is_none() && has_transactional_batch(request) {
         return Some(ResponseError::TransactionalIdAuthorizationFailed);
+    }
+    if request.transactional_id.is_some() && request.acks != ALL {
+        return Some(ResponseError::InvalidRequiredAcks);
     }
     (!(ALL..=1).contains(&request.acks)).then_some(ResponseError::InvalidRequiredAcks)
 }
@@ -112,10 +116,16 @@ fn unanswered(response: &ProduceResponse) -> Outcome {
     }
 }
 
+/// Who produces, and how.
+struct Sender<'a> {
+    call: &'a Call,
+    acks: i16,
+    transactional_id: Option<&'a str>,
+}
+
 fn append_topic(
     cluster: &mut Cluster,
-    call: &Call,
-    acks: i16,
+    sender: &Sender<'_>,
     topic: TopicProduceData,
     request_error: Option<ResponseError>,
     waiting: &mut WaitingProduce,
@@ -129,7 +139,7 @@ fn append_topic(
         let result = match (&name, request_error) {
             (_, Some(error)) => Err(error.into()),
             (Err(error), None) => Err((*error).into()),
-            (Ok(name), None) => append(cluster, call, acks, name, &data, fault.as_ref(), now),
+            (Ok(name), None) => append(cluster, sender, name, &data, fault.as_ref(), now),
         };
         if let (Ok(placed), Ok(name)) = (&result, &name) {
             let at = (waiting.response.responses.len(), answers.len());
@@ -156,8 +166,7 @@ fn append_topic(
 
 fn append(
     cluster: &mut Cluster,
-    call: &Call,
-    acks: i16,
+    sender: &Sender<'_>,
     topic: &str,
     data: &PartitionProduceData,
     fault: Option<&ProduceFault>,
@@ -175,13 +184,47 @@ fn append(
         return Err(ResponseError::UnknownTopicOrPartition.into());
     }
     let records = data.records.as_deref().unwrap_or_default();
-    validation::validate_for_version(records, call.version)?;
+    validation::validate_for_version(records, sender.call.version)?;
+    cluster.topics.led_partition(sender.call.node, topic, data.index)?;
+    verify(cluster, sender, topic, data.index, records, now)?;
     let config = &cluster.config;
-    let partition = cluster.topics.led_partition(call.node, topic, data.index)?;
-    if acks == ALL && partition.in_sync.len() < config.min_insync_replicas {
+    let partition = cluster.topics.led_partition(sender.call.node, topic, data.index)?;
+    if sender.acks == ALL && partition.in_sync.len() < config.min_insync_replicas {
         return Err(ResponseError::NotEnoughReplicas.into());
     }
     partition.append(records, config, now)
+}
+
+/// That a transactional batch belongs to a transaction that goes on (KIP-890). Version 2, from
+/// Produce 12 on: it does from now on. Kafka's `AddPartitionsToTxnManager`.
+fn verify(
+    cluster: &mut Cluster,
+    sender: &Sender<'_>,
+    topic: &str,
+    index: i32,
+    records: &[u8],
+    now: Duration,
+) -> Result<(), ResponseError> {
+    let header = BatchHeader::parse(records).filter(BatchHeader::is_transactional);
+    let (Some(header), Some(id)) = (header, sender.transactional_id) else { return Ok(()) };
+    let producer = (header.producer_id, header.producer_epoch);
+    let partition = cluster.topics.get(topic).and_then(|topic| topic.partition(index));
+    if partition.is_some_and(|partition| partition.has_ongoing(producer)) {
+        return Ok(());
+    }
+    if sender.call.version >= 12 {
+        let places = [(topic.to_owned(), index)];
+        let added = cluster.add_to_transaction(id, producer, places, now);
+        return added.map_err(|error| match error {
+            ResponseError::ProducerFenced => ResponseError::InvalidProducerEpoch,
+            error => error,
+        });
+    }
+    match (cluster.is_in_transaction(id, producer, (topic, index)), sender.call.version) {
+        (true, _) => Ok(()),
+        (false, 11..) => Err(ResponseError::TransactionAbortable),
+        (false, _) => Err(ResponseError::InvalidTxnState),
+    }
 }
 
 /// What acks=all waits for, if anything.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
-use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey};
 use kafka_protocol::messages::{ApiKey, ApiVersionsResponse};
 
 use crate::cluster::call::{Answer, Call, Reply};
@@ -15,6 +15,15 @@ pub(crate) fn handle(cluster: &Cluster, call: &Call) -> Outcome {
     let mut response = ApiVersionsResponse::default().with_api_keys(keys);
     if call.version >= 1 {
         response.throttle_time_ms = call.throttle_ms();
+    }
+    if call.version >= 3 && cluster.config.transaction_version > 0 {
+        let level = cluster.config.transaction_version;
+        let feature = FinalizedFeatureKey::default()
+            .with_name(super::text("transaction.version"))
+            .with_max_version_level(level)
+            .with_min_version_level(level);
+        response.finalized_features_epoch = 1;
+        response.finalized_features = vec![feature];
     }
     response.into()
 }

@@ -1,0 +1,326 @@
+//! Transactions on real clusters, of version 2 (Kafka 4.3) and version 1 (Kafka 3.9): what was
+//! committed is seen once, what was aborted never, whoever dies meanwhile; a producer whose id
+//! another has taken hears of it; consume, transform, produce counts every record exactly once.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ottla::transaction::{
+    ConsumedOffset, FatalError, GroupMetadata, TransactionError, TransactionalProducer,
+};
+use ottla::{Producer, Reason, Record};
+use ottla_tests::kafka::{Cluster, GroupReader, LAST_3, NEWEST};
+use ottla_tests::{Guarded, budget};
+use rustix::process::Signal;
+
+const TOPICS: [&str; 2] = ["left", "right"];
+const PARTITIONS: i32 = 3;
+
+/// In the child process that consumes, transforms and produces: where.
+const TRANSFORM: &str = "OTTLA_TEST_TRANSFORM";
+const GROUP: &str = "transformers";
+
+fn producer(bootstrap: &str, id: &str) -> TransactionalProducer {
+    let properties = [
+        ("bootstrap.servers", bootstrap),
+        ("transactional.id", id),
+        ("request.timeout.ms", "5000"),
+        ("linger.ms", "1"),
+    ];
+    TransactionalProducer::from_properties_blocking(properties).unwrap()
+}
+
+fn sessions() -> [(&'static str, &'static str); 2] {
+    [("broker.session.timeout.ms", "4000"), ("broker.heartbeat.interval.ms", "500")]
+}
+
+#[test]
+fn what_is_committed_is_seen_once_and_what_is_aborted_never_on_the_newest() {
+    atomicity(NEWEST);
+}
+
+#[test]
+fn what_is_committed_is_seen_once_and_what_is_aborted_never_on_3_9() {
+    atomicity(LAST_3);
+}
+
+fn atomicity(version: &str) {
+    let kafka = Cluster::start(version, 3, &sessions());
+    for topic in TOPICS {
+        kafka.create_topic(topic, PARTITIONS, 3, &[("min.insync.replicas", "2")]);
+    }
+    let calm = AtomicBool::new(false);
+    let committed = thread::scope(|scope| {
+        let faults = scope.spawn(|| {
+            let done = Calm(&calm);
+            kill_in_turn(&kafka);
+            drop(done);
+        });
+        let committed = run_transactions(&kafka, &calm);
+        faults.join().expect("the faults went wrong");
+        committed
+    });
+    for topic in TOPICS {
+        kafka.await_in_sync(topic);
+    }
+    for (side, topic) in TOPICS.iter().enumerate() {
+        check(&kafka, topic, side, &committed);
+    }
+}
+
+/// Tells that the faults are over, even when that is because of a panic.
+struct Calm<'a>(&'a AtomicBool);
+
+impl Drop for Calm<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Kills nodes one after another, of which one leads and one coordinates.
+fn kill_in_turn(kafka: &Cluster) {
+    let nodes: Vec<_> = kafka.node_ids().collect();
+    for turn in 0..budget::get("transactions.kills") as usize {
+        thread::sleep(Duration::from_secs(2));
+        let victim = match turn % 2 {
+            0 => kafka.leader(TOPICS[0], 0),
+            _ => nodes[turn % nodes.len()],
+        };
+        kafka.kill(victim);
+        thread::sleep(Duration::from_secs(6));
+        kafka.launch(victim);
+        TOPICS.iter().for_each(|topic| kafka.await_in_sync(topic));
+    }
+}
+
+/// Each transaction sends its number to both topics; a third of them is not committed. Returns
+/// the numbers of those that were.
+fn run_transactions(kafka: &Cluster, calm: &AtomicBool) -> Vec<u64> {
+    let bootstrap = kafka.bootstrap();
+    let mut producer = producer(&bootstrap, "atomicity");
+    let mut committed = Vec::new();
+    let (mut number, mut aborted_by_faults) = (0, 0);
+    let count = budget::get("transactions.count");
+    while number < count || !calm.load(Ordering::Relaxed) {
+        let transaction = producer.begin_blocking().unwrap();
+        for side in 0..TOPICS.len() {
+            for copy in 0..3 {
+                let value = format!("{number} {side} {copy}");
+                let key = [copy];
+                let record = Record::new(value.as_bytes()).key(&key);
+                transaction.send_blocking(TOPICS[side], record).unwrap();
+            }
+        }
+        match number % 6 {
+            0 => transaction.abort_blocking().unwrap(),
+            3 => {
+                // What was sent reaches the brokers before it is aborted.
+                transaction.flush_blocking();
+                drop(transaction);
+            }
+            _ => match transaction.commit_blocking() {
+                Ok(()) => committed.push(number),
+                Err(TransactionError::Abortable(cause)) => {
+                    println!("transaction {number} had to be aborted: {cause}");
+                    aborted_by_faults += 1;
+                }
+                Err(error) => panic!("transaction {number}: {error}"),
+            },
+        }
+        number += 1;
+    }
+    println!(
+        "full: {number} transactions, {} committed, {aborted_by_faults} aborted by faults",
+        committed.len()
+    );
+    producer.close_blocking(Duration::from_secs(30));
+    committed
+}
+
+/// Exactly the records of the committed transactions are there, in their order.
+fn check(kafka: &Cluster, topic: &str, side: usize, committed: &[u64]) {
+    // Behind them comes one that is seen only where nothing else is.
+    let bootstrap = kafka.bootstrap();
+    let last = u64::MAX;
+    let mut producer = producer(&bootstrap, "sentinel");
+    let transaction = producer.begin_blocking().unwrap();
+    for partition in 0..PARTITIONS {
+        let value = format!("{last} {side} {partition}");
+        let record = Record::new(value.as_bytes()).partition(partition);
+        transaction.send_blocking(topic, record).unwrap();
+    }
+    transaction.commit_blocking().unwrap();
+    let expected = committed.len() as u64 * 3 + PARTITIONS as u64;
+    let mut seen = BTreeSet::new();
+    let mut before = [None; PARTITIONS as usize];
+    kafka.consume_committed(topic, expected, |record| {
+        let value = String::from_utf8(record.value.expect("every record has one")).unwrap();
+        let mut fields = value.split(' ').map(|field| field.parse::<u64>().unwrap());
+        let number = fields.next().unwrap();
+        assert_eq!(fields.next(), Some(side as u64));
+        let before = before[record.partition as usize].replace(number);
+        assert!(before <= Some(number), "{topic}: {number} after {before:?}");
+        assert!(seen.insert((number, fields.next().unwrap())), "{topic}: {value} twice");
+    });
+    let numbers = committed.iter().copied();
+    let mut wanted: BTreeSet<_> =
+        numbers.flat_map(|it| (0..3).map(move |copy| (it, copy))).collect();
+    wanted.extend((0..PARTITIONS as u64).map(|partition| (last, partition)));
+    let missing: Vec<_> = wanted.difference(&seen).take(5).collect();
+    let visible: Vec<_> = seen.difference(&wanted).take(5).collect();
+    assert!(missing.is_empty() && visible.is_empty(), "missing {missing:?}, visible {visible:?}");
+}
+
+#[test]
+fn a_producer_whose_id_another_has_taken_hears_of_it() {
+    for version in [NEWEST, LAST_3] {
+        let kafka = Cluster::start(version, 1, &[]);
+        kafka.create_topic("taken", 1, 1, &[]);
+        let bootstrap = kafka.bootstrap();
+        let mut first = producer(&bootstrap, "one id");
+        let transaction = first.begin_blocking().unwrap();
+        let delivery = transaction.send_blocking("taken", Record::new(b"of the first")).unwrap();
+        delivery.wait().unwrap();
+
+        let mut second = producer(&bootstrap, "one id");
+        let commit = transaction.commit_blocking();
+        assert_eq!(commit, Err(TransactionError::Fatal(FatalError::Fenced)), "{version}");
+        let again = first.begin_blocking().map(drop);
+        assert_eq!(again, Err(TransactionError::Fatal(FatalError::Fenced)), "{version}");
+        first.close_blocking(Duration::from_secs(5));
+
+        let transaction = second.begin_blocking().unwrap();
+        transaction.send_blocking("taken", Record::new(b"of the second")).unwrap();
+        transaction.commit_blocking().unwrap();
+        let mut values = Vec::new();
+        kafka.consume_committed("taken", 1, |record| values.extend(record.value));
+        assert_eq!(values, [b"of the second"], "{version}");
+    }
+}
+
+#[test]
+fn what_the_brokers_refuse_is_said() {
+    let kafka = Cluster::shared(NEWEST, 1);
+    kafka.create_topic("refused", 1, 1, &[("max.message.bytes", "2000")]);
+    let bootstrap = kafka.bootstrap();
+    let start = |timeout| {
+        TransactionalProducer::from_properties_blocking([
+            ("bootstrap.servers", bootstrap.as_str()),
+            ("transactional.id", "refused"),
+            ("transaction.timeout.ms", timeout),
+        ])
+    };
+    let error = start("1000000000").unwrap_err().to_string();
+    assert!(error.contains("transaction.max.timeout.ms"), "{error}");
+
+    // One record too many dooms the transaction, and only that.
+    let mut producer = start("60000").unwrap();
+    let transaction = producer.begin_blocking().unwrap();
+    let fine = transaction.send_blocking("refused", Record::new(b"fine")).unwrap();
+    fine.wait().unwrap();
+    let large = transaction.send_blocking("refused", Record::new(&[0; 3000])).unwrap();
+    assert!(large.wait().is_err());
+    let late = transaction.send_blocking("refused", Record::new(b"late")).unwrap();
+    assert_eq!(late.wait().unwrap_err().reason, Reason::TransactionAborted);
+    let error = transaction.commit_blocking().unwrap_err();
+    assert!(error.to_string().contains("MESSAGE_TOO_LARGE"), "{error}");
+    assert!(!error.is_fatal());
+
+    let transaction = producer.begin_blocking().unwrap();
+    transaction.send_blocking("refused", Record::new(b"next")).unwrap();
+    transaction.commit_blocking().unwrap();
+    let mut values = Vec::new();
+    kafka.consume_committed("refused", 1, |record| values.extend(record.value));
+    assert_eq!(values, [b"next"]);
+}
+
+#[test]
+fn consume_transform_produce_counts_every_record_once_on_the_newest() {
+    transform_with_crashes(NEWEST);
+}
+
+#[test]
+fn consume_transform_produce_counts_every_record_once_on_3_9() {
+    transform_with_crashes(LAST_3);
+}
+
+fn transform_with_crashes(version: &str) {
+    let kafka = Cluster::start(version, 1, &[]);
+    kafka.create_topic("in", 1, 1, &[]);
+    kafka.create_topic("out", PARTITIONS, 1, &[]);
+    let count = budget::get("transactions.transformed");
+    fill(&kafka, count);
+    let address = kafka.address(kafka.node_ids().next().unwrap());
+    let place = format!("{address} {count}");
+    let program = env::current_exe().unwrap();
+    let arguments = ["env", &format!("{TRANSFORM}={place}")].map(OsString::from);
+    let test = ["--exact", "the_transforming_process", "--nocapture"].map(OsString::from);
+    let argv: Vec<OsString> =
+        arguments.into_iter().chain([program.into_os_string()]).chain(test).collect();
+    let reader = GroupReader { address, group: GROUP, topic: "in", partition: 0 };
+    let crashes = budget::get("transactions.crashes");
+    for crash in 1..=crashes {
+        let child = Guarded::spawn(&argv, None, Stdio::null(), Stdio::inherit()).unwrap();
+        let until = (count * crash / (crashes + 1)) as i64;
+        let begun = Instant::now();
+        while reader.committed() < until {
+            assert!(begun.elapsed() < Duration::from_secs(300), "nothing is transformed");
+            thread::sleep(Duration::from_millis(20));
+        }
+        child.signal(Signal::KILL);
+    }
+    let child = Guarded::spawn(&argv, None, Stdio::null(), Stdio::inherit()).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(reader.committed(), count as i64);
+    let mut seen = vec![false; count as usize];
+    kafka.consume_committed("out", count, |record| {
+        let value = String::from_utf8(record.value.expect("every record has one")).unwrap();
+        let number: usize = value.strip_prefix("twice ").unwrap().parse().unwrap();
+        assert!(!std::mem::replace(&mut seen[number / 2], true), "{value} again");
+    });
+    assert!(seen.into_iter().all(|seen| seen));
+    println!("full: {version}: {count} records transformed through {crashes} kills");
+}
+
+fn fill(kafka: &Cluster, count: u64) {
+    let bootstrap = kafka.bootstrap();
+    let producer = Producer::from_properties([("bootstrap.servers", bootstrap.as_str())]).unwrap();
+    let topic = producer.topic("in");
+    let deliveries: Vec<_> = (0..count)
+        .map(|number| topic.send_blocking(Record::new(number.to_string().as_bytes())).unwrap())
+        .collect();
+    for delivery in deliveries {
+        delivery.wait().unwrap();
+    }
+}
+
+/// Not a test of its own: what is killed and started again.
+#[test]
+fn the_transforming_process() {
+    let Ok(place) = env::var(TRANSFORM) else { return };
+    let (address, count) = place.split_once(' ').unwrap();
+    let count: i64 = count.parse().unwrap();
+    let mut producer = producer(address, "transformer");
+    let address = address.parse().unwrap();
+    let reader = GroupReader { address, group: GROUP, topic: "in", partition: 0 };
+    let mut offset = reader.committed();
+    while offset < count {
+        let records: Vec<_> = reader.fetch(offset).into_iter().take(200).collect();
+        let mut transaction = producer.begin_blocking().unwrap();
+        for (at, value) in &records {
+            let number: u64 = str::from_utf8(value).unwrap().parse().unwrap();
+            let value = format!("twice {}", number * 2);
+            transaction.send_blocking("out", Record::new(value.as_bytes())).unwrap();
+            offset = at + 1;
+        }
+        let consumed = [ConsumedOffset::new("in", 0, offset)];
+        let group = GroupMetadata::of_group(GROUP);
+        transaction.send_offsets_blocking(&consumed, &group).unwrap();
+        transaction.commit_blocking().unwrap();
+    }
+}
