@@ -74,10 +74,6 @@ impl Config {
     fn check_kafka(&self) -> Result<(), ConfigError> {
         let kafka = &self.kafka;
         require(!kafka.bootstrap.is_empty(), "kafka.bootstrap names no server")?;
-        require(
-            kafka.security_protocol == "PLAINTEXT",
-            "kafka.security_protocol: only PLAINTEXT is there yet",
-        )?;
         within("kafka.connections_per_broker", kafka.connections_per_broker, 1..=64)
     }
 

@@ -15,6 +15,8 @@ use super::connection::Connection;
 use super::dial::{DialError, DialPolicy, dial};
 use super::greeting::{CLIENT_ID, greet};
 use super::known::{Known, Wanted};
+use super::login::log_in;
+use super::security::Security;
 use crate::config::{Config, ConfigError};
 use crate::kafka::metadata::TopicPicture;
 
@@ -46,6 +48,7 @@ impl From<DialError> for Unreachable {
 pub(crate) struct Cluster {
     bootstrap: Vec<(String, u16)>,
     policy: DialPolicy,
+    security: Security,
     connections_per_broker: usize,
     create_topics: bool,
     connect_patience: Duration,
@@ -65,6 +68,7 @@ impl Cluster {
         let loopback = bootstrap.iter().any(|(host, _)| is_loopback(host));
         Ok(Self {
             bootstrap,
+            security: Security::new(kafka)?,
             policy: DialPolicy::new(&kafka.allowed_hosts, loopback),
             connections_per_broker: kafka.connections_per_broker,
             create_topics: kafka.create_topics,
@@ -131,9 +135,15 @@ impl Cluster {
         port: u16,
         policy: Option<&DialPolicy>,
     ) -> Result<Arc<Connection>, DialError> {
-        let mut stream = dial(host, port, policy, self.connect_patience).await?;
-        let versions = greet(&mut stream, self.connect_patience).await?;
-        Ok(Connection::spawn(Box::new(stream), versions))
+        let patience = self.connect_patience;
+        let stream = dial(host, port, policy, patience).await?;
+        let mut stream = self.security.wrap(stream, host, patience).await?;
+        let versions = greet(&mut *stream, patience).await?;
+        let lifetime = match &self.security.sasl {
+            None => None,
+            Some(sasl) => log_in(&mut *stream, sasl, &versions, host, patience).await?,
+        };
+        Ok(Connection::spawn(stream, versions, lifetime))
     }
 
     /// What is known of topics, not older than `fresh`. Those that the cluster does not have are in

@@ -100,13 +100,17 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Serves a connection whose greeting is over.
-    pub(super) fn spawn(stream: Box<dyn ByteStream>, versions: NodeVersions) -> Arc<Self> {
+    /// Serves a connection whose greeting is over, and whose login lasts for `lifetime`.
+    pub(super) fn spawn(
+        stream: Box<dyn ByteStream>,
+        versions: NodeVersions,
+        lifetime: Option<Duration>,
+    ) -> Arc<Self> {
         let (requests, receiver) = mpsc::unbounded_channel();
         let watchers = Arc::new(Watchers::default());
         let this = Arc::new(Self { requests, versions, watchers: watchers.clone() });
         tokio::spawn(async move {
-            let mut service = Service::new(stream);
+            let mut service = Service::new(stream, lifetime);
             // However it ended, each who waits is told by the drop of its reply.
             let ended = service.run(receiver).await;
             tracing::debug!(reason = ended, "connection to a broker ended");
@@ -226,13 +230,17 @@ struct Service {
     output: Vec<u8>,
     written: usize,
     next_id: i32,
+    /// When the connection ends, as soon as nothing is under way.
+    retires: Option<Instant>,
 }
 
 /// Why a connection ended, for the log.
 type Ended = &'static str;
 
 impl Service {
-    fn new(stream: Box<dyn ByteStream>) -> Self {
+    fn new(stream: Box<dyn ByteStream>, lifetime: Option<Duration>) -> Self {
+        // Before the login ends, as clients do that renew it (KIP-368).
+        let retires = lifetime.map(|lifetime| Instant::now() + lifetime * 4 / 5);
         Self {
             stream,
             frames: FrameReader::new(MAX_RESPONSE),
@@ -240,6 +248,7 @@ impl Service {
             output: Vec::new(),
             written: 0,
             next_id: 1,
+            retires,
         }
     }
 
@@ -249,6 +258,7 @@ impl Service {
         loop {
             let deadline = self.in_flight.front().map(|head| head.deadline);
             let waiting = self.written < self.output.len();
+            let retires = self.retires.filter(|_| deadline.is_none());
             tokio::select! {
                 read = reader.read(self.frames.spare(READ_BYTES)) => match read {
                     Ok(0) => return "the broker closed it",
@@ -270,6 +280,9 @@ impl Service {
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return "an answer did not come in time";
+                }
+                () = sleep_until(retires.unwrap_or_else(Instant::now)), if retires.is_some() => {
+                    return "its login is about to end";
                 }
             }
         }

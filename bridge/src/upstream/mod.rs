@@ -5,7 +5,9 @@ mod connection;
 mod dial;
 mod greeting;
 mod known;
+mod login;
 mod pool;
+mod security;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use connection::{Connection, Lost, Reply, Watch};

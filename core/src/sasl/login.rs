@@ -2,17 +2,18 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::Mechanism;
 use super::{oauth_bearer, plain};
 use crate::config::SaslConfig;
 
 /// Why a login can't go on, for people; holds no secret.
-pub(super) type Failure = Cow<'static, str>;
+pub type Failure = Cow<'static, str>;
 
-/// What to do after a message of the broker's.
+/// What to do after a message of the broker's. Its `Debug` shows no message.
 #[derive(PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// Send this; it may be a password.
     Send(Vec<u8>),
     /// The broker accepts the client, and has proved itself where the mechanism can.
@@ -20,19 +21,19 @@ pub(crate) enum Step {
 }
 
 /// What is said to whom and when.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "aws-msk-iam"), allow(dead_code, reason = "only that login asks"))]
-pub(crate) struct Occasion<'a> {
+pub struct Occasion<'a> {
     /// Never used twice: it is what a nonce is made of.
-    pub(crate) entropy: [u32; 4],
+    pub entropy: [u32; 4],
     /// The broker's name, without its port.
-    pub(crate) host: &'a str,
+    pub host: &'a str,
     /// Milliseconds since the Unix epoch.
-    pub(crate) unix_millis: i64,
+    pub unix_millis: i64,
 }
 
 /// One login, from the first message to its end.
-pub(crate) struct Login(State);
+pub struct Login(State);
 
 enum State {
     /// Everything is said; the broker's word counts.
@@ -45,10 +46,10 @@ enum State {
 
 impl Login {
     /// Begins a login and says the first message.
-    pub(crate) fn begin(
-        config: &SaslConfig,
-        occasion: &Occasion<'_>,
-    ) -> Result<(Self, Vec<u8>), Failure> {
+    ///
+    /// # Errors
+    /// What is missing in the configuration.
+    pub fn begin(config: &SaslConfig, occasion: &Occasion<'_>) -> Result<(Self, Vec<u8>), Failure> {
         let mechanism = config.mechanism.ok_or("sasl.mechanism is not set")?;
         let (state, first) = match mechanism {
             Mechanism::Plain => (State::Said, plain::message(config)?),
@@ -62,7 +63,10 @@ impl Login {
     }
 
     /// The broker's answer to the last message.
-    pub(crate) fn step(&mut self, message: &[u8]) -> Result<Step, Failure> {
+    ///
+    /// # Errors
+    /// If the broker is not who it must be, or says what the mechanism does not have.
+    pub fn step(&mut self, message: &[u8]) -> Result<Step, Failure> {
         match &mut self.0 {
             State::Said => Ok(Step::Done),
             State::OauthBearer if message.is_empty() => Ok(Step::Done),
@@ -71,6 +75,21 @@ impl Login {
             #[cfg(feature = "scram")]
             State::Scram(scram) => scram.step(message),
         }
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login")
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Send(_) => "Send",
+            Self::Done => "Done",
+        })
     }
 }
 

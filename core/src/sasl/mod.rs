@@ -26,7 +26,7 @@ mod secret;
 mod token;
 
 pub use aws::{AwsConfig, AwsCredentials, AwsCredentialsProvider};
-pub(crate) use login::{Login, Occasion, Step};
+pub use login::{Failure, Login, Occasion, Step};
 pub use mechanism::Mechanism;
 pub use secret::Secret;
 pub use token::{TokenProvider, TokenSource};

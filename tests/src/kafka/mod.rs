@@ -23,7 +23,7 @@ pub use group::GroupReader;
 pub use jars::Jars;
 pub use properties::Door;
 pub use segments::Batch;
-pub use sequenced::Identity;
+pub use sequenced::{Identity, produce_frame};
 
 /// The newest Kafka that the tests run against.
 pub const NEWEST: &str = "4.3.1";

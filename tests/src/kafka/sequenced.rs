@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{InitProducerIdRequest, ProduceRequest};
+use kafka_protocol::messages::{ApiKey, InitProducerIdRequest, ProduceRequest, RequestHeader};
+use kafka_protocol::protocol::Encodable;
 use kafka_protocol::records::{
     Compression, NO_PARTITION_LEADER_EPOCH, Record, RecordBatchEncoder, RecordEncodeOptions,
     TimestampType,
@@ -80,6 +81,29 @@ impl Cluster {
             }
         })
     }
+}
+
+/// A whole Produce request frame, its size included, with one batch of one record per value.
+///
+/// # Panics
+/// If memory does not take it.
+#[must_use]
+pub fn produce_frame(
+    identity: Identity,
+    (topic, partition): (&str, i32),
+    base_sequence: i32,
+    values: &[&str],
+) -> Vec<u8> {
+    let header = RequestHeader::default()
+        .with_request_api_key(ApiKey::Produce as i16)
+        .with_request_api_version(PRODUCE);
+    let mut frame = BytesMut::new();
+    let version = ApiKey::Produce.request_header_version(PRODUCE);
+    header.encode(&mut frame, version).expect("memory takes any header");
+    produce_request(topic, partition, batch(identity, base_sequence, values))
+        .encode(&mut frame, PRODUCE)
+        .expect("memory takes any request");
+    [&(frame.len() as u32).to_be_bytes(), &frame[..]].concat()
 }
 
 fn produce_request(topic: &str, partition: i32, batch: Bytes) -> ProduceRequest {
