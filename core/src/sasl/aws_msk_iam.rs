@@ -202,7 +202,7 @@ mod tests {
     fn a_region_is_given_or_in_the_name() {
         let mut config = config("id", "key", None);
         for host in ["broker.example", "kafka", "a.kafka.b", "10.0.0.1", ""] {
-            let error = begin(&config, host).err().expect("no region").to_string();
+            let error = begin(&config, host).expect_err("no region").to_string();
             assert!(error.ends_with("set sasl.aws.region"), "{error}");
         }
         config.aws.region = Some("us-east-1".into());

@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn failure(step: Result<Step, Failure>) -> Failure {
-        step.err().expect("the step is refused")
+        step.expect_err("the step is refused")
     }
 
     const RFC_7677_NONCE: &str = "rOprNGfwEbeRWgbNEkqO";
