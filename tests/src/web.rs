@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -108,11 +109,12 @@ impl App {
         arguments: impl IntoIterator<Item = A>,
     ) -> String {
         let [program, options @ ..] = runtime.command else { panic!("a runtime has a program") };
-        let program = runtime.install().join("node_modules/.bin").join(program);
         let path = env::var_os("PATH").unwrap_or_default();
+        let own = runtime.install().join("node_modules/.bin");
         let bins = packages.iter().map(|package| npm_install(package).join("node_modules/.bin"));
+        let bins = iter::once(own.clone()).chain(bins);
         let path = env::join_paths(bins.chain(env::split_paths(&path)));
-        let mut command = Command::new(program);
+        let mut command = Command::new(own.join(program));
         command.env("PATH", path.expect("the cache's path has no separator"));
         command.args(options).arg(script).args(arguments).current_dir(self.dir());
         run(&mut command)
