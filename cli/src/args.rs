@@ -265,7 +265,8 @@ pub(crate) struct PerfArgs {
 impl PerfArgs {
     /// How long each transaction takes, if there are any.
     pub(crate) fn transaction_duration(&self) -> Option<Duration> {
-        let millis = self.transaction_duration_ms.or(self.transactional_id.as_ref().map(|_| 3000));
+        let by_default = || self.transactional_id.is_some().then_some(3000);
+        let millis = self.transaction_duration_ms.or_else(by_default);
         millis.map(Duration::from_millis)
     }
 }

@@ -108,12 +108,12 @@ fn run_transactions(kafka: &Cluster, calm: &AtomicBool) -> Vec<u64> {
     let count = budget::get("transactions.count");
     while number < count || !calm.load(Ordering::Relaxed) {
         let transaction = producer.begin_blocking().unwrap();
-        for side in 0..TOPICS.len() {
+        for (side, topic) in TOPICS.iter().enumerate() {
             for copy in 0..3 {
                 let value = format!("{number} {side} {copy}");
                 let key = [copy];
                 let record = Record::new(value.as_bytes()).key(&key);
-                transaction.send_blocking(TOPICS[side], record).unwrap();
+                transaction.send_blocking(topic, record).unwrap();
             }
         }
         match number % 6 {
