@@ -62,7 +62,7 @@
 //!
 //! # Transactions
 //!
-//! A [`transaction`](crate::transaction)`::TransactionalProducer` sends records, and commits a
+//! A [`transaction::TransactionalProducer`] sends records, and commits a
 //! consumer's offsets, that become visible together or not at all.
 //!
 //! # What can go wrong

@@ -3,9 +3,14 @@
 use ottla_core::protocol::frame::{FrameError, FrameReader, OtherProtocol};
 use proptest::prelude::*;
 
-fn feed(reader: &mut FrameReader, bytes: &[u8]) {
-    reader.spare(bytes.len())[..bytes.len()].copy_from_slice(bytes);
-    reader.commit(bytes.len());
+fn feed(reader: &mut FrameReader, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let room = reader.spare(bytes.len());
+        let (now, later) = bytes.split_at(room.len().min(bytes.len()));
+        room[..now.len()].copy_from_slice(now);
+        reader.commit(now.len());
+        bytes = later;
+    }
 }
 
 fn frame(payload: &[u8]) -> Vec<u8> {
@@ -99,6 +104,20 @@ fn room_grows_to_what_a_frame_needs_and_is_used_again() {
         assert_eq!(reader.next_frame().unwrap().map(<[u8]>::len), Some(10_000));
     }
     assert!(most <= 11_004, "{most}");
+}
+
+#[test]
+fn a_frame_that_fits_takes_no_more_room() {
+    let mut reader = FrameReader::new(1000);
+    let wire = frame(&[7; 400]);
+    for cut in 0..wire.len() {
+        let mut most = reader.spare(512).len();
+        feed(&mut reader, &wire[..cut]);
+        most = most.max(cut + reader.spare(512).len());
+        feed(&mut reader, &wire[cut..]);
+        assert_eq!(reader.next_frame().unwrap().map(<[u8]>::len), Some(400));
+        assert_eq!(most, 512);
+    }
 }
 
 #[test]

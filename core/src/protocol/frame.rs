@@ -29,7 +29,8 @@ impl FrameReader {
         Self { buffer: Vec::new(), start: 0, end: 0, max_frame_size }
     }
 
-    /// Room of at least `min` bytes to receive into. Follow with [`commit`](Self::commit).
+    /// Room of at least `min` bytes to receive into, or of what the frame at hand lacks where that
+    /// is less. Follow with [`commit`](Self::commit).
     pub fn spare(&mut self, min: usize) -> &mut [u8] {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
@@ -38,10 +39,17 @@ impl FrameReader {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        if self.buffer.len() - self.end < min {
+        if self.buffer.len() - self.end < self.lacking().min(min) {
             self.grow(min);
         }
         &mut self.buffer[self.end..]
+    }
+
+    /// How many bytes of the frame at hand, as far as it is known, have not come; there always is
+    /// one to wait for.
+    fn lacking(&self) -> usize {
+        let frame = self.size().map_or(SIZE_LENGTH, |size| SIZE_LENGTH.saturating_add(size));
+        frame.saturating_sub(self.end - self.start).max(1)
     }
 
     /// Doubles the room, but not beyond what the frame at hand needs.
