@@ -28,7 +28,8 @@ fn a_buffer_that_is_used_again_on_the_wire_is_found() {
 
 #[test]
 fn a_retry_that_reorders_is_found() {
-    assert!(found(Sabotage::ReorderedRetry).contains("behind one that was sent later"));
+    let what = found(Sabotage::ReorderedRetry);
+    assert!(what.contains("behind one that was sent later"), "{what}");
 }
 
 #[test]

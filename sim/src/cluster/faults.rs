@@ -71,6 +71,19 @@ impl FaultPlan {
         self.requests.clear();
     }
 
+    /// Lets the next batch for a partition fail before what was told already.
+    pub(crate) fn first_produce(&mut self, topic: &str, partition: i32, fault: ProduceFault) {
+        self.produce.entry((topic.to_owned(), partition)).or_default().push_front(fault);
+    }
+
+    /// Takes the next fault of a partition back, if it is this one.
+    pub(crate) fn withdraw_produce(&mut self, topic: &str, partition: i32, fault: &ProduceFault) {
+        let faults = self.produce.get_mut(&(topic.to_owned(), partition));
+        if let Some(faults) = faults.filter(|faults| faults.front() == Some(fault)) {
+            faults.pop_front();
+        }
+    }
+
     pub(crate) fn take_produce(&mut self, topic: &str, partition: i32) -> Option<ProduceFault> {
         if self.produce.is_empty() {
             return None;

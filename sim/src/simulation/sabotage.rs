@@ -99,7 +99,12 @@ pub(crate) struct Saboteur {
     appended: BTreeSet<BatchId>,
     /// Batches at the broker now, with the log's end before them.
     arriving: Vec<(BatchId, i64)>,
+    /// Where the broker is to say that it knows a batch at the broker now.
+    repeats: Vec<(String, i32)>,
 }
+
+/// What a broker says of a batch that it has.
+const KNOWN: ProduceFault = ProduceFault::Refuse(ResponseError::DuplicateSequenceNumber);
 
 impl Saboteur {
     pub(crate) fn new(kind: Sabotage, dice: Dice) -> Self {
@@ -110,6 +115,7 @@ impl Saboteur {
             sequences: BTreeMap::new(),
             appended: BTreeSet::new(),
             arriving: Vec::new(),
+            repeats: Vec::new(),
         }
     }
 
@@ -164,8 +170,7 @@ impl Saboteur {
             Sabotage::ReorderedRetry => self.forget_order(batch, &header, place, cluster),
             Sabotage::FalseAcknowledgement => {
                 if self.dice.percent(5) {
-                    let lie = ProduceFault::Refuse(ResponseError::DuplicateSequenceNumber);
-                    cluster.faults().next_produce(&place.0, place.1, lie);
+                    cluster.faults().next_produce(&place.0, place.1, KNOWN);
                 }
                 batch
             }
@@ -187,7 +192,8 @@ impl Saboteur {
     }
 
     /// Takes the producer id away, so that the broker can't keep the order. Repeats it must still
-    /// notice, or this were another bug.
+    /// notice, or this were another bug; a batch without an id would not be part of its
+    /// transaction, which is another bug too.
     fn forget_order(
         &mut self,
         batch: Bytes,
@@ -195,23 +201,27 @@ impl Saboteur {
         (topic, partition): (String, i32),
         cluster: &mut Cluster,
     ) -> Bytes {
-        if !header.has_producer_id() {
+        if !header.has_producer_id() || header.is_transactional() {
             return batch;
         }
         let end = cluster.offsets(&topic, partition).map_or(0, |(_, end)| end);
         let id =
             (topic, partition, header.producer_id, header.producer_epoch, header.base_sequence);
         if self.appended.contains(&id) {
-            let known = ProduceFault::Refuse(ResponseError::DuplicateSequenceNumber);
-            cluster.faults().next_produce(&id.0, partition, known);
+            cluster.faults().first_produce(&id.0, partition, KNOWN);
+            self.repeats.push((id.0, partition));
         } else {
             self.arriving.push((id, end));
         }
         edited(&batch, |it| it[43..57].fill(0xff))
     }
 
-    /// Notes which batches were appended.
-    pub(crate) fn look_at_log(&mut self, cluster: &Cluster) {
+    /// Notes which batches were appended. What a broker was to say of a repeat that never reached
+    /// it must not be said of another batch.
+    pub(crate) fn look_at_log(&mut self, cluster: &mut Cluster) {
+        for (topic, partition) in self.repeats.drain(..) {
+            cluster.faults().withdraw_produce(&topic, partition, &KNOWN);
+        }
         for (id, before) in self.arriving.drain(..) {
             if cluster.offsets(&id.0, id.1).is_some_and(|(_, end)| end > before) {
                 self.appended.insert(id);

@@ -81,7 +81,7 @@ impl World {
             self.look_as_reader(now);
         }
         if let Some(saboteur) = &mut self.saboteur {
-            saboteur.look_at_log(&self.cluster);
+            saboteur.look_at_log(&mut self.cluster);
         }
         if let Reply::Send { frame: answer, .. } = &reply {
             self.remember_metadata(&frame, answer);
