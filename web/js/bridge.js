@@ -1,5 +1,4 @@
 import { Channel } from './channel.js';
-import { Link } from './core.js';
 import { OttlaError, parseError } from './errors.js';
 
 /** How long `connect` tries. */
@@ -7,9 +6,10 @@ const TIMEOUT_MS = 30_000;
 
 /**
  * A session with the bridge of `options.url`: resolves when there is one, rejects when there can't
- * be or none came in time. `link` is for the engine that then takes it over by `drive`.
+ * be or none came in time. `link`, one of the module's, is for the engine that then takes it over by
+ * `drive`.
  */
-export function openSession({ url, token, timeout = TIMEOUT_MS, signal }, random) {
+export function openSession({ Link }, { url, token, timeout = TIMEOUT_MS, signal }, random) {
   const channel = new Channel(url, token);
   const link = new Link(channel, 'ottla-js', ...random());
   return new Promise((resolve, reject) => {

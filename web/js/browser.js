@@ -1,10 +1,12 @@
 // The entry for browsers, and for whatever else fetches.
 
 import { makeConnect } from './connect.js';
-import init from './core.js';
+import init, { Engine, Link } from './core.js';
 
 async function load() {
-  return (await init({ module_or_path: new URL('./core_bg.wasm', import.meta.url) })).memory;
+  const url = new URL('./core_bg.wasm', import.meta.url);
+  const { memory } = await init({ module_or_path: url });
+  return { Engine, Link, memory };
 }
 
 export const connect = makeConnect({ load });

@@ -1,15 +1,15 @@
 import { openSession } from './bridge.js';
-import { Engine } from './core.js';
 import { OttlaError } from './errors.js';
 import { Producer } from './producer.js';
 import { Sockets } from './sockets.js';
 
 /**
- * The `connect` of a runtime. `load()` resolves with the module's memory, once; `tcp(options)`
- * returns how to open sockets, where the runtime can.
+ * The `connect` of a runtime. `load()` resolves, once, with what the module exports:
+ * `Engine`, `Link` and its memory; `tcp(options)` returns how to open sockets, where the runtime can
+ * and the module speaks to brokers.
  */
 export function makeConnect({ load, tcp }) {
-  let memory;
+  let module;
   return async function connect(options) {
     const { brokers, url } = options ?? {};
     if ((brokers === undefined) === (url === undefined)) {
@@ -18,13 +18,13 @@ export function makeConnect({ load, tcp }) {
     if (brokers !== undefined && !tcp) {
       throw configuration('this runtime has no TCP: connect({url}) to a bridge');
     }
-    memory ??= load();
+    module ??= load();
     const connecting = url === undefined ? connectBrokers : connectBridge;
-    return connecting(await memory, options, tcp);
+    return connecting(await module, options, tcp);
   };
 }
 
-function connectBrokers(memory, options, tcp) {
+function connectBrokers({ Engine, memory }, options, tcp) {
   const tls = options.tls === true ? {} : options.tls || undefined;
   const sockets = new Sockets(tcp(tls));
   const properties = lines({
@@ -40,14 +40,15 @@ function connectBrokers(memory, options, tcp) {
   });
 }
 
-async function connectBridge(memory, options) {
+async function connectBridge(module, options) {
+  const { Engine, memory } = module;
   // No broker has this name: the bridge knows nodes by their numbers.
   const properties = lines({
     'client.id': 'ottla-js',
     ...options.config,
     'bootstrap.servers': 'bridge:1',
   });
-  const { link, drive } = await openSession(options, random);
+  const { link, drive } = await openSession(module, options, random);
   const start = (wake) => {
     const engine = checked(() => Engine.over_bridge(properties, ...random(), link));
     drive(wake);

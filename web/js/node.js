@@ -3,12 +3,13 @@
 import { readFile } from 'node:fs/promises';
 
 import { makeConnect } from './connect.js';
-import { initSync } from './core.js';
+import { Engine, Link, initSync } from './full.js';
 import { opener } from './tcp_node.js';
 
 async function load() {
-  const bytes = await readFile(new URL('./core_bg.wasm', import.meta.url));
-  return initSync({ module: await WebAssembly.compile(bytes) }).memory;
+  const bytes = await readFile(new URL('./full_bg.wasm', import.meta.url));
+  const { memory } = initSync({ module: await WebAssembly.compile(bytes) });
+  return { Engine, Link, memory };
 }
 
 export const connect = makeConnect({ load, tcp: opener });

@@ -1,11 +1,14 @@
 // The entry for workerd: Cloudflare Workers and what is built on it.
 
 import { makeConnect } from './connect.js';
-import { initSync } from './core.js';
-import module from './core_bg.wasm';
+import { Engine, Link, initSync } from './full.js';
+import module from './full_bg.wasm';
 import { opener } from './tcp_workerd.js';
 
-const load = async () => initSync({ module }).memory;
+async function load() {
+  const { memory } = initSync({ module });
+  return { Engine, Link, memory };
+}
 
 export const connect = makeConnect({ load, tcp: opener });
 export { OttlaError } from './errors.js';

@@ -11,7 +11,6 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::channel::Link;
 use crate::platform::{Web, WebClock};
-use crate::sockets::{SocketError, SocketTransport, Sockets};
 use crate::wire::Wire;
 use crate::{metrics, settings};
 
@@ -19,32 +18,17 @@ use crate::{metrics, settings};
 #[derive(Debug)]
 #[wasm_bindgen]
 pub struct Engine {
-    inner: crate::Engine<Web, Wire>,
+    pub(crate) inner: crate::Engine<Web, Wire>,
     staged: Vec<u8>,
 }
 
 #[wasm_bindgen]
 impl Engine {
-    /// `properties` are lines of `key=value`; the two halves of the seed are random.
+    /// A producer over a bridge to which there is a session. `properties` are lines of
+    /// `key=value`; the two halves of the seed are random.
     ///
     /// # Errors
-    /// The first property that can't be, in words.
-    #[wasm_bindgen(constructor)]
-    pub fn new(
-        properties: &str,
-        seed_high: u32,
-        seed_low: u32,
-        sockets: Sockets,
-    ) -> Result<Self, JsError> {
-        let config = configuration(properties)?;
-        let transport = SocketTransport::new(sockets, config.security.protocol.uses_tls());
-        Self::start(config, seed(seed_high, seed_low), Wire::Sockets(transport))
-    }
-
-    /// The same over a bridge to which there is a session.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new), or if the bridge doesn't do what a property asks for.
+    /// The first property that can't be, or that the bridge doesn't do, in words.
     pub fn over_bridge(
         properties: &str,
         seed_high: u32,
@@ -52,10 +36,10 @@ impl Engine {
         link: &Link,
     ) -> Result<Self, JsError> {
         let config = link.limit(configuration(properties)?).map_err(describe)?;
-        Self::start(config, seed(seed_high, seed_low), Wire::Bridge(link.transport()))
+        Self::start(config, seed(seed_high, seed_low), link.transport().into())
     }
 
-    fn start(config: ProducerConfig, seed: u64, wire: Wire) -> Result<Self, JsError> {
+    pub(crate) fn start(config: ProducerConfig, seed: u64, wire: Wire) -> Result<Self, JsError> {
         let inner = crate::Engine::new(config, WebClock, seed, wire).map_err(describe)?;
         Ok(Self { inner, staged: Vec::new() })
     }
@@ -125,30 +109,9 @@ impl Engine {
     pub fn metric_names() -> String {
         metrics::NAMES.join(",")
     }
-
-    /// A socket was opened, or has room again.
-    pub fn socket_writable(&mut self, id: u32) {
-        if let Wire::Sockets(sockets) = self.inner.transport() {
-            sockets.writable(id);
-        }
-    }
-
-    /// A socket has bytes.
-    pub fn socket_received(&mut self, id: u32, bytes: &[u8]) {
-        if let Wire::Sockets(sockets) = self.inner.transport() {
-            sockets.received(id, bytes);
-        }
-    }
-
-    /// A socket has ended; `distrust` where trying again can't help, as with a certificate.
-    pub fn socket_ended(&mut self, id: u32, message: String, distrust: bool) {
-        if let Wire::Sockets(sockets) = self.inner.transport() {
-            sockets.ended(id, SocketError::new(message, distrust));
-        }
-    }
 }
 
-fn configuration(properties: &str) -> Result<ProducerConfig, JsError> {
+pub(crate) fn configuration(properties: &str) -> Result<ProducerConfig, JsError> {
     settings::read(properties).map_err(describe)
 }
 

@@ -14,7 +14,8 @@
 //! | `settings.rs` | the configuration, in Kafka's keys |
 //! | `signal.rs` | what has been woken |
 //! | `bindings.rs`, `platform.rs` | the border itself; only where there is one |
-//! | `sockets.rs`, `channel.rs`, `wire.rs` | TCP, a WebSocket to a bridge, and either of them |
+//! | `channel.rs` | a WebSocket to a bridge |
+//! | `brokers.rs`, `sockets.rs`, `wire.rs` | with the feature `full`: brokers, TCP, or either way |
 //! | `bottom.rs` | what a module without `std` needs: memory, and an end for panics |
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
@@ -25,6 +26,8 @@ extern crate alloc;
 mod bindings;
 #[cfg(target_family = "wasm")]
 mod bottom;
+#[cfg(all(target_family = "wasm", feature = "full"))]
+mod brokers;
 #[cfg(target_family = "wasm")]
 mod channel;
 mod engine;
@@ -38,10 +41,13 @@ mod queue;
 mod results;
 mod settings;
 mod signal;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "full"))]
 mod sockets;
 mod staged;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", feature = "full"))]
+mod wire;
+#[cfg(all(target_family = "wasm", not(feature = "full")))]
+#[path = "bridge_only.rs"]
 mod wire;
 
 pub use engine::{Driven, Engine};

@@ -25,6 +25,12 @@ pub(crate) enum WireConnection {
     Stream(WsConnection<ChannelSocket>),
 }
 
+impl From<WsTransport<ChannelSocket>> for Wire {
+    fn from(bridge: WsTransport<ChannelSocket>) -> Self {
+        Self::Bridge(bridge)
+    }
+}
+
 impl Transport for Wire {
     type Connection = WireConnection;
 

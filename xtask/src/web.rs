@@ -10,8 +10,18 @@ use crate::toolchain::{Toolchain, rust_lld};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Has `wasm-opt`, which makes the module smaller. The package is complete without it.
+/// Has `wasm-opt`, which makes modules smaller. The package is complete without it.
 const BINARYEN: &str = "binaryen@132.0.0";
+
+/// Makes scripts smaller, and fewer. The package is complete without it.
+const ESBUILD: &str = "esbuild@0.28.2";
+
+/// The scripts that others name: what `package.json` exports.
+const ENTRIES: [&str; 4] = ["browser.js", "inline.js", "node.js", "workerd.js"];
+
+/// The modules of the package, and the Cargo features of each: what a page downloads, and what
+/// servers get, who have TCP.
+const MODULES: [(&str, &[&str]); 2] = [("core", &[]), ("full", &["--features", "full"])];
 
 /// What browsers have had for years and Rust makes use of.
 const WASM_FEATURES: [&str; 6] = [
@@ -27,22 +37,25 @@ const WASM_FEATURES: [&str; 6] = [
 pub(crate) fn run(build_std: bool) -> Outcome {
     let toolchain = Toolchain::find(TARGET, build_std)?;
     println!("{TARGET} with {toolchain}");
-    let module = compile(&toolchain)?;
-    let dist = root().join("web/dist");
-    if dist.exists() {
-        fs::remove_dir_all(&dist).map_err(|e| format!("cannot empty {}: {e}", dist.display()))?;
+    let (dist, parts) = (root().join("web/dist"), target_dir("web-parts"));
+    empty(&dist)?;
+    empty(&parts)?;
+    for (name, features) in MODULES {
+        let module = compile(&toolchain, features)?;
+        execute(pack("bind").arg(module).arg(&parts).arg(name))?;
+        let module = format!("{name}_bg.wasm");
+        optimise(&parts.join(&module))?;
+        copy(&parts.join(&module), &dist.join(&module))?;
     }
-    execute(pack("bind").arg(module).arg(&dist))?;
-    optimise(&dist.join("core_bg.wasm"))?;
-    copy_scripts(&dist)?;
+    add_scripts(&parts, &dist)?;
     execute(pack("finish").arg(&dist).arg(root().join("tests/budgets.toml")))
 }
 
-fn compile(toolchain: &Toolchain) -> Outcome<PathBuf> {
+fn compile(toolchain: &Toolchain, features: &[&str]) -> Outcome<PathBuf> {
     let mut build = toolchain.cargo("rustc", TARGET);
     // As a `cdylib` alone: beside an `rlib` Cargo would not optimise across crates.
     build.args(["--locked", "--package", "ottla-web", "--profile", "web"]);
-    build.args(["--crate-type", "cdylib"]);
+    build.args(["--crate-type", "cdylib"]).args(features);
     let dir = match toolchain {
         Toolchain::Installed => target_dir("web"),
         Toolchain::BuildStd(_) => {
@@ -63,24 +76,29 @@ fn pack(step: &str) -> Command {
 
 /// In place, if npm can fetch what that needs.
 fn optimise(module: &Path) -> Outcome {
-    let tools = cache_dir()?.join(BINARYEN);
-    let wasm_opt = tools.join("node_modules/binaryen/bin/wasm-opt");
-    if !wasm_opt.exists() && !install(&tools) {
+    let Some(wasm_opt) = tool(BINARYEN, "binaryen/bin/wasm-opt")? else {
         println!("without wasm-opt, which npm would bring: the module is some 5 % larger");
         return Ok(());
-    }
+    };
     let mut command = Command::new("node");
     command.arg(wasm_opt).arg("-Oz").args(WASM_FEATURES).arg(module).arg("-o").arg(module);
     execute(&mut command)
 }
 
-fn install(tools: &Path) -> bool {
-    if !exists("npm") || fs::create_dir_all(tools).is_err() {
+/// A program of an npm package, if npm can fetch it.
+fn tool(package: &str, program: &str) -> Outcome<Option<PathBuf>> {
+    let dir = cache_dir()?.join(package);
+    let program = dir.join("node_modules").join(program);
+    Ok((program.exists() || install(package, &dir)).then_some(program))
+}
+
+fn install(package: &str, dir: &Path) -> bool {
+    if !exists("npm") || fs::create_dir_all(dir).is_err() {
         return false;
     }
     let mut npm = Command::new("npm");
-    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(tools);
-    npm.arg(BINARYEN).status().is_ok_and(|status| status.success())
+    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(dir);
+    npm.arg(package).status().is_ok_and(|status| status.success())
 }
 
 /// Where the tests keep what they fetch.
@@ -91,12 +109,42 @@ fn cache_dir() -> Outcome<PathBuf> {
         .ok_or_else(|| "neither XDG_CACHE_HOME nor HOME is set".into())
 }
 
-fn copy_scripts(dist: &Path) -> Outcome {
+/// The scripts, whose glue lies in `parts` already: what the entries share is in files of its own.
+fn add_scripts(parts: &Path, dist: &Path) -> Outcome {
     let scripts = root().join("web/js");
-    let failed = |e: std::io::Error| format!("cannot copy {}: {e}", scripts.display());
-    for script in fs::read_dir(&scripts).map_err(failed)? {
-        let script = script.map_err(failed)?;
-        fs::copy(script.path(), dist.join(script.file_name())).map_err(failed)?;
+    copy(&scripts.join("index.d.ts"), &dist.join("index.d.ts"))?;
+    copy_all(&scripts, parts)?;
+    let Some(esbuild) = tool(ESBUILD, "esbuild/bin/esbuild")? else {
+        println!("without esbuild, which npm would bring: the scripts are twice as large");
+        return copy_all(parts, dist);
+    };
+    let mut command = Command::new(esbuild);
+    command.args(["--bundle", "--splitting", "--minify", "--format=esm", "--log-level=warning"]);
+    // What the runtime has, and what is no script or is not there yet.
+    command.args(["--external:node:*", "--external:cloudflare:*"]);
+    command.args(["--external:*.wasm", "--external:./core_inline.js"]);
+    command.arg(format!("--outdir={}", dist.display()));
+    execute(command.args(ENTRIES).current_dir(parts))
+}
+
+fn empty(dir: &Path) -> Outcome {
+    let failed = |e: std::io::Error| format!("cannot empty {}: {e}", dir.display());
+    if dir.exists() {
+        fs::remove_dir_all(dir).map_err(failed)?;
     }
+    fs::create_dir_all(dir).map_err(failed)
+}
+
+fn copy_all(from: &Path, to: &Path) -> Outcome {
+    let files = fs::read_dir(from).map_err(|e| format!("cannot list {}: {e}", from.display()))?;
+    for file in files {
+        let file = file.map_err(|e| format!("cannot list {}: {e}", from.display()))?;
+        copy(&file.path(), &to.join(file.file_name()))?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Outcome {
+    fs::copy(from, to).map_err(|e| format!("cannot copy {}: {e}", from.display()))?;
     Ok(())
 }

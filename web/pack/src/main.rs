@@ -1,7 +1,7 @@
-//! `ottla-web-pack bind WASM DIST`: makes the JavaScript glue, `core.js`, and what it loads,
-//! `core_bg.wasm`. `ottla-web-pack finish DIST BUDGETS`: puts that into a script of its own for
-//! `./inline`, prints the compressed sizes, and fails if a page would download more than the
-//! budget.
+//! `ottla-web-pack bind WASM DIST NAME`: makes the JavaScript glue, `NAME.js`, and what it loads,
+//! `NAME_bg.wasm`. `ottla-web-pack finish DIST BUDGETS`: puts the page's module into a script of
+//! its own for `./inline`, prints the compressed sizes, and fails if a page would download more
+//! than the budget.
 //!
 //! A program of its own, so that nobody waits for its many dependencies who doesn't build the
 //! package.
@@ -20,33 +20,19 @@ use wasm_bindgen_cli_support::Bindgen;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// What a page loads beside glue and module.
-const SCRIPTS: [&str; 10] = [
-    "bridge.js",
-    "browser.js",
-    "channel.js",
-    "connect.js",
-    "errors.js",
-    "producer.js",
-    "reports.js",
-    "slots.js",
-    "sockets.js",
-    "staging.js",
-];
-
 fn main() -> Outcome {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["bind", wasm, dist] => bind(Path::new(wasm), Path::new(dist)),
+        ["bind", wasm, dist, name] => bind(Path::new(wasm), Path::new(dist), name),
         ["finish", dist, budgets] => finish(Path::new(dist), Path::new(budgets)),
-        _ => Err("usage: ottla-web-pack bind WASM DIST | finish DIST BUDGETS".into()),
+        _ => Err("usage: ottla-web-pack bind WASM DIST NAME | finish DIST BUDGETS".into()),
     }
 }
 
 /// The glue for any runtime: its entries load the module themselves.
-fn bind(wasm: &Path, dist: &Path) -> Outcome {
+fn bind(wasm: &Path, dist: &Path, name: &str) -> Outcome {
     let mut bindgen = Bindgen::new();
-    bindgen.input_path(wasm).out_name("core").web(true)?;
+    bindgen.input_path(wasm).out_name(name).web(true)?;
     bindgen.omit_default_module_path(true).typescript(false);
     bindgen.remove_name_section(true).remove_producers_section(true);
     bindgen.generate(dist)?;
@@ -58,17 +44,46 @@ fn finish(dist: &Path, budgets: &Path) -> Outcome {
     let text = Base64::encode_string(&module);
     fs::write(dist.join("core_inline.js"), format!("export default '{text}';\n"))?;
 
-    let mut scripts = fs::read(dist.join("core.js"))?;
-    for script in SCRIPTS {
-        scripts.extend(fs::read(dist.join(script))?);
+    let module = compressed(&module)?;
+    let mut scripts = 0;
+    for script in page_scripts(dist)? {
+        scripts += compressed(&fs::read(dist.join(script))?)?;
     }
-    let (module, scripts) = (compressed(&module)?, compressed(&scripts)?);
     let (total, budget) = (module + scripts, budget(budgets)?);
     println!("gzip: module {module} bytes, scripts {scripts}, together {total} of {budget}");
     if total > budget {
         return Err(format!("{} bytes above web.gzip_bytes", total - budget).into());
     }
     Ok(())
+}
+
+/// What a page loads beside the module: its entry, and what that imports before it runs.
+fn page_scripts(dist: &Path) -> Outcome<Vec<String>> {
+    let mut scripts = vec!["browser.js".to_owned()];
+    let mut read = 0;
+    while let Some(script) = scripts.get(read) {
+        let text = fs::read_to_string(dist.join(script))?;
+        for import in static_imports(&text) {
+            if !scripts.iter().any(|known| known == import) {
+                scripts.push(import.to_owned());
+            }
+        }
+        read += 1;
+    }
+    Ok(scripts)
+}
+
+/// The files that `import … from "./FILE"`, `export … from "./FILE"` and `import "./FILE"` name.
+fn static_imports(text: &str) -> impl Iterator<Item = &str> {
+    let parts = ["\"./", "'./"].into_iter().flat_map(move |open| {
+        let ends = text.match_indices(open);
+        ends.map(|(at, open)| (&text[..at], &text[at + open.len()..]))
+    });
+    parts.filter_map(|(before, after)| {
+        let before = before.trim_end();
+        let is_import = before.ends_with("from") || before.ends_with("import");
+        after.split(['"', '\'']).next().filter(|_| is_import)
+    })
 }
 
 fn compressed(bytes: &[u8]) -> std::io::Result<usize> {
@@ -82,4 +97,19 @@ fn budget(file: &Path) -> Outcome<usize> {
     let budget = budgets.get("web").and_then(|web| web.get("gzip_bytes")?.get("reduced"));
     let bytes = budget.and_then(toml::Value::as_integer).ok_or("no web.gzip_bytes")?;
     Ok(usize::try_from(bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_imported_at_once_is_found_and_nothing_else() {
+        let text = "import{a as b}from\"./one.js\";import './two.js';\n\
+                    export { E } from './three.js';\nimport(\"./later.js\");\n\
+                    new URL(\"./core_bg.wasm\", import.meta.url)";
+        let mut found: Vec<_> = static_imports(text).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["one.js", "three.js", "two.js"]);
+    }
 }
