@@ -38,6 +38,7 @@ fn options(args: &DevArgs) -> DevBrokerOptions {
         partitions_per_topic: args.partitions,
         nodes: args.nodes,
         sink: args.sink,
+        late: None,
     }
 }
 

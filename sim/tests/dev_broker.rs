@@ -254,8 +254,32 @@ fn a_sink_counts_and_forgets() {
     }
     let sink = broker.sink().unwrap();
     assert_eq!(sink.count(), 33);
-    assert_eq!(sink.counts()[&(b"t".to_vec(), 2)], 30);
+    let arrived = sink.arrived()[&(b"t".to_vec(), 2)];
+    assert_eq!((arrived.records, arrived.batches), (30, 10));
+    assert_eq!(arrived.bytes, 10 * records(&["a", "b", "c"]).len() as u64);
     assert_eq!(broker.cluster().offsets("t", 2), Some((0, 0)));
+}
+
+#[test]
+fn a_late_node_of_a_sink_answers_in_order_and_not_before_its_time() {
+    let late = Duration::from_millis(50);
+    let options = DevBrokerOptions { sink: true, late: Some((1, late)), ..Default::default() };
+    let broker = DevBroker::start(options).unwrap();
+    let mut client = Client::new(broker.address());
+    client.make_topic("t");
+    let start = Instant::now();
+    for _ in 0..2 {
+        client.send(ApiKey::Produce, PRODUCE, produce_request("t", 0, records(&["a", "b"])));
+    }
+    client.send(ApiKey::Metadata, METADATA, MetadataRequest::default());
+    for expected in [0, 2] {
+        let ResponseKind::Produce(response) = client.receive(ApiKey::Produce, PRODUCE) else {
+            panic!()
+        };
+        assert!(start.elapsed() >= late);
+        assert_eq!(response.responses[0].partition_responses[0].base_offset, expected);
+    }
+    assert!(matches!(client.receive(ApiKey::Metadata, METADATA), ResponseKind::Metadata(_)));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Everything a shell script would otherwise do: `cargo xtask --help`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod command;
 mod firmware;
 mod full;
@@ -64,6 +65,13 @@ enum Chore {
         #[arg(long)]
         build_std: bool,
     },
+    /// Measure ottla and its peers side by side (see its --help)
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Passed on to the benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Run the producer against a model cluster in virtual time, once per seed (see its --help)
     #[command(disable_help_flag = true)]
     Sim {
@@ -95,6 +103,7 @@ fn main() -> ExitCode {
         Chore::Firmware { build_std, ram_kib } => firmware::run(build_std, ram_kib),
         Chore::Gateway { target, peak_heap } => gateway::run(target.as_deref(), peak_heap),
         Chore::Web { build_std } => web::run(build_std),
+        Chore::Bench { arguments } => bench::run(&arguments),
         Chore::Sim { arguments } => sim::run(&arguments),
         Chore::Tidy { fix: true } => tidy::fix(),
         Chore::Tidy { fix: false } => tidy::run(),

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::connection;
 use super::handler::{self, Handler};
@@ -30,11 +31,14 @@ pub struct DevBrokerOptions {
     pub nodes: u16,
     /// Count the records of Produce requests and discard them: for benchmarks. Default no.
     pub sink: bool,
+    /// A node of a sink that answers each Produce request so much after it came, and takes the
+    /// next ones meanwhile. Default none.
+    pub late: Option<(i32, Duration)>,
 }
 
 impl Default for DevBrokerOptions {
     fn default() -> Self {
-        Self { port: 0, data: None, partitions_per_topic: 6, nodes: 1, sink: false }
+        Self { port: 0, data: None, partitions_per_topic: 6, nodes: 1, sink: false, late: None }
     }
 }
 
@@ -86,7 +90,7 @@ impl DevBroker {
             ..ClusterConfig::default()
         };
         let cluster = Cluster::new(config, nodes, now)?;
-        let handler = Handler::new(cluster, options.sink.then(Sink::default));
+        let handler = Handler::new(cluster, options.sink.then(|| Sink::new(options.late)));
         let shared = Arc::new(Shared { handler, connections: Mutex::default() });
         let mut this = Self { addresses, shared, acceptors: Vec::new() };
         for (node, listener) in (1..).zip(listeners) {

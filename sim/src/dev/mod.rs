@@ -10,4 +10,4 @@ mod handler;
 mod sink;
 
 pub use broker::{DevBroker, DevBrokerOptions};
-pub use sink::Sink;
+pub use sink::{Arrived, Sink};

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::batch::{BatchHeader, HEADER_BYTES};
 
@@ -15,27 +16,56 @@ const TOPIC_ID_BYTES: usize = 16;
 /// A topic's name, or its id's 16 bytes where a client sent that, and a partition.
 type Key = (Vec<u8>, i32);
 
-/// Records that arrived, by topic and partition.
-#[derive(Debug, Default)]
-pub struct Sink(Mutex<BTreeMap<Key, u64>>);
+/// What arrived, by topic and partition.
+#[derive(Debug)]
+pub struct Sink {
+    arrived: Mutex<BTreeMap<Key, Arrived>>,
+    late: Option<(i32, Duration)>,
+}
+
+/// What arrived in a partition, as the batches' headers say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Arrived {
+    /// Records.
+    pub records: u64,
+    /// Batches.
+    pub batches: u64,
+    /// The batches' bytes, their headers included.
+    pub bytes: u64,
+}
 
 impl Sink {
-    /// Records that arrived in all, as their batches' headers say.
+    pub(super) fn new(late: Option<(i32, Duration)>) -> Self {
+        Self { arrived: Mutex::default(), late }
+    }
+
+    /// Records that arrived in all.
     pub fn count(&self) -> u64 {
-        self.counts().values().sum()
+        self.arrived().values().map(|arrived| arrived.records).sum()
     }
 
-    /// Records that arrived for each topic (its name, or its id's 16 bytes) and partition.
-    pub fn counts(&self) -> BTreeMap<(Vec<u8>, i32), u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What arrived for each topic (its name, or its id's 16 bytes) and partition.
+    pub fn arrived(&self) -> BTreeMap<(Vec<u8>, i32), Arrived> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Adds to a partition's count and says what it was.
-    fn add(&self, topic: &[u8], partition: i32, records: u64) -> u64 {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry((topic.to_vec(), partition)).or_insert(0);
-        let before = *count;
-        *count = count.saturating_add(records);
+    /// How much later than usual a node answers, if it does.
+    pub(super) fn lateness(&self, node: i32) -> Option<Duration> {
+        self.late.filter(|(late, _)| *late == node).map(|(_, by)| by)
+    }
+
+    pub(super) fn connect(&self) -> SinkConnection<'_> {
+        SinkConnection { sink: self, response: Vec::new() }
+    }
+
+    /// Adds to what arrived in a partition and says how many records that were before.
+    fn add(&self, topic: &[u8], partition: i32, new: Arrived) -> u64 {
+        let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = arrived.entry((topic.to_vec(), partition)).or_default();
+        let before = sum.records;
+        sum.records = before.saturating_add(new.records);
+        sum.batches += new.batches;
+        sum.bytes += new.bytes;
         before
     }
 }
@@ -52,11 +82,7 @@ pub(super) struct SinkConnection<'a> {
     response: Vec<u8>,
 }
 
-impl<'a> SinkConnection<'a> {
-    pub(super) fn new(sink: &'a Sink) -> Self {
-        Self { sink, response: Vec::new() }
-    }
-
+impl SinkConnection<'_> {
     /// The response frame, empty for acks=0; `None` if the request is no valid Produce.
     pub(super) fn answer(&mut self, frame: &[u8]) -> Option<&[u8]> {
         let mut from = Reader { rest: frame, flexible: false };
@@ -111,9 +137,9 @@ impl<'a> SinkConnection<'a> {
         self.put_array_length(version, partitions);
         for _ in 0..partitions {
             let index = i32::from_be_bytes(from.take()?);
-            let records = records_in(from.nullable_bytes()?);
+            let new = arrived_in(from.nullable_bytes()?);
             from.tags()?;
-            let base_offset = self.sink.add(topic, index, records);
+            let base_offset = self.sink.add(topic, index, new);
             self.put_partition(version, index, base_offset as i64);
         }
         Some(())
@@ -154,16 +180,18 @@ impl<'a> SinkConnection<'a> {
     }
 }
 
-/// The sum of the record counts in the headers of batches that stand end to end.
-fn records_in(mut batches: &[u8]) -> u64 {
-    let mut records = 0u64;
+/// The sum over batches that stand end to end.
+fn arrived_in(mut batches: &[u8]) -> Arrived {
+    let mut arrived = Arrived::default();
     while batches.len() >= HEADER_BYTES
         && let Some(header) = BatchHeader::parse(batches)
     {
-        records += u64::try_from(header.record_count).unwrap_or(0);
+        arrived.records += u64::try_from(header.record_count).unwrap_or(0);
+        arrived.batches += 1;
+        arrived.bytes += header.size as u64;
         batches = batches.get(header.size..).unwrap_or_default();
     }
-    records
+    arrived
 }
 
 /// Steps over a request; every step is `None` where the bytes end too early.

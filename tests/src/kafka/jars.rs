@@ -46,6 +46,12 @@ impl Jars {
         &self.version
     }
 
+    /// What Java takes after `-cp`.
+    #[must_use]
+    pub fn class_path(&self) -> String {
+        self.dir.join("*").to_string_lossy().into_owned()
+    }
+
     /// Whether this is a 3.x, whose tools have other class names and options.
     pub(super) fn is_3(&self) -> bool {
         self.version.starts_with("3.")
@@ -55,7 +61,7 @@ impl Jars {
     pub(super) fn java(&self, flags: &[OsString], class: &str) -> Vec<OsString> {
         let mut argv = vec!["java".into()];
         argv.extend_from_slice(flags);
-        argv.extend(["-cp".into(), self.dir.join("*").into_os_string(), class.into()]);
+        argv.extend(["-cp".into(), self.class_path().into(), class.into()]);
         argv
     }
 

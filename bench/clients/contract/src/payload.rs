@@ -1,0 +1,37 @@
+//! What is sent: the records of a file, over and over.
+
+use std::fs;
+
+use crate::Task;
+
+/// The records of the task's file.
+#[derive(Clone, Debug)]
+pub struct Payload {
+    bytes: Vec<u8>,
+    record: usize,
+    at: usize,
+}
+
+impl Payload {
+    /// Reads the file.
+    ///
+    /// # Panics
+    /// If it can't be read or holds no record.
+    #[must_use]
+    pub fn read(task: &Task) -> Self {
+        let bytes = fs::read(&task.payload).expect("the payload file is there");
+        assert!(bytes.len() >= task.record_bytes, "the payload file holds no record");
+        Self { bytes, record: task.record_bytes, at: 0 }
+    }
+
+    /// The next record.
+    #[must_use]
+    pub fn next(&mut self) -> &[u8] {
+        if self.at + self.record > self.bytes.len() {
+            self.at = 0;
+        }
+        let start = self.at;
+        self.at += self.record;
+        &self.bytes[start..self.at]
+    }
+}
