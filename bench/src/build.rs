@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use ottla_tests::kafka::{Jars, NEWEST};
 
 use crate::client::{Client, Program};
-use crate::{Outcome, home, root, say, target};
+use crate::{Outcome, home, kept, root, say};
 
 /// The Node that runs the JavaScript clients, and those.
 const NPM: [&str; 3] = ["node@24.21.0", "kafkajs@2.2.4", "@platformatic/kafka@2.12.1"];
@@ -32,12 +32,13 @@ impl Programs {
 
 /// The sink's program.
 pub(crate) fn sink() -> PathBuf {
-    target().parent().expect("it has one").join("release/ottla-bench-sink")
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    root().join(target).join("release/ottla-bench-sink")
 }
 
 /// Builds what these clients need. One that can't be built is named and left out.
 pub(crate) fn all(clients: &[Client]) -> Outcome<Programs> {
-    fs::create_dir_all(target()).map_err(|e| format!("cannot create {:?}: {e}", target()))?;
+    fs::create_dir_all(kept()).map_err(|e| format!("cannot create {:?}: {e}", kept()))?;
     say("building the sink");
     run(cargo(root()).args(["build", "--release", "--locked", "-p", "ottla-bench-sink"]))?;
     let mut programs: Vec<(Client, Vec<String>)> = Vec::new();
@@ -82,13 +83,13 @@ fn rust(package: &str) -> Outcome<Vec<String>> {
     say(&format!("building {package}"));
     let mut build = cargo(&home().join("clients"));
     build.args(["build", "--release", "--locked", "-p", package]);
-    run(build.env("CARGO_TARGET_DIR", target()))?;
-    Ok(vec![text(&target().join("release").join(package))])
+    run(build.env("CARGO_TARGET_DIR", kept()))?;
+    Ok(vec![text(&kept().join("release").join(package))])
 }
 
 fn go() -> Outcome<Vec<String>> {
     say("building franz-go");
-    let program = text(&target().join("franz-go"));
+    let program = text(&kept().join("franz-go"));
     let mut build = Command::new("go");
     build.args(["build", "-o", &program, "."]).current_dir(home().join("clients/franz-go"));
     run(&mut build)?;
@@ -98,7 +99,7 @@ fn go() -> Outcome<Vec<String>> {
 fn java() -> Outcome<Vec<String>> {
     say("building the Java producer's program");
     let jars = Jars::fetch(NEWEST).class_path();
-    let classes = text(&target().join("java"));
+    let classes = text(&kept().join("java"));
     let source = text(&home().join("clients/java/Bench.java"));
     run(Command::new("javac").args(["-d", &classes, "-cp", &jars, &source]))?;
     let class_path = format!("{classes}:{jars}");
@@ -108,7 +109,7 @@ fn java() -> Outcome<Vec<String>> {
 
 fn node() -> Outcome<Vec<String>> {
     say("building the programs for Node");
-    let folder = target().join("node");
+    let folder = kept().join("node");
     fs::create_dir_all(&folder).map_err(|e| format!("cannot create {folder:?}: {e}"))?;
     let installed = folder.join(".installed");
     if fs::read_to_string(&installed).ok().as_deref() != Some(NPM.join(" ").as_str()) {

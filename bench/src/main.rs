@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
+use ottla_tests::cache;
 
 use crate::report::Results;
 
@@ -106,11 +107,9 @@ fn root() -> &'static Path {
     home().parent().expect("bench is a folder of the workspace")
 }
 
-/// Where what is built is kept.
-fn target() -> PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    root().join(target).join("bench")
+/// Where the peers' programs are kept, for all clones of a user's.
+fn kept() -> PathBuf {
+    cache::dir().join("bench")
 }
 
 /// Says on standard error what is being done.

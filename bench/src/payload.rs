@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::{Outcome, target};
+use crate::{Outcome, kept};
 
 /// Large enough that no batch and no codec's window sees a line twice, small enough to hold.
 const FILE_BYTES: usize = 2 << 20;
@@ -17,12 +17,12 @@ const WORDS: [&str; 24] = [
     "index", "updated", "from", "replica", "lag",
 ];
 
-/// The file of records of so many bytes, written if it isn't there.
+/// The file of records of so many bytes, written if it isn't there as it is to be.
 pub(crate) fn file(record_bytes: u64) -> Outcome<PathBuf> {
-    let path = target().join(format!("payload-{record_bytes}"));
-    if !path.exists() {
-        let bytes = lines(record_bytes as usize);
-        fs::write(&path, bytes).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+    let path = kept().join(format!("payload-{record_bytes}"));
+    let text = lines(record_bytes as usize);
+    if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+        fs::write(&path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     }
     Ok(path)
 }

@@ -42,6 +42,11 @@ fn median_latency(row: &Row) -> Option<Figure> {
     row.latency(0)
 }
 
+/// The files' names and their titles.
+pub(crate) fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PLOTS.iter().map(|(file, title, ..)| (*file, *title))
+}
+
 /// Draws all of them.
 pub(crate) fn write(results: &Results) -> Outcome {
     let folder = home().join("plots");

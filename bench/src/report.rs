@@ -13,7 +13,7 @@ use crate::instructions::Count;
 use crate::machine::Machine;
 use crate::rounds::Row;
 use crate::workload::{Mode, Workload};
-use crate::{Outcome, home, root, say};
+use crate::{Outcome, home, plot, root, say};
 
 /// The README's table stands between these.
 const MARKS: [&str; 2] = ["<!-- benchmark: begin -->\n", "<!-- benchmark: end -->"];
@@ -101,7 +101,7 @@ impl Results {
         text
     }
 
-    /// The two tables that the README shows.
+    /// The two tables that the README shows, and the plots.
     fn readme(&self) -> String {
         let mut text = self.machine.sentence();
         for id in ["100-none", "1000-none"] {
@@ -110,6 +110,9 @@ impl Results {
             };
             let (title, table) = (workload.title, Table::of(workload, rows).to_markdown());
             write!(text, "\n\n**{title}**\n\n{}", table.trim_end()).expect("it takes any text");
+        }
+        for (file, title) in plot::files() {
+            write!(text, "\n\n![{title}](bench/plots/{file}.svg)").expect("it takes any text");
         }
         text + "\n"
     }

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 ///
 /// # Panics
 /// If it can't be created.
-pub(crate) fn dir() -> PathBuf {
+#[must_use]
+pub fn dir() -> PathBuf {
     let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
         let home = env::var_os("HOME")?;
         Some(PathBuf::from(home).join(".cache"))

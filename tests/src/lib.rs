@@ -6,7 +6,7 @@
 
 pub mod answers;
 pub mod budget;
-mod cache;
+pub mod cache;
 pub mod certificates;
 pub mod command;
 pub mod firmware;

@@ -18,16 +18,8 @@ impl Default for Latencies {
 impl Latencies {
     /// Adds one.
     pub fn record(&mut self, latency: Duration) {
-        self.record_many(latency, 1);
-    }
-
-    /// Adds several of the same.
-    pub fn record_many(&mut self, latency: Duration, count: u64) {
         let nanos = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
-        self.0.saturating_record(nanos.max(1));
-        if count > 1 {
-            self.0.saturating_record_n(nanos.max(1), count - 1);
-        }
+        self.0.record(nanos.max(1)).expect("it grows with its values");
     }
 
     /// Adds all of another.

@@ -1,13 +1,14 @@
 //! What is sent: the records of a file, over and over.
 
 use std::fs;
+use std::sync::Arc;
 
 use crate::Task;
 
-/// The records of the task's file.
+/// The records of the task's file; clones share them.
 #[derive(Clone, Debug)]
 pub struct Payload {
-    bytes: Vec<u8>,
+    bytes: Arc<[u8]>,
     record: usize,
     at: usize,
 }
@@ -21,7 +22,7 @@ impl Payload {
     pub fn read(task: &Task) -> Self {
         let bytes = fs::read(&task.payload).expect("the payload file is there");
         assert!(bytes.len() >= task.record_bytes, "the payload file holds no record");
-        Self { bytes, record: task.record_bytes, at: 0 }
+        Self { bytes: bytes.into(), record: task.record_bytes, at: 0 }
     }
 
     /// The next record.
