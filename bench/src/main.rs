@@ -38,6 +38,7 @@ use std::time::Instant;
 use clap::Parser;
 use ottla_tests::cache;
 
+use crate::client::Client;
 use crate::report::Results;
 
 /// What a step returns: an error says in one line what failed and what to do.
@@ -73,15 +74,21 @@ fn main() -> ExitCode {
 
 fn measure(options: &Options) -> Outcome {
     let start = Instant::now();
-    let programs = build::all(&client::chosen(&options.only))?;
     let plan = workload::plan(options.quick, &options.only);
+    let counted = options.only.is_empty() || options.only.iter().any(|name| name == "instructions");
+    let takes_part = |client: &Client| {
+        plan.iter().any(|workload| workload.includes(*client)) || counted && client.is_countable()
+    };
+    let clients: Vec<Client> =
+        client::chosen(&options.only).into_iter().filter(takes_part).collect();
+    let programs = build::all(&clients)?;
     let mut results = Results::new(options.rounds);
     for workload in &plan {
         let rows = rounds::measure(workload, &programs, options)?;
         report::print_rows(workload, &rows);
         results.add(workload, rows);
     }
-    if options.only.is_empty() || options.only.iter().any(|name| name == "instructions") {
+    if counted {
         results.instructions = instructions::measure(&programs, options.quick)?;
         report::print_instructions(&results.instructions);
     }

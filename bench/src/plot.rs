@@ -55,11 +55,15 @@ pub(crate) fn write(results: &Results) -> Outcome {
         let mut rows: Vec<(&Row, f64)> =
             results.rows(workload).iter().filter_map(|row| Some((row, of(row)?.median))).collect();
         rows.sort_by(|one, other| one.1.total_cmp(&other.1));
-        let path = folder.join(file).with_extension("svg");
         let height = HEAD + BAR * rows.len() as i32 + 8;
         let size = (WIDTH.unsigned_abs(), height.unsigned_abs());
-        let area = SVGBackend::new(&path, size).into_drawing_area();
-        draw(&area, title, &rows).map_err(|e| format!("cannot draw {}: {e}", path.display()))?;
+        let mut svg = String::new();
+        draw(&SVGBackend::with_string(&mut svg, size).into_drawing_area(), title, &rows)
+            .map_err(|e| format!("cannot draw {file}: {e}"))?;
+        let path = folder.join(file).with_extension("svg");
+        let lines: Vec<&str> = svg.lines().map(str::trim_end).collect();
+        fs::write(&path, lines.join("\n") + "\n")
+            .map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     }
     Ok(())
 }
