@@ -136,7 +136,7 @@ fn fmt_not_in_metadata(
 
 /// As 64 bits: text of 128-bit numbers takes 3 KB of code on small machines.
 fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into())
 }
 
 impl core::error::Error for SendError {}

@@ -26,6 +26,7 @@ pub mod sasl;
 mod sender;
 pub mod serializer;
 mod shared;
+mod sorted;
 pub mod sync;
 pub mod time;
 mod topic;

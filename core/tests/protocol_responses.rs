@@ -348,7 +348,7 @@ fn longer_than_its_fields_a_response_is_an_error() {
     for (key, version, mut body) in rich_bodies() {
         let offset = body.len();
         body.push(0);
-        let expected = DecodeError::TrailingBytes { offset, count: 1 };
+        let expected = DecodeError::TrailingBytes { offset };
         assert_eq!(read_all(key, version, &body), Err(expected), "{key:?} v{version}");
     }
 }
@@ -370,25 +370,19 @@ fn a_wrong_byte_is_an_error_or_another_meaning() {
 #[test]
 fn announced_counts_are_not_believed() {
     const MANY: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x0f];
-    let count =
-        |remaining| Err(DecodeError::Count { offset: 0, count: u32::MAX as usize - 1, remaining });
+    let count = |offset| Err(DecodeError::Count { offset });
     let many_topics = [&MANY[..], &[0; 40]].concat();
-    assert_eq!(read_all(ApiKey::Produce, 9, &many_topics), count(40));
+    assert_eq!(read_all(ApiKey::Produce, 9, &many_topics), count(0));
 
     // No topics, no throttling, and then 2³² − 1 tagged fields.
     let many_tags = [&[1, 0, 0, 0, 0][..], &MANY, &[0; 40]].concat();
-    let count = u32::MAX as usize;
-    let expected = Err(DecodeError::Count { offset: 5, count, remaining: 40 });
-    assert_eq!(read_all(ApiKey::Produce, 9, &many_tags), expected);
+    assert_eq!(read_all(ApiKey::Produce, 9, &many_tags), count(5));
 
     let many_old = [&i32::MAX.to_be_bytes()[..], &[0; 40]].concat();
-    let count = i32::MAX as usize;
-    let expected = Err(DecodeError::Count { offset: 0, count, remaining: 40 });
-    assert_eq!(read_all(ApiKey::Produce, 8, &many_old), expected);
+    assert_eq!(read_all(ApiKey::Produce, 8, &many_old), count(0));
 
     let long_tag = [&[1, 0, 0, 0, 0, 1, 0][..], &MANY, &[0; 40]].concat();
-    let needed = u32::MAX as usize;
-    let expected = Err(DecodeError::Truncated { offset: 12, needed, remaining: 40 });
+    let expected = Err(DecodeError::Truncated { offset: 12 });
     assert_eq!(read_all(ApiKey::Produce, 9, &long_tag), expected);
 }
 
@@ -396,7 +390,7 @@ fn announced_counts_are_not_believed() {
 fn malformed_fields_are_named_by_their_offset() {
     let parse = |version, body: &[u8]| ProduceResponse::parse(body, version).unwrap_err();
     let negative = [0xff, 0xff, 0xff, 0xfe, 0, 0, 0, 0];
-    assert_eq!(parse(8, &negative), DecodeError::NegativeLength { offset: 0, length: -2 });
+    assert_eq!(parse(8, &negative), DecodeError::NegativeLength { offset: 0 });
     assert_eq!(parse(9, &[0, 0, 0, 0, 0, 0]), DecodeError::UnexpectedNull { offset: 0 });
     assert_eq!(parse(9, &[0xff; 9]), DecodeError::BadVarint { offset: 0 });
     let bad_utf8 = [2, 3, 0xc3, 0x28, 1, 0, 0, 0, 0, 0, 0];
@@ -406,7 +400,7 @@ fn malformed_fields_are_named_by_their_offset() {
     partition.extend_from_slice(&[0; 30]);
     partition.extend_from_slice(&[1, 0, 1, 0, 10]);
     partition.extend_from_slice(&[0; 16]);
-    assert_eq!(parse(10, &partition), DecodeError::TrailingBytes { offset: 48, count: 1 });
+    assert_eq!(parse(10, &partition), DecodeError::TrailingBytes { offset: 48 });
     assert_eq!(parse(14, &[]), DecodeError::UnsupportedVersion { version: 14 });
 }
 

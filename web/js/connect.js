@@ -42,12 +42,7 @@ function connectBrokers({ Engine, memory }, options, tcp) {
 
 async function connectBridge(module, options) {
   const { Engine, memory } = module;
-  // No broker has this name: the bridge knows nodes by their numbers.
-  const properties = lines({
-    'client.id': 'ottla-js',
-    ...options.config,
-    'bootstrap.servers': 'bridge:1',
-  });
+  const properties = lines({ 'client.id': 'ottla-js', ...options.config });
   const { link, drive } = await openSession(module, options, random);
   const start = (wake) => {
     const engine = checked(() => Engine.over_bridge(properties, ...random(), link));

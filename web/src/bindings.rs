@@ -2,10 +2,11 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use ottla_core::ProducerConfig;
+use ottla_core::{BrokerAddress, ProducerConfig};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -35,7 +36,9 @@ impl Engine {
         seed_low: u32,
         link: &Link,
     ) -> Result<Self, JsError> {
-        let config = link.limit(configuration(properties)?).map_err(describe)?;
+        let mut config = link.limit(configuration(properties)?).map_err(describe)?;
+        // No broker has this name: the bridge knows nodes by their numbers.
+        config.bootstrap_servers = vec![BrokerAddress::new("bridge", 1)];
         Self::start(config, seed(seed_high, seed_low), link.transport().into())
     }
 

@@ -11,7 +11,7 @@
 //! | `queue.rs` | records of a topic that wait for metadata or memory |
 //! | `lane.rs` | records of a partition that wait for their outcome |
 //! | `results.rs`, `failure.rs` | the layout in which it reads outcomes and errors |
-//! | `settings.rs` | the configuration, in Kafka's keys |
+//! | `settings.rs`, `broker_settings.rs` | the configuration, in Kafka's keys |
 //! | `signal.rs` | what has been woken |
 //! | `bindings.rs`, `platform.rs` | the border itself; only where there is one |
 //! | `channel.rs` | a WebSocket to a bridge |
@@ -26,6 +26,8 @@ extern crate alloc;
 mod bindings;
 #[cfg(target_family = "wasm")]
 mod bottom;
+#[cfg(any(feature = "full", not(target_family = "wasm")))]
+mod broker_settings;
 #[cfg(all(target_family = "wasm", feature = "full"))]
 mod brokers;
 #[cfg(target_family = "wasm")]

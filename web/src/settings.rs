@@ -5,8 +5,6 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-use ottla_core::config::SecurityProtocol;
-use ottla_core::sasl::{Mechanism, Secret};
 use ottla_core::{Acks, Codec, Compression, ProducerConfig};
 
 /// Reads lines of `key=value`.
@@ -25,7 +23,7 @@ pub fn read(properties: &str) -> Result<ProducerConfig, String> {
 }
 
 /// What is wrong.
-enum Refusal {
+pub(crate) enum Refusal {
     Key,
     Value,
 }
@@ -84,28 +82,14 @@ fn switch<'a>(config: &'a mut ProducerConfig, key: &str) -> Option<&'a mut bool>
 
 fn set_other(config: &mut ProducerConfig, key: &str, value: &str) -> Result<(), Refusal> {
     match key {
-        "bootstrap.servers" => {
-            for address in value.split(',') {
-                let address = address.trim().parse().map_err(|_| Refusal::Value)?;
-                config.bootstrap_servers.push(address);
-            }
-        }
         "client.id" => config.client_id = value.into(),
-        "security.protocol" => {
-            let mut all = SecurityProtocol::ALL.into_iter();
-            let protocol = all.find(|protocol| protocol.name() == value);
-            config.security.protocol = protocol.ok_or(Refusal::Value)?;
-        }
-        "sasl.mechanism" if value == Mechanism::Plain.name() => {
-            config.security.sasl.mechanism = Some(Mechanism::Plain);
-        }
-        "sasl.username" => config.security.sasl.username = Some(value.into()),
-        "sasl.password" => config.security.sasl.password = Some(Secret::new(value)),
         "acks" => config.acks = acks(value)?,
         "retries" => config.retries = number(value)?,
         "batch.max.records" => config.batch_max_records = Some(number(value)?),
         "compression.type" => config.compression = compression(value)?,
-        "sasl.mechanism" => return Err(Refusal::Value),
+        #[cfg(any(feature = "full", not(target_family = "wasm")))]
+        _ => return crate::broker_settings::set(config, key, value),
+        #[cfg(not(any(feature = "full", not(target_family = "wasm"))))]
         _ => return Err(Refusal::Key),
     }
     Ok(())

@@ -211,6 +211,9 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if cfg!(not(feature = "texts")) {
+            return f.write_str("malformed frame");
+        }
         match *self {
             Self::MessageSize { size } => {
                 write!(f, "a message of {size} bytes, not 1 to {}", limits::MESSAGE)
@@ -253,6 +256,9 @@ pub enum EncodeError {
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if cfg!(not(feature = "texts")) {
+            return f.write_str("a frame that can't be sent");
+        }
         match *self {
             Self::Field { field, problem } => write_problem(f, field, problem),
             Self::Length { kind, length } => {
@@ -289,6 +295,9 @@ pub enum CreditError {
 
 impl fmt::Display for CreditError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if cfg!(not(feature = "texts")) {
+            return f.write_str("credit exceeded");
+        }
         match *self {
             Self::Exceeded { bytes, credit } => write!(f, "{bytes} bytes with credit for {credit}"),
             Self::Overflow { bytes, credit, window } => {
@@ -332,6 +341,9 @@ pub enum ProtocolError {
 
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if cfg!(not(feature = "texts")) {
+            return f.write_str("frame out of order");
+        }
         match *self {
             Self::WrongEnd(kind) => write!(f, "this end does not send {kind:?}"),
             Self::WrongPhase(kind, phase) => write!(f, "{kind:?} while the session is {phase:?}"),

@@ -25,6 +25,9 @@ pub enum QueueError {
 
 impl fmt::Display for QueueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if cfg!(not(feature = "texts")) {
+            return f.write_str("a frame that can't be sent");
+        }
         match self {
             Self::Encode(error) => error.fmt(f),
             Self::Protocol(error) => error.fmt(f),

@@ -53,6 +53,8 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Invalid { key, problem } => write!(f, "invalid configuration {key}: {problem}"),
+            _ if cfg!(not(feature = "texts")) => f.write_str("invalid configuration"),
             Self::UnknownKey { key, nearest: None } => write!(f, "unknown configuration {key}"),
             Self::UnknownKey { key, nearest: Some(nearest) } => {
                 write!(f, "unknown configuration {key}; did you mean {nearest}?")
@@ -67,7 +69,6 @@ impl fmt::Display for ConfigError {
                 let value = Quoted(value);
                 write!(f, "invalid value {value} for configuration {key}: expected {expected}")
             }
-            Self::Invalid { key, problem } => write!(f, "invalid configuration {key}: {problem}"),
         }
     }
 }

@@ -132,16 +132,16 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`DecodeError::TrailingBytes`] where bytes are left.
     pub fn finish(&self) -> Result<(), DecodeError> {
-        match self.bytes.len() {
-            0 => Ok(()),
-            count => Err(DecodeError::TrailingBytes { offset: self.offset, count }),
+        if self.bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(DecodeError::TrailingBytes { offset: self.offset })
         }
     }
 
     fn take(&mut self, needed: usize) -> Result<&'a [u8], DecodeError> {
         let Some((taken, rest)) = self.bytes.split_at_checked(needed) else {
-            let (offset, remaining) = (self.offset, self.bytes.len());
-            return Err(DecodeError::Truncated { offset, needed, remaining });
+            return Err(DecodeError::Truncated { offset: self.offset });
         };
         self.bytes = rest;
         self.offset += needed;
@@ -224,9 +224,8 @@ impl<'a> Decoder<'a> {
         let offset = self.offset;
         let length = if self.flexible { self.compact_length()? } else { self.int_length()? };
         let count = length.ok_or(DecodeError::UnexpectedNull { offset })?;
-        let remaining = self.bytes.len();
-        if count > remaining / T::MIN_SIZE {
-            return Err(DecodeError::Count { offset, count, remaining });
+        if count > self.bytes.len() / T::MIN_SIZE {
+            return Err(DecodeError::Count { offset });
         }
         let elements = *self;
         for _ in 0..count {
@@ -264,10 +263,9 @@ impl<'a> Decoder<'a> {
         }
         let offset = self.offset;
         let count = self.unsigned_varint()? as usize;
-        let remaining = self.bytes.len();
         // Each has at least a tag and a size.
-        if count > remaining / 2 {
-            return Err(DecodeError::Count { offset, count, remaining });
+        if count > self.bytes.len() / 2 {
+            return Err(DecodeError::Count { offset });
         }
         for _ in 0..count {
             let tag = self.unsigned_varint()?;
@@ -301,7 +299,7 @@ impl<'a> Decoder<'a> {
 fn checked_length(length: i32, offset: usize) -> Result<Option<usize>, DecodeError> {
     match length {
         -1 => Ok(None),
-        ..-1 => Err(DecodeError::NegativeLength { offset, length }),
+        ..-1 => Err(DecodeError::NegativeLength { offset }),
         0.. => Ok(Some(length as usize)),
     }
 }

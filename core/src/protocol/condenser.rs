@@ -180,6 +180,9 @@ pub enum CondenseError {
 
 impl fmt::Display for CondenseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if cfg!(not(feature = "texts")) {
+            return f.write_str("the metadata is malformed or too long");
+        }
         match self {
             Self::Decode(error) => write!(f, "{error}"),
             Self::TooLong { max } => write!(

@@ -5,6 +5,8 @@ use core::fmt;
 /// A response that does not follow its schema. Offsets are in bytes from the start of what was
 /// decoded: a response header, or the body after it.
 ///
+/// Small, as every field that is read may return it.
+///
 /// The connection is out of step with the broker after any of these: close it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -13,17 +15,11 @@ pub enum DecodeError {
     Truncated {
         /// Where the field begins.
         offset: usize,
-        /// The bytes that the field needs.
-        needed: usize,
-        /// The bytes that are left.
-        remaining: usize,
     },
     /// A length or count below zero where Kafka's schema has no null.
     NegativeLength {
         /// Where the length stands.
         offset: usize,
-        /// What it says.
-        length: i32,
     },
     /// An unsigned varint of more than 32 bits.
     BadVarint {
@@ -34,10 +30,6 @@ pub enum DecodeError {
     Count {
         /// Where the count stands.
         offset: usize,
-        /// What it says.
-        count: usize,
-        /// The bytes that are left.
-        remaining: usize,
     },
     /// A null where the schema has none.
     UnexpectedNull {
@@ -53,8 +45,6 @@ pub enum DecodeError {
     TrailingBytes {
         /// Where they begin.
         offset: usize,
-        /// How many there are.
-        count: usize,
     },
     /// Tagged fields where none are known, in a message that is to be understood entirely.
     UnexpectedTags {
@@ -70,25 +60,22 @@ pub enum DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if cfg!(not(feature = "texts")) {
+            return f.write_str("malformed message");
+        }
         f.write_str("malformed message: ")?;
         match *self {
-            Self::Truncated { offset, needed, remaining } => {
-                write!(f, "{needed} bytes expected at offset {offset}, {remaining} left")
-            }
-            Self::NegativeLength { offset, length } => {
-                write!(f, "negative length {length} at offset {offset}")
-            }
+            Self::Truncated { offset } => write!(f, "it ends within the field at offset {offset}"),
+            Self::NegativeLength { offset } => write!(f, "negative length at offset {offset}"),
             Self::BadVarint { offset } => {
                 write!(f, "varint of more than 32 bits at offset {offset}")
             }
-            Self::Count { offset, count, remaining } => {
-                write!(f, "{count} elements announced at offset {offset}, {remaining} bytes left")
+            Self::Count { offset } => {
+                write!(f, "more elements announced at offset {offset} than there are bytes left")
             }
             Self::UnexpectedNull { offset } => write!(f, "unexpected null at offset {offset}"),
             Self::BadUtf8 { offset } => write!(f, "string is not UTF-8 at offset {offset}"),
-            Self::TrailingBytes { offset, count } => {
-                write!(f, "{count} bytes too many at offset {offset}")
-            }
+            Self::TrailingBytes { offset } => write!(f, "bytes too many at offset {offset}"),
             Self::UnexpectedTags { offset } => {
                 write!(f, "unknown tagged fields at offset {offset}")
             }

@@ -173,6 +173,9 @@ impl FrameError {
 
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if cfg!(not(feature = "texts")) {
+            return f.write_str("this is not a Kafka broker");
+        }
         match *self {
             Self::NotKafka(OtherProtocol::Http) => {
                 f.write_str("this is not a Kafka broker: it answers in HTTP; check the port")

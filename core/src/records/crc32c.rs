@@ -2,13 +2,17 @@
 //!
 //! With the feature `std` the `crc32c` crate computes it, by the processor's own instruction where
 //! there is one. Without, a table does: 8 KiB of it where a word has 64 bits and in WebAssembly,
-//! 1 KiB on smaller machines.
+//! 1 KiB on smaller machines. In WebAssembly it is computed when it is first needed.
 
 /// The polynomial 0x1EDC6F41 with its bits reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-#[cfg(any(not(feature = "std"), test))]
+#[cfg(any(all(not(feature = "std"), not(target_family = "wasm")), all(test, feature = "std")))]
 static TABLES: super::crc::Tables<BYTES_PER_STEP> = super::crc::Tables::new(POLYNOMIAL);
+
+#[cfg(all(not(feature = "std"), target_family = "wasm"))]
+static TABLES: super::crc_late::LateTables<BYTES_PER_STEP> =
+    super::crc_late::LateTables::new(POLYNOMIAL);
 
 /// The bytes that one step of the table's loop takes.
 #[cfg(any(not(feature = "std"), test))]
@@ -75,6 +79,7 @@ const fn multiply(mut a: u32, mut b: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::records::crc::Tables;
+    use crate::records::crc_late::LateTables;
     use alloc::vec::Vec;
 
     #[test]
@@ -89,13 +94,15 @@ mod tests {
     }
 
     #[test]
-    fn tables_of_both_sizes_agree_with_the_crate_at_every_length_and_split() {
+    fn tables_of_all_kinds_agree_with_the_crate_at_every_length_and_split() {
         static SMALL: Tables<1> = Tables::new(POLYNOMIAL);
+        static LATE: LateTables<8> = LateTables::new(POLYNOMIAL);
         let bytes: Vec<u8> = (0..200u32).map(|i| ((i * i) >> 3) as u8).collect();
         for len in 0..bytes.len() {
             let whole = ::crc32c::crc32c(&bytes[..len]);
             assert_eq!(TABLES.append(0, &bytes[..len]), whole);
             assert_eq!(SMALL.append(0, &bytes[..len]), whole);
+            assert_eq!(LATE.append(0, &bytes[..len]), whole);
             let half = crc32c(&bytes[..len / 2]);
             assert_eq!(crc32c_append(half, &bytes[len / 2..len]), whole);
         }

@@ -16,6 +16,8 @@ pub mod compression;
 #[cfg(any(not(feature = "std"), feature = "gzip", test))]
 mod crc;
 pub mod crc32c;
+#[cfg(any(all(not(feature = "std"), target_family = "wasm"), test))]
+mod crc_late;
 mod header;
 pub mod ratio;
 pub mod reader;

@@ -48,7 +48,7 @@ impl<X: Platform> Sender<X> {
         match self.nodes.get_mut(&id) {
             Some(node) if matches!(node.link, Link::Down { .. }) => {
                 node.wanted = true;
-                self.active.insert(id);
+                self.active.insert(id, ());
             }
             Some(_) => {}
             // It left the cluster.

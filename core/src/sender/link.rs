@@ -46,7 +46,7 @@ impl<X: Platform> Sender<X> {
             node.link = Link::Handshaking;
         }
         node.written(count);
-        self.active.insert(id);
+        self.active.insert(id, ());
         self.complete_unanswered(id, now);
     }
 
@@ -61,7 +61,7 @@ impl<X: Platform> Sender<X> {
         self.metrics.incoming_bytes += count as u64;
         if let Some(node) = self.nodes.get_mut(&id) {
             node.reader.commit(count);
-            self.active.insert(id);
+            self.active.insert(id, ());
             self.read_frames(id, now);
         }
     }
@@ -112,7 +112,7 @@ impl<X: Platform> Sender<X> {
         if let Some(node) = self.nodes.get_mut(&id) {
             node.link = Link::Down { not_before: now + backoff };
         }
-        self.active.insert(id);
+        self.active.insert(id, ());
         self.metrics.connections_closed += 1;
         for request in in_flight {
             self.fail_request(request, now);
@@ -154,7 +154,7 @@ impl<X: Platform> Sender<X> {
             self.nodes.iter().filter(|(_, node)| due(node)).map(|(id, _)| *id).collect();
         for id in due {
             self.check_link(id, now);
-            self.active.insert(id);
+            self.active.insert(id, ());
         }
     }
 
@@ -201,7 +201,7 @@ impl<X: Platform> Sender<X> {
 
     /// Looks at every node to which something happened: connects and sends what it may have.
     pub(super) fn visit_active(&mut self, now: Instant) {
-        while let Some(id) = self.active.pop_first() {
+        while let Some((id, ())) = self.active.pop_first() {
             self.connect_if_wanted(id, now);
             self.fill(id, now);
         }
@@ -209,7 +209,9 @@ impl<X: Platform> Sender<X> {
 
     /// Nodes may have something to do that waited for a producer id.
     pub(super) fn activate_all(&mut self) {
-        self.active.extend(self.nodes.keys().copied());
+        for id in self.nodes.keys() {
+            self.active.insert(*id, ());
+        }
     }
 
     fn connect_if_wanted(&mut self, id: NodeId, now: Instant) {

@@ -129,7 +129,7 @@ impl<X: Platform> Sender<X> {
             && let Some(node) = self.nodes.get_mut(&id)
         {
             node.wanted = true;
-            self.active.insert(id);
+            self.active.insert(id, ());
         }
     }
 

@@ -52,7 +52,7 @@ mod transaction;
 mod transaction;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::mem;
@@ -64,6 +64,7 @@ use crate::metrics::Metrics;
 use crate::records::{Compression, Compressor};
 use crate::rng::Rng;
 use crate::shared::{Event, Shared};
+use crate::sorted::SortedMap;
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Instant, earliest};
 use crate::transport::NodeId;
@@ -78,9 +79,9 @@ type LaneId = u32;
 pub(crate) struct Sender<X: Platform> {
     shared: Arc<Shared<X>>,
     /// Boxed, as a tree's smallest part has room for eleven.
-    nodes: BTreeMap<NodeId, Box<node::Node<X>>>,
+    nodes: SortedMap<NodeId, Box<node::Node<X>>>,
     /// Nodes whose ready lanes, links or requests want a look.
-    active: BTreeSet<NodeId>,
+    active: SortedMap<NodeId, ()>,
     lanes: Vec<lane::Lane<X>>,
     topics: Vec<cluster::TopicEntry<X>>,
     topic_names: BTreeMap<Arc<str>, usize>,
@@ -119,8 +120,8 @@ impl<X: Platform> Sender<X> {
     pub(crate) fn new(shared: Arc<Shared<X>>) -> Self {
         let rng = Rng::new(shared.fresh_seed());
         let mut sender = Self {
-            nodes: BTreeMap::new(),
-            active: BTreeSet::new(),
+            nodes: SortedMap::new(),
+            active: SortedMap::new(),
             lanes: Vec::new(),
             topics: Vec::new(),
             topic_names: BTreeMap::new(),

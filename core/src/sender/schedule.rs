@@ -43,7 +43,7 @@ impl<X: Platform> Sender<X> {
         };
         lane.queued_at = Some(leader);
         node.ready.push_back(id);
-        self.active.insert(leader);
+        self.active.insert(leader, ());
     }
 
     /// A lane was taken out of its node's queue: it joins again if it has more.

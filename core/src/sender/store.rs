@@ -107,7 +107,7 @@ impl<X: Platform> Sender<X> {
         match leader.and_then(|leader| Some((leader, self.nodes.get_mut(&leader)?))) {
             Some((leader, node)) => {
                 node.wanted |= !node.is_up();
-                self.active.insert(leader);
+                self.active.insert(leader, ());
             }
             None => self.metadata.want_all(),
         }

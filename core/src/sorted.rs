@@ -1,0 +1,95 @@
+//! A map as a sorted list: for the nodes of a cluster, which are few and seldom change. A `BTreeMap`
+//! takes ten times its code.
+
+use alloc::vec::Vec;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct SortedMap<K, V>(Vec<(K, V)>);
+
+impl<K: Ord + Copy, V> SortedMap<K, V> {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        let at = self.find(key).ok()?;
+        self.0.get(at).map(|(_, value)| value)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        let at = self.find(key).ok()?;
+        self.0.get_mut(at).map(|(_, value)| value)
+    }
+
+    pub(crate) fn contains_key(&self, key: &K) -> bool {
+        self.find(key).is_ok()
+    }
+
+    /// Sets a key's value.
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        match self.find(&key) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (key, value)),
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: &K) {
+        if let Ok(at) = self.find(key) {
+            self.0.remove(at);
+        }
+    }
+
+    /// Takes the entry with the least key.
+    pub(crate) fn pop_first(&mut self) -> Option<(K, V)> {
+        if self.0.is_empty() { None } else { Some(self.0.remove(0)) }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &K> {
+        self.0.iter().map(|(key, _)| key)
+    }
+
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.0.iter().map(|(_, value)| value)
+    }
+
+    fn find(&self, key: &K) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.cmp(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeMap;
+
+    use super::*;
+    use crate::rng::Rng;
+
+    #[test]
+    fn it_does_what_a_b_tree_does() {
+        let (mut rng, mut ours, mut theirs) = (Rng::new(1), SortedMap::new(), BTreeMap::new());
+        for step in 0..1000 {
+            let key = rng.next_u32() % 20;
+            match rng.next_u32() % 4 {
+                0 | 1 => {
+                    ours.insert(key, step);
+                    theirs.insert(key, step);
+                }
+                2 => {
+                    ours.remove(&key);
+                    theirs.remove(&key);
+                }
+                _ => assert_eq!(ours.pop_first(), theirs.pop_first()),
+            }
+            assert!(ours.iter().eq(&theirs) && ours.keys().eq(theirs.keys()));
+            assert!(ours.values().eq(theirs.values()));
+            assert_eq!(ours.get(&key), theirs.get(&key));
+            assert_eq!(ours.get_mut(&key), theirs.get_mut(&key));
+            assert_eq!(ours.contains_key(&key), theirs.contains_key(&key));
+        }
+    }
+}
