@@ -346,13 +346,18 @@ pub(crate) struct DevArgs {
     #[arg(long, conflicts_with = "data")]
     pub(crate) sink: bool,
 
-    /// Run a bridge in front of it, without authentication, for pages of this machine.
+    /// Run a bridge in front of it, without authentication, for pages of this machine; and serve a
+    /// page to try it.
     #[arg(long)]
     pub(crate) bridge: bool,
 
     /// The bridge's port; 0 picks a free one.
     #[arg(long, value_name = "PORT", default_value_t = 9080, requires = "bridge")]
     pub(crate) bridge_port: u16,
+
+    /// The port of the bridge's demo page; 0 picks a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 9081, requires = "bridge")]
+    pub(crate) demo_port: u16,
 }
 
 /// Flags of `ottla bridge`.

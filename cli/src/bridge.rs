@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use ottla_bridge::config::AuthMode;
 use ottla_bridge::{Config, Running, StartError};
-use ottla_sim::dev::DevBroker;
 use tracing::Level;
 
 use crate::args::BridgeArgs;
@@ -25,11 +24,11 @@ pub(crate) fn run(args: &BridgeArgs) -> Result<ExitCode, Failure> {
 }
 
 /// A bridge for pages of this machine before a development broker. Nobody is asked who he is.
-pub(crate) fn before(broker: &DevBroker, port: u16) -> Result<Running, Failure> {
+pub(crate) fn before(brokers: &str, port: u16) -> Result<Running, Failure> {
     let mut config = Config::default();
     config.listen.address.set_port(port);
     config.admin.enabled = false;
-    config.kafka.bootstrap = broker.addresses().iter().map(ToString::to_string).collect();
+    config.kafka.bootstrap = brokers.split(',').map(str::to_owned).collect();
     config.kafka.create_topics = true;
     config.auth.mode = AuthMode::None;
     config.auth.origins = vec!["loopback".to_owned()];

@@ -8,6 +8,7 @@ use ottla_sim::dev::{DevBroker, DevBrokerOptions};
 
 use crate::args::DevArgs;
 use crate::client::reason;
+use crate::demo::{self, Switch};
 use crate::failure::Failure;
 use crate::{bridge, interrupt, stdout};
 
@@ -18,16 +19,33 @@ pub(crate) fn run(args: &DevArgs) -> Result<ExitCode, Failure> {
         // The broker may be on its way out already.
         let _ = stop.send(());
     })?;
-    let broker = DevBroker::start(options(args)).map_err(|error| cannot_start(args, &error))?;
-    let bridge = if args.bridge { Some(bridge::before(&broker, args.bridge_port)?) } else { None };
-    stdout::line(&welcome(args, &broker));
-    if let Some(bridge) = &bridge {
-        stdout::line(&format!("\nThe bridge for pages of this machine: {}", bridge.url()));
+    if args.bridge {
+        return with_bridge(args, &stopped);
     }
+    let broker = DevBroker::start(options(args)).map_err(|error| cannot_start(args, &error))?;
+    let addresses: Vec<_> = broker.addresses().iter().map(ToString::to_string).collect();
+    stdout::line(&welcome(args, &addresses.join(",")));
     // An error means that nobody can ask to stop any more.
     let _ = stopped.recv();
-    drop(bridge);
     broker.stop();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn with_bridge(args: &DevArgs, stopped: &mpsc::Receiver<()>) -> Result<ExitCode, Failure> {
+    let switch = Switch::start(options(args)).map_err(|error| cannot_start(args, &error))?;
+    let bridge = bridge::before(switch.addresses(), args.bridge_port)?;
+    stdout::line(&welcome(args, switch.addresses()));
+    stdout::line(&format!("\nThe bridge for pages of this machine: {}", bridge.url()));
+    let demo = demo::start(args.demo_port, switch, bridge.url())?;
+    stdout::line(&format!("A page that uses it: {}", demo.url()));
+    if !demo::has_package() {
+        stdout::line(
+            "  without the npm package: run `cargo xtask web`, then build this command again",
+        );
+    }
+    let _ = stopped.recv();
+    drop(bridge);
+    drop(demo);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -55,14 +73,14 @@ fn cannot_start(args: &DevArgs, error: &io::Error) -> Failure {
     })
 }
 
-fn welcome(args: &DevArgs, broker: &DevBroker) -> String {
-    let addresses: Vec<_> = broker.addresses().iter().map(ToString::to_string).collect();
+fn welcome(args: &DevArgs, addresses: &str) -> String {
     let kept = match &args.data {
         _ if args.sink => "records are counted and thrown away".to_owned(),
         Some(folder) => format!("records are kept in {}", folder.display()),
+        None if args.bridge => "records are kept until it ends".to_owned(),
         None => "records are kept in memory".to_owned(),
     };
-    let first = broker.address();
+    let first = addresses.split(',').next().unwrap_or_default();
     format!(
         "ottla dev broker listening on {}\n\
          It is a development broker, not a Kafka: one process, no security; {kept}.\n\
@@ -70,7 +88,6 @@ fn welcome(args: &DevArgs, broker: &DevBroker) -> String {
          echo hello | ottla produce -b {first} -t test\n  \
          ottla read -b {first} -t test\n  \
          kafka-console-consumer.sh --bootstrap-server {first} --topic test --from-beginning",
-        addresses.join(","),
-        args.partitions,
+        addresses, args.partitions,
     )
 }

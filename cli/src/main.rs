@@ -5,6 +5,8 @@ mod args;
 mod bridge;
 mod client;
 mod cpu;
+#[cfg(feature = "bridge")]
+mod demo;
 #[cfg(feature = "broker")]
 mod dev;
 mod escape;

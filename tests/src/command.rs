@@ -17,8 +17,12 @@ pub fn ottla<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) {
     assert!(output.status.success(), "ottla failed ({}):\n{complaint}", output.status);
 }
 
-/// Builds the command in the profile that this test was built in, once.
-fn binary() -> &'static PathBuf {
+/// Builds the command in the profile that this test was built in, once, and says where it is.
+///
+/// # Panics
+/// If it can't be built.
+#[must_use]
+pub fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let me = env::current_exe().expect("a test knows its file");

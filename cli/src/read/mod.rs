@@ -7,10 +7,10 @@
 //! | [`batches`] | from fetched bytes to records |
 //! | [`print`](mod@print) | records as text or JSON |
 
-mod batches;
+pub(crate) mod batches;
 mod connection;
 mod print;
-mod topic;
+pub(crate) mod topic;
 
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
