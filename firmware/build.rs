@@ -8,7 +8,7 @@ const FLASH: u32 = 256;
 const RAM: u32 = 64;
 /// Part of the RAM, at its bottom: a stack that grows too large leaves the RAM, which faults, and
 /// never runs into data.
-const STACK: u32 = 7;
+const STACK: u32 = 6;
 
 fn main() {
     let ram = env::var("FIRMWARE_RAM_KIB").map_or(RAM, |kib| kib.parse().expect("a number of KiB"));

@@ -5,6 +5,8 @@
 //! [`Platform`](sync::Platform) with its lock and its clock, and something that polls.
 #![no_std]
 #![forbid(unsafe_code)]
+// Chips without it would emulate it.
+#![deny(clippy::float_arithmetic)]
 
 extern crate alloc;
 

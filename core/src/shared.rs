@@ -47,15 +47,13 @@ impl<X: Platform> Shared<X> {
         interceptors: Interceptors,
         seed: u64,
     ) -> Self {
-        let mut pool = BufferPool::new(config.buffer_memory, config.batch_size);
-        if config.preallocate {
-            pool.preallocate();
-        }
+        let (total, poolable) = (config.buffer_memory, config.batch_size);
+        let pool = BufferPool::new(total, poolable, config.preallocate);
         Self {
             clock,
             topics: X::Lock::new(BTreeMap::new()),
             pool: X::Lock::new(pool),
-            inbox: X::Lock::new(Inbox::new()),
+            inbox: X::Lock::new(Inbox::with_capacity(config.reserved_batches())),
             metrics: X::Lock::new(Metrics::default()),
             last_error: X::Lock::new(None),
             login_error: X::Lock::new(None),
@@ -120,8 +118,8 @@ impl<X: Platform> Shared<X> {
 
 /// What sending threads tell the sender.
 pub(crate) enum Event<X: Platform> {
-    /// A partition's new batch began to wait for company.
-    Opened { lane: u32, at: Instant },
+    /// A partition's new batch, in the buffer of this number, began to wait for company.
+    Opened { lane: u32, number: u64, at: Instant },
     /// A partition has a batch that needs no more company.
     Filled { lane: u32 },
     /// A send waits for a topic's metadata, at most until then.
@@ -152,8 +150,9 @@ pub(crate) struct Inbox<X: Platform> {
 }
 
 impl<X: Platform> Inbox<X> {
-    fn new() -> Self {
-        let (events, watchers) = (Vec::new(), Vec::new());
+    /// With room for so many events.
+    fn with_capacity(events: usize) -> Self {
+        let (events, watchers) = (Vec::with_capacity(events), Vec::new());
         Self { events, waker: None, sleeps_until: None, stopped: false, watchers }
     }
 

@@ -41,7 +41,7 @@ use crate::settings::Settings;
 const CONNECTIONS: usize = 2;
 /// Sockets: those, DHCP and DNS.
 const SOCKETS: usize = CONNECTIONS + 2;
-const TX_BUFFER: usize = 1536;
+const TX_BUFFER: usize = 1024;
 const RX_BUFFER: usize = 1024;
 
 type Tcp = TcpClient<'static, CONNECTIONS, TX_BUFFER, RX_BUFFER>;

@@ -11,7 +11,7 @@ use crate::{CONNECTIONS, board, memory};
 
 /// What the producer's bookkeeping takes beside the terms of its memory budget: metadata, lanes,
 /// the futures of connections. Measured, with room to spare.
-const BOOKKEEPING: usize = 6 * 1024;
+const BOOKKEEPING: usize = 10 * 1024;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -55,7 +55,8 @@ impl Settings {
         config.client_id = "gateway".into();
         config.buffer_memory = self.record_buffer;
         config.max_request_size = config.batch_size;
-        config.receive_max_bytes = 2 * 1024;
+        config.receive_max_bytes = 1536;
+        config.max_connections = Some(CONNECTIONS as u32);
         config.compression = Codec::Lz4.into();
         config.linger = Duration::from_millis(100);
         config.request_timeout = Duration::from_secs(10);

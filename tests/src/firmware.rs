@@ -45,12 +45,15 @@ impl Firmware {
     ///
     /// # Panics
     /// If Cargo can't be started.
-    pub fn build_for(ram_kib: u32) -> Result<(), String> {
+    pub fn build_for(ram_kib: u32) -> Result<Self, String> {
         let mut build = xtask();
         let output = build.args(["--ram-kib", &ram_kib.to_string()]).output();
         let output = output.expect("cargo can be started");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.success() { Ok(()) } else { Err(said) }
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        let text = String::from_utf8(output.stdout).expect("cargo prints text");
+        Ok(Self { elf: text.lines().last().expect("the last line is a path").into() })
     }
 
     /// Bytes of flash that it takes: code, constants, and the first values of variables.
@@ -65,6 +68,19 @@ impl Firmware {
     pub fn variable_bytes(&self) -> u64 {
         let in_ram = |segment: &Segment| segment.address >= RAM;
         self.segments().iter().filter(|s| in_ram(s)).map(|s| u64::from(s.memory_size)).sum()
+    }
+
+    /// Whether it has a function of this name, such as those that compilers call for what a
+    /// processor lacks.
+    ///
+    /// # Panics
+    /// If it isn't there any more.
+    #[must_use]
+    pub fn has_function(&self, name: &str) -> bool {
+        let elf = fs::read(&self.elf).expect("the firmware was built");
+        // As it stands in the table of the symbols' names.
+        let entry = format!("\0{name}\0");
+        elf.windows(entry.len()).any(|bytes| bytes == entry.as_bytes())
     }
 
     /// What is loaded, from the program headers (ELF-32, little endian).
@@ -197,6 +213,12 @@ impl Board {
     /// If the board is gone.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.uart.write_all(bytes).unwrap_or_else(|e| panic!("{e}:\n{}", self.console()));
+    }
+
+    /// Whether it still runs.
+    #[must_use]
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
     }
 
     /// What it has printed so far.

@@ -142,6 +142,15 @@ impl<S: Server> World<S> {
         }
         None
     }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.clock.now() + time;
+        let never = std::future::pending::<()>();
+        let _ = self.run(never, time);
+        self.clock.advance_to(end);
+        let _ = self.poll();
+    }
 }
 
 /// Opens connections to the server.

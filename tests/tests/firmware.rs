@@ -8,7 +8,7 @@ use std::thread;
 
 use ottla_tests::budget;
 use ottla_tests::firmware::{Board, Firmware};
-use ottla_tests::kafka::{Cluster, ConsumedRecord, NEWEST};
+use ottla_tests::kafka::{Batch, Cluster, ConsumedRecord, NEWEST};
 
 const SENSORS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -44,20 +44,23 @@ fn readings_arrive_identical_and_in_order() {
     assert_eq!(report["frames dropped"], 0);
     assert_eq!(report["records acknowledged"], u64::from(count));
     assert_eq!(report["records failed"], 0);
-    // Some lists are longer than ever before until they have seen the busiest moment, and a receive
-    // buffer doubles when an answer comes in two pieces.
-    let growth = report["heap at the end"].saturating_sub(report["heap after 1000"]);
-    assert!(growth <= 1024, "the heap grew by {growth} bytes");
+    assert_eq!(report["heap at the end"], report["heap after 1000"], "the heap grows");
     let ram = FIRMWARE.variable_bytes() + report["stack size"] + report["heap size"];
     assert!(ram <= budget::get("firmware.ram_bytes"), "{ram} bytes of RAM");
     assert!(report["record buffer"] >= budget::get("firmware.record_buffer_bytes"));
     println!("full: flash {flash} bytes, RAM {ram} bytes, {count} readings, {speed:.0} a second");
+    let heap = report["heap at the end"];
+    println!("full: {heap} bytes of heap after 1000 readings and after {count}");
 
     let mut readings = Readings::default();
     kafka.consume("readings", |record| readings.add(&record));
     assert_eq!(readings.next.values().sum::<u32>(), count);
     let batches = kafka.dump_log_segments(1, "readings");
-    assert!(batches.iter().all(|b| b.valid && b.codec == "lz4" && b.producer_id >= 0));
+    assert!(batches.iter().all(|batch| batch.valid && batch.producer_id >= 0));
+    // One of a few readings may not shrink, and is left as it is.
+    let shrinks = |batch: &&Batch| batch.count >= 10;
+    assert!(batches.iter().filter(shrinks).all(|batch| batch.codec == "lz4"));
+    assert!(batches.iter().any(|batch| batch.codec == "lz4"));
 }
 
 /// The processor's share of a reading: from the UART to the acknowledgement, network stack and all.
@@ -86,7 +89,7 @@ fn what_an_outage_leaves_no_room_for_is_dropped_by_policy() {
         for numbers in [0..30, 30..300] {
             let end = i64::from(numbers.end);
             measure(&mut board, numbers);
-            await_stored(kafka, policy, end, &board);
+            await_stored(kafka, policy, end, &mut board);
         }
         board.unplug();
         measure(&mut board, 300..4_000);
@@ -107,11 +110,12 @@ fn what_an_outage_leaves_no_room_for_is_dropped_by_policy() {
     }
 }
 
-fn await_stored(kafka: &Cluster, topic: &str, count: i64, board: &Board) {
+fn await_stored(kafka: &Cluster, topic: &str, count: i64, board: &mut Board) {
     let deadline = Instant::now() + PATIENCE;
     while kafka.end_offsets(topic) != [count] {
         let stored = kafka.end_offsets(topic);
-        assert!(Instant::now() < deadline, "{stored:?} of {count}:\n{}", board.console());
+        let has_time = board.is_running() && Instant::now() < deadline;
+        assert!(has_time, "{stored:?} of {count}:\n{}", board.console());
         thread::sleep(Duration::from_millis(50));
     }
 }
@@ -147,7 +151,7 @@ fn the_cable_may_be_pulled_at_any_time() {
         thread::sleep(Duration::from_millis(length));
         board.plug_in();
     }
-    await_stored(kafka, "unplugged", i64::from(cuts * 250), &board);
+    await_stored(kafka, "unplugged", i64::from(cuts * 250), &mut board);
     let outage = Duration::from_secs(budget::get("firmware.outage_seconds"));
     board.unplug();
     let last = cuts * 250 + 250;
@@ -155,7 +159,7 @@ fn the_cable_may_be_pulled_at_any_time() {
     thread::sleep(outage);
     board.plug_in();
     let back = Instant::now();
-    await_stored(kafka, "unplugged", i64::from(last), &board);
+    await_stored(kafka, "unplugged", i64::from(last), &mut board);
     let late = back.elapsed();
     let report = board.finish(PATIENCE);
     assert_eq!((report["frames dropped"], report["records failed"]), (0, 0), "{report:#?}");
@@ -174,7 +178,7 @@ fn power_failures_lose_nothing_that_is_in_flash() {
     let mut next = 0;
     for _ in 0..resets {
         measure(&mut board, next..next + 100);
-        await_stored(kafka, "resets", i64::from(next + 100), &board);
+        await_stored(kafka, "resets", i64::from(next + 100), &mut board);
         board.unplug();
         measure(&mut board, next + 100..next + 300);
         let deadline = Instant::now() + PATIENCE;
@@ -184,7 +188,7 @@ fn power_failures_lose_nothing_that_is_in_flash() {
         }
         board.cut_power();
         next += 300;
-        await_stored(kafka, "resets", i64::from(next), &board);
+        await_stored(kafka, "resets", i64::from(next), &mut board);
     }
     let certain = next;
     for reset in 0..resets {
@@ -207,7 +211,7 @@ fn the_leader_may_be_killed() {
     kafka.create_topic("led", 1, 3, &[("min.insync.replicas", "2")]);
     let mut board = Board::start(&FIRMWARE, &[&kafka.bootstrap(), "led", "block"]);
     measure(&mut board, 0..500);
-    await_stored(&kafka, "led", 500, &board);
+    await_stored(&kafka, "led", 500, &mut board);
     // With batches on the way.
     measure(&mut board, 500..2_000);
     let leader = kafka.leader("led", 0);
@@ -221,15 +225,49 @@ fn the_leader_may_be_killed() {
     println!("full: 4000 readings while the leader was killed, nothing lost, nothing twice");
 }
 
+/// Small chips have neither, and emulate the first slowly and the second not at all.
 #[test]
-fn a_chip_that_is_too_small_is_a_link_error() {
-    let error = Firmware::build_for(20).expect_err("the variables alone don't fit");
+fn it_needs_no_floating_point_and_no_64_bit_atomics() {
+    let absent = [
+        "__aeabi_fadd",
+        "__aeabi_fmul",
+        "__aeabi_fdiv",
+        "__aeabi_i2f",
+        "__aeabi_f2uiz",
+        "__aeabi_dadd",
+        "__aeabi_dmul",
+        "__aeabi_ddiv",
+        "__aeabi_ui2d",
+        "__aeabi_ul2d",
+        "__aeabi_d2uiz",
+        "__aeabi_d2ulz",
+        "__atomic_load_8",
+        "__atomic_store_8",
+        "__atomic_fetch_add_8",
+        "__atomic_compare_exchange_8",
+    ];
+    for name in absent {
+        assert!(!FIRMWARE.has_function(name), "{name}");
+    }
+    // What it does need emulated: 64-bit divisions, for times.
+    assert!(FIRMWARE.has_function("__aeabi_uldivmod"));
+}
+
+#[test]
+fn a_chip_that_is_too_small_is_a_link_error_or_refused_at_the_start() {
+    let error = Firmware::build_for(16).expect_err("the variables alone don't fit");
     assert!(error.contains("will not fit in region 'RAM'"), "{error}");
+    let small = Firmware::build_for(56).expect("a heap is left");
+    assert_refused(&small, &["127.0.0.1:9", "readings"]);
 }
 
 #[test]
 fn too_little_memory_is_refused_at_the_start() {
-    let board = Board::start(&FIRMWARE, &["127.0.0.1:9", "readings", "block", "40"]);
+    assert_refused(&FIRMWARE, &["127.0.0.1:9", "readings", "block", "40"]);
+}
+
+fn assert_refused(firmware: &Firmware, arguments: &[&str]) {
+    let board = Board::start(firmware, arguments);
     let (status, console) = board.end(Duration::from_secs(30));
     assert_eq!(status, Some(2), "{console}");
     assert!(console.contains("refused: the heap of "), "{console}");

@@ -81,6 +81,8 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
+// Chips without it would emulate it.
+#![deny(clippy::float_arithmetic)]
 
 extern crate alloc;
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! `cargo xtask gates`: the core, what it says to a bridge, and the transport that says it, must
-//! compile where there is no operating system.
+//! `cargo xtask gates`: the core, what it says to a bridge, and the transports to that and to
+//! firmware's sockets, must compile where there is no operating system.
 
 use crate::Outcome;
 use crate::command::execute;
@@ -25,6 +25,7 @@ pub(crate) fn run(build_std: bool) -> Outcome {
         }
         check(&toolchain, target, "ottla-bridge-protocol", "")?;
         check(&toolchain, target, "ottla-transport-ws", "")?;
+        check(&toolchain, target, "ottla-transport-embedded", "")?;
     }
     Ok(())
 }

@@ -54,6 +54,9 @@ impl Waiter {
 /// them at ⁴⁄₉ each, so that the healthy ones always find some.
 const SHARE_OF_FREE: usize = 4;
 
+/// So many tasks may wait for memory that is fixed before the list of them grows.
+const FEW_WAITERS: usize = 4;
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct BufferPool {
@@ -72,27 +75,22 @@ pub(crate) struct BufferPool {
 }
 
 impl BufferPool {
-    /// A pool of `total` bytes that keeps buffers of `poolable` bytes for reuse.
-    pub(crate) fn new(total: usize, poolable: usize) -> Self {
+    /// A pool of `total` bytes that keeps buffers of `poolable` bytes for reuse. With `preallocate`
+    /// it takes all memory from the allocator now, so that it can't be short of it later.
+    pub(crate) fn new(total: usize, poolable: usize, preallocate: bool) -> Self {
+        let buffers = total.checked_div(poolable).filter(|_| preallocate).unwrap_or(0);
+        let few = if preallocate { FEW_WAITERS } else { 0 };
         Self {
             total,
             poolable,
-            available: total,
-            free: Vec::new(),
-            waiters: VecDeque::new(),
+            available: total - buffers * poolable,
+            free: (0..buffers).map(|_| Vec::with_capacity(poolable)).collect(),
+            waiters: VecDeque::with_capacity(few),
             next_ticket: 0,
             held: Vec::new(),
             nodes: 1,
-            incomplete: Incomplete::default(),
+            incomplete: Incomplete { next: 0, open: VecDeque::with_capacity(buffers) },
             closed: false,
-        }
-    }
-
-    /// Takes all memory from the allocator now, so that it can't be short of it later.
-    pub(crate) fn preallocate(&mut self) {
-        while self.poolable > 0 && self.available >= self.poolable {
-            self.free.push(Vec::with_capacity(self.poolable));
-            self.available -= self.poolable;
         }
     }
 
@@ -311,55 +309,59 @@ impl BufferPool {
 
     /// Numbers from this one on belong to batches that are not open yet.
     pub(crate) fn next_number(&self) -> u64 {
-        self.incomplete.next()
+        self.incomplete.next
     }
 
     /// Whether all batches numbered below `number` have their outcome.
     pub(crate) fn all_complete_below(&self, number: u64) -> bool {
-        self.incomplete.first >= number
+        self.incomplete.open.front().is_none_or(|(first, _)| *first >= number)
+    }
+
+    /// Whether the batch of this number has its outcome.
+    pub(crate) fn is_complete(&self, number: u64) -> bool {
+        self.incomplete.find(number).is_none()
     }
 }
 
-/// Which buffers, by number, belong to batches without an outcome: counts in a sliding window.
-#[derive(Debug, Default)]
+/// Which buffers, by number, belong to batches without an outcome, and to how many parts of one.
+/// As long as there are such buffers, however old the first of them is.
+#[derive(Debug)]
 struct Incomplete {
-    first: u64,
-    counts: VecDeque<u32>,
+    next: u64,
+    open: VecDeque<(u64, u32)>,
 }
 
 impl Incomplete {
-    fn next(&self) -> u64 {
-        self.first + self.counts.len() as u64
-    }
-
     fn begin(&mut self) -> u64 {
-        let number = self.next();
-        self.counts.push_back(1);
+        let number = self.next;
+        self.next += 1;
+        self.open.push_back((number, 1));
         number
     }
 
-    fn count(&mut self, number: u64) -> Option<&mut u32> {
-        let index = usize::try_from(number.checked_sub(self.first)?).ok()?;
-        self.counts.get_mut(index)
+    fn find(&self, number: u64) -> Option<usize> {
+        // Nearly always one of the first.
+        self.open.iter().position(|(open, _)| *open == number)
     }
 
     fn add(&mut self, number: u64, more: u32) {
-        let count = self.count(number);
-        debug_assert!(count.is_some(), "a complete batch was split");
-        if let Some(count) = count {
+        let index = self.find(number);
+        debug_assert!(index.is_some(), "a complete batch was split");
+        if let Some((_, count)) = index.and_then(|index| self.open.get_mut(index)) {
             *count += more;
         }
     }
 
     fn end(&mut self, number: u64) {
-        let count = self.count(number);
-        debug_assert!(count.as_ref().is_some_and(|c| **c > 0), "a batch completed twice");
-        if let Some(count) = count {
+        let index = self.find(number);
+        debug_assert!(index.is_some(), "a batch completed twice");
+        if let Some(index) = index
+            && let Some((_, count)) = self.open.get_mut(index)
+        {
             *count = count.saturating_sub(1);
-        }
-        while self.counts.front() == Some(&0) {
-            self.counts.pop_front();
-            self.first += 1;
+            if *count == 0 {
+                self.open.remove(index);
+            }
         }
     }
 }
@@ -370,8 +372,7 @@ mod tests {
 
     #[test]
     fn preallocated_memory_is_all_memory_and_stays() {
-        let mut pool = BufferPool::new(2_100, 500);
-        pool.preallocate();
+        let mut pool = BufferPool::new(2_100, 500, true);
         assert_eq!((pool.free.len(), pool.available, pool.free_bytes()), (4, 100, 2_100));
         let buffers: Vec<_> = (0..4).filter_map(|_| pool.try_allocate(500, Account(0))).collect();
         assert_eq!(buffers.len(), 4);

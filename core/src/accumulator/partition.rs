@@ -35,8 +35,8 @@ pub(crate) enum Appended<X: Platform> {
     /// The record is in a batch.
     Done {
         delivery: Delivery<X>,
-        /// It is the batch's first record: a buffer was used.
-        opened: bool,
+        /// It is the batch's first record: the buffer of this number was used.
+        opened: Option<u64>,
         /// A batch became ready to leave: it is full, or it had no room for this record.
         filled: bool,
     },
@@ -52,8 +52,10 @@ pub(crate) enum Appended<X: Platform> {
 }
 
 impl<X: Platform> Partition<X> {
-    pub(crate) fn new(index: i32, lane: u32, closed: bool) -> Self {
-        let queue = Queue { batches: VecDeque::new(), account: Account::default(), closed };
+    /// With room for `reserved` batches.
+    pub(crate) fn new(index: i32, lane: u32, closed: bool, reserved: usize) -> Self {
+        let batches = VecDeque::with_capacity(reserved);
+        let queue = Queue { batches, account: Account::default(), closed };
         Self { index, lane, queued: AtomicU32::new(0), queue: X::Lock::new(queue) }
     }
 
@@ -74,12 +76,13 @@ impl<X: Platform> Partition<X> {
             if let Some(last) = queue.batches.back_mut()
                 && let Some(delivery) = last.try_append(fields, timestamp)
             {
-                return Appended::Done { delivery, opened: false, filled: last.is_closed() };
+                return Appended::Done { delivery, opened: None, filled: last.is_closed() };
             }
             let Some(buffer) = buffer.take() else {
                 let after_full = !queue.batches.is_empty();
                 return Appended::NeedsBuffer { account: queue.account, after_full };
             };
+            let opened = Some(buffer.number);
             let limits = limits(&buffer);
             let mut batch = Box::new(ProducerBatch::new(self.index, buffer, limits, now()));
             let Some(delivery) = batch.try_append(fields, timestamp) else {
@@ -90,7 +93,7 @@ impl<X: Platform> Partition<X> {
             let filled = batch.is_closed() || !queue.batches.is_empty();
             queue.batches.push_back(batch);
             self.queued.store(queue.batches.len() as u32, Ordering::Relaxed);
-            Appended::Done { delivery, opened: true, filled }
+            Appended::Done { delivery, opened, filled }
         })
     }
 

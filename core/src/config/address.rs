@@ -58,7 +58,7 @@ impl FromStr for BrokerAddress {
 /// Cuts off the name of a security protocol, such as `PLAINTEXT://`; `None` for any other scheme.
 /// It decides nothing: `security.protocol` does.
 fn without_listener_name(text: &str) -> Option<&str> {
-    match text.split_once("://") {
+    match text.split_once(':').and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?))) {
         None => Some(text),
         Some((scheme, rest)) => {
             let known = |protocol: &SecurityProtocol| scheme.eq_ignore_ascii_case(protocol.name());

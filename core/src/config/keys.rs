@@ -217,6 +217,8 @@ const KEYS: &[Key] = &[
         "how long connecting may take, at most"),
     field!("connections.max.idle.ms", "180000", connections_max_idle, parse::millis_or_never;
         "close a connection unused for so long; -1: never (Java: 540000)"),
+    field!("connections.max", "-1", max_connections, parse::count_or_none;
+        "close an idle one where more are wanted; -1: no limit (ottla)"),
     field!("send.buffer.bytes", "131072", send_buffer_bytes, parse::size_or_none;
         "SO_SNDBUF; -1: the system's"),
     field!("receive.buffer.bytes", "32768", receive_buffer_bytes, parse::size_or_none;

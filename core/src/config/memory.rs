@@ -4,12 +4,15 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::ProducerConfig;
+use crate::protocol::frame::SIZE_LENGTH;
 use crate::records::compression::{Codec, Compression, small_lz4_table, worst_case};
-use crate::sender::read_size;
 
 /// Room for what surrounds the batches of one request: its header, topics and partitions. The
 /// batches themselves are sent from where they are.
-const REQUEST_HEAD: usize = 512;
+const REQUEST_HEAD: usize = 256;
+
+/// Lists have room for so many batches at the start, where the memory is fixed.
+const MOST_RESERVED: usize = 64;
 
 /// How much more than `batch.size` an uncompressed batch may take, expecting to be compressed.
 const MOST_GROWTH: usize = 8;
@@ -32,11 +35,10 @@ pub struct MemoryBudget {
     /// The output of those compressors: for each the largest batch before compression, and an
     /// eighth more for what does not shrink.
     pub codec_output: usize,
-    /// The responses being received: `receive.message.max.bytes` and the beginning of another one
-    /// per connection. Memory is taken as bytes arrive, so a connection seldom takes more than some
-    /// kilobytes.
+    /// The responses being received: `receive.message.max.bytes` and their size per connection.
+    /// Memory is taken as bytes arrive, so a connection seldom takes more than some kilobytes.
     pub receive_frames: usize,
-    /// What surrounds the batches of the requests in flight, about 512 bytes each.
+    /// What surrounds the batches of the requests in flight, about 256 bytes each.
     pub request_heads: usize,
 }
 
@@ -73,17 +75,29 @@ impl ProducerConfig {
     #[must_use]
     pub fn memory(&self, connections: usize) -> MemoryBudget {
         let compressions = self.compressions();
-        let heads = REQUEST_HEAD + self.client_id.len();
+        let head = self.request_head();
         let largest = self.largest_input();
         let table = |each: &Compression| table_size(each.codec(), largest);
-        let frame = self.receive_max_bytes.saturating_add(read_size(self));
+        let frame = self.receive_max_bytes.saturating_add(SIZE_LENGTH);
         MemoryBudget {
             pool: self.buffer_memory,
             codec_tables: compressions.iter().map(table).sum(),
             codec_output: compressions.len().saturating_mul(worst_case(largest)),
             receive_frames: connections.saturating_mul(frame),
-            request_heads: connections.saturating_mul(self.max_in_flight).saturating_mul(heads),
+            request_heads: connections.saturating_mul(self.max_in_flight).saturating_mul(head),
         }
+    }
+
+    /// What a request's bytes are given room for at first, without its batches.
+    pub(crate) fn request_head(&self) -> usize {
+        REQUEST_HEAD + self.client_id.len()
+    }
+
+    /// How many batches lists have room for at the start: all there can be, where the memory is
+    /// fixed, so that no list grows later.
+    pub(crate) fn reserved_batches(&self) -> usize {
+        let fixed = self.preallocate && self.batch_size > 0;
+        if fixed { (self.buffer_memory / self.batch_size).min(MOST_RESERVED) } else { 0 }
     }
 
     /// How large a batch may grow that is expected to shrink to `batch.size`.

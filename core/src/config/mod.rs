@@ -115,6 +115,12 @@ pub struct ProducerConfig {
     /// Java's default is 540 s, but Azure's load balancers drop a connection silently after 240 s
     /// without traffic, and the next batch then waits a whole `request_timeout` to find out.
     pub connections_max_idle: Option<Duration>,
+    /// `connections.max` (ottla's own): no limit, for machines with a fixed number of sockets.
+    /// Where another connection is wanted, one that has nothing to do is closed.
+    ///
+    /// One for each broker that leads a partition in use, and one for a bootstrap server, is never
+    /// short of any. With fewer, brokers take turns as they fall idle.
+    pub max_connections: Option<u32>,
     /// `send.buffer.bytes`: SO_SNDBUF; `None` (−1) leaves it to the operating system.
     pub send_buffer_bytes: Option<usize>,
     /// `receive.buffer.bytes`: SO_RCVBUF; `None` (−1) leaves it to the operating system.
@@ -179,6 +185,7 @@ impl Default for ProducerConfig {
             connection_setup_timeout: Duration::from_secs(10),
             connection_setup_timeout_max: Duration::from_secs(30),
             connections_max_idle: Some(Duration::from_secs(180)),
+            max_connections: None,
             send_buffer_bytes: Some(128 * 1024),
             receive_buffer_bytes: Some(32 * 1024),
             receive_max_bytes: 100 * 1024 * 1024,

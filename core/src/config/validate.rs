@@ -55,6 +55,7 @@ impl ProducerConfig {
         at_least_one(self.buffer_memory, "buffer.memory")?;
         at_least_one(self.max_request_size, "max.request.size")?;
         at_least_one(self.batch_max_records.map_or(1, |max| max as usize), "batch.max.records")?;
+        at_least_one(self.max_connections.map_or(1, |max| max as usize), "connections.max")?;
         require(
             self.receive_max_bytes >= 1024,
             "receive.message.max.bytes",

@@ -55,13 +55,14 @@ fn queue<X: Platform>(
     batch: Box<ProducerBatch<X>>,
     at: Instant,
 ) -> Result<Delivery<X>, SendError> {
-    let delivery = Delivery::new(batch.result.clone(), 0, batch.first_timestamp());
+    let (number, delivery) =
+        (batch.number(), Delivery::new(batch.result.clone(), 0, batch.first_timestamp()));
     if let Err(batch) = partition.push(batch) {
         let buffer: Buffer = batch.into_buffer();
         give_back(shared, Some(buffer));
         return Err(SendError::Closed);
     }
     let lane = partition.lane;
-    shared.post(Event::Opened { lane, at }, Instant::ZERO);
+    shared.post(Event::Opened { lane, number, at }, Instant::ZERO);
     Ok(delivery)
 }

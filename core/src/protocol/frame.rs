@@ -7,7 +7,8 @@ use core::fmt;
 /// `receive.message.max.bytes`.
 pub const DEFAULT_MAX_FRAME_SIZE: usize = 100_000_000;
 
-const SIZE_LENGTH: usize = 4;
+/// Of the size before each frame.
+pub(crate) const SIZE_LENGTH: usize = 4;
 
 /// Collects bytes as they come, in pieces of any length, and hands out whole frames.
 ///
@@ -55,7 +56,10 @@ impl FrameReader {
     /// Doubles the room, but not beyond what the frame at hand needs.
     fn grow(&mut self, min: usize) {
         let frame = self.size().map_or(0, |size| SIZE_LENGTH.saturating_add(size));
-        let length = (2 * self.buffer.len()).min(frame).max(self.end + min);
+        let length = match frame {
+            0 => self.end + min,
+            _ => (2 * self.buffer.len()).max(self.end + min).min(frame.max(self.end + 1)),
+        };
         self.buffer.reserve_exact(length - self.buffer.len());
         self.buffer.resize(length, 0);
     }
@@ -120,9 +124,21 @@ impl FrameReader {
         }
     }
 
-    /// Forgets what was received and frees the buffer, as there is no connection any more.
-    pub fn clear(&mut self) {
-        *self = Self::new(self.max_frame_size);
+    /// Forgets what was received and gives the buffer back, as there is no connection any more.
+    pub fn clear(&mut self) -> Vec<u8> {
+        core::mem::replace(self, Self::new(self.max_frame_size)).buffer
+    }
+
+    /// Whether there is a buffer; at first there is none.
+    #[must_use]
+    pub fn has_buffer(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Receives into this buffer from now on, over what is in it.
+    pub fn set_buffer(&mut self, buffer: Vec<u8>) {
+        (self.start, self.end) = (0, 0);
+        self.buffer = buffer;
     }
 
     fn prefix(&self) -> Option<[u8; SIZE_LENGTH]> {

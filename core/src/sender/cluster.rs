@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
+use core::mem;
 
 use super::lane::Lane;
 use super::load::Load;
@@ -56,10 +58,22 @@ impl<X: Platform> Sender<X> {
             }
             return;
         }
-        self.accounts = self.accounts.wrapping_add(1).max(1);
-        let account = Account(self.accounts);
+        let account = self.free_account();
         let node = Node::new(Some(address), &self.shared.config, account, now);
         self.nodes.insert(id, Box::new(node));
+    }
+
+    /// A share of the pool that no node has: one of as many as there are nodes, however often they
+    /// come and go. The first is that of batches whose leader isn't known.
+    fn free_account(&mut self) -> Account {
+        loop {
+            // There is one more than there are nodes.
+            self.last_account = self.last_account % (self.nodes.len() as u16 + 1) + 1;
+            let account = Account(self.last_account);
+            if self.nodes.values().all(|node| node.account != account) {
+                return account;
+            }
+        }
     }
 
     fn hang_up_if_idle(&mut self, id: NodeId) {
@@ -109,7 +123,26 @@ impl<X: Platform> Sender<X> {
             self.metadata.want_some();
         }
         if deadline > now {
-            self.waits.push(core::cmp::Reverse((deadline, index)));
+            self.wake_at(deadline, index);
+        }
+    }
+
+    /// Those who wait for the topic are woken then.
+    fn wake_at(&mut self, deadline: Instant, index: usize) {
+        if self.waits.len() == self.waits.capacity() {
+            self.forget_ended_waits();
+        }
+        self.waits.push(Reverse((deadline, index)));
+    }
+
+    /// Where a topic is known, those who waited were woken, and who waits again says so again; and
+    /// who asks twice is woken once. Else a long `max.block.ms` would fill the memory.
+    fn forget_ended_waits(&mut self) {
+        let mut waits = mem::take(&mut self.waits);
+        while let Some(wait) = waits.pop() {
+            if self.topics[wait.0.1].unresolved && waits.peek() != Some(&wait) {
+                self.waits.push(wait);
+            }
         }
     }
 
@@ -158,6 +191,7 @@ impl<X: Platform> Sender<X> {
         for topic in response.topics {
             self.apply_topic(&topic, now);
         }
+        self.forget_ended_waits();
         let missing = self.topics.iter().any(|topic| topic.tracked && topic.unresolved);
         if missing {
             self.metadata.want_some();
@@ -226,7 +260,7 @@ impl<X: Platform> Sender<X> {
     /// Another id means another topic of the same name (KIP-516). What was on its way to the old
     /// one is lost or in a log that is gone; what was never sent goes to the new one.
     fn apply_topic_id(&mut self, index: usize, id: Uuid, now: Instant) {
-        let old = core::mem::replace(&mut self.topics[index].id, id);
+        let old = mem::replace(&mut self.topics[index].id, id);
         if old.is_zero() || id.is_zero() || old == id {
             return;
         }
@@ -236,7 +270,7 @@ impl<X: Platform> Sender<X> {
             lane.gap = true; // the new log knows nothing of the old one's sequences
             self.lose_log(lane_id);
             let lane = &mut self.lanes[lane_id as usize];
-            let sealed = core::mem::take(&mut lane.retries);
+            let sealed = mem::take(&mut lane.retries);
             let (sent, unsent) = sealed.into_iter().partition::<Vec<_>, _>(|batch| batch.resend);
             lane.retries = unsent.into();
             for batch in sent {
@@ -275,8 +309,12 @@ impl<X: Platform> Sender<X> {
 
     fn add_lane(&mut self, topic: usize, index: i32) {
         let id = self.lanes.len() as LaneId;
-        let partition = Arc::new(Partition::new(index, id, self.closing.is_some()));
-        self.lanes.push(Lane::new(partition, topic));
+        let batches = self.config().reserved_batches();
+        let partition = Arc::new(Partition::new(index, id, self.closing.is_some(), batches));
+        self.lanes.push(Lane::new(partition, topic, batches));
+        if batches > 0 {
+            self.timers.reserve(2 * self.lanes.len() + 1 - self.timers.len());
+        }
         self.topics[topic].lanes.push(id);
     }
 

@@ -16,18 +16,17 @@ use crate::time::Instant;
 pub(super) struct Expiry {
     pub(super) at: Instant,
     lane: LaneId,
-    /// Its buffer has a lower number.
-    below: u64,
+    /// Its buffer's.
+    number: u64,
 }
 
 impl<X: Platform> Sender<X> {
     /// Remembers when a batch that was just opened has to have an outcome.
-    pub(super) fn expect_outcome(&mut self, lane: LaneId, at: Instant) {
+    pub(super) fn expect_outcome(&mut self, lane: LaneId, number: u64, at: Instant) {
         if self.expiries.len() == self.expiries.capacity() {
             self.forget_completed();
         }
-        let below = self.shared.pool.with(|pool| pool.next_number());
-        self.expiries.push_back(Expiry { at, lane, below });
+        self.expiries.push_back(Expiry { at, lane, number });
     }
 
     /// Batches that have their outcome don't expire. Else a long `delivery.timeout.ms` would fill
@@ -35,10 +34,16 @@ impl<X: Platform> Sender<X> {
     fn forget_completed(&mut self) {
         let expiries = &mut self.expiries;
         self.shared.pool.with(|pool| {
-            while expiries.front().is_some_and(|expiry| pool.all_complete_below(expiry.below)) {
-                expiries.pop_front();
+            for _ in 0..expiries.len() {
+                // What stays goes round; the order does too.
+                let expiry = expiries.pop_front().filter(|expiry| !pool.is_complete(expiry.number));
+                expiries.extend(expiry);
             }
         });
+        // So that it is not looked through for every batch.
+        if self.expiries.len() > self.expiries.capacity() / 2 {
+            self.expiries.reserve(self.expiries.len());
+        }
     }
 
     /// Fails the batches whose time is up: in the queues, between attempts and on the wire.

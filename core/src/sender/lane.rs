@@ -59,14 +59,15 @@ pub(super) enum Next {
 }
 
 impl<X: Platform> Lane<X> {
-    pub(super) fn new(partition: Arc<Partition<X>>, topic: usize) -> Self {
+    /// With room for `reserved` batches that are sent again.
+    pub(super) fn new(partition: Arc<Partition<X>>, topic: usize, reserved: usize) -> Self {
         Self {
             partition,
             topic,
             leader: None,
             leader_epoch: -1,
             queued_at: None,
-            retries: VecDeque::new(),
+            retries: VecDeque::with_capacity(reserved),
             in_flight: 0,
             sent_to: None,
             resending: false,

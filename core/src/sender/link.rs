@@ -8,7 +8,8 @@ use core::time::Duration;
 use super::Sender;
 use super::login::Session;
 use super::node::{InFlight, Link, Node, Request};
-use crate::config::{BrokerAddress, ProducerConfig};
+use super::room::read_size;
+use crate::config::BrokerAddress;
 use crate::error::ErrorCode;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
@@ -53,7 +54,13 @@ impl<X: Platform> Sender<X> {
     /// Room to read into from a node's connection.
     pub(crate) fn read_buffer(&mut self, id: NodeId) -> Option<&mut [u8]> {
         let least = read_size(self.config());
-        self.nodes.get_mut(&id).map(|node| node.reader.spare(least))
+        let node = self.nodes.get_mut(&id)?;
+        if !node.reader.has_buffer()
+            && let Some(buffer) = self.receive_buffers.pop()
+        {
+            node.reader.set_buffer(buffer);
+        }
+        Some(node.reader.spare(least))
     }
 
     /// `count` bytes were read.
@@ -94,7 +101,7 @@ impl<X: Platform> Sender<X> {
     /// Everything in flight has failed, and nobody knows whether it arrived.
     pub(super) fn lose(&mut self, id: NodeId, now: Instant) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        if matches!(node.link, Link::Down { .. }) {
+        if node.is_down() {
             return;
         }
         if node.is_up() {
@@ -102,7 +109,7 @@ impl<X: Platform> Sender<X> {
         }
         node.failures += 1;
         let failures = node.failures;
-        node.reader.clear();
+        let buffer = node.reader.clear();
         node.session = Session::default();
         node.condenser = None;
         node.throttled_until = None;
@@ -113,6 +120,7 @@ impl<X: Platform> Sender<X> {
             node.link = Link::Down { not_before: now + backoff };
         }
         self.active.insert(id, ());
+        self.recycle_receive_buffer(buffer);
         self.metrics.connections_closed += 1;
         for request in in_flight {
             self.fail_request(request, now);
@@ -136,14 +144,6 @@ impl<X: Platform> Sender<X> {
                     self.unanswered(sent, ErrorCode::NetworkException, maybe_written, now);
                 }
             }
-        }
-    }
-
-    pub(super) fn recycle_head(&mut self, mut head: Vec<u8>) {
-        const KEPT: usize = 16;
-        if self.heads.len() < KEPT {
-            head.clear();
-            self.heads.push(head);
         }
     }
 
@@ -187,13 +187,14 @@ impl<X: Platform> Sender<X> {
     /// Closes a connection that nobody uses; that is not a failure.
     pub(super) fn hang_up(&mut self, id: NodeId) {
         if let Some(node) = self.nodes.get_mut(&id)
-            && !matches!(node.link, Link::Down { .. })
+            && !node.is_down()
         {
             node.link = Link::Down { not_before: Instant::ZERO };
             node.session = Session::default();
-            node.reader.clear();
+            let buffer = node.reader.clear();
             node.condenser = None;
             node.idle_at = None;
+            self.recycle_receive_buffer(buffer);
             self.metrics.connections_closed += 1;
             self.wishes.push_back(Wish::Disconnect(id));
         }
@@ -222,6 +223,13 @@ impl<X: Platform> Sender<X> {
             return;
         }
         let (failures, address) = (node.failures, node.address.clone());
+        if !self.make_room_for_connection() {
+            let backoff = self.reconnect_backoff(1);
+            if let Some(node) = self.nodes.get_mut(&id) {
+                node.link = Link::Down { not_before: now + backoff };
+            }
+            return;
+        }
         let timeout = self.setup_timeout(failures);
         self.metrics.connections_opened += 1;
         self.wishes.push_back(Wish::Connect(id, address));
@@ -348,11 +356,6 @@ impl<X: Platform> Sender<X> {
         let (first, most) = (config.connection_setup_timeout, config.connection_setup_timeout_max);
         backoff(first, most, failures + 1, &mut self.rng)
     }
-}
-
-/// How much is read at a time, at least.
-pub(crate) fn read_size(config: &ProducerConfig) -> usize {
-    (config.receive_max_bytes / 4).min(2048)
 }
 
 fn backoff(first: Duration, most: Duration, failures: u32, rng: &mut crate::rng::Rng) -> Duration {

@@ -14,6 +14,7 @@
 //! | `drain.rs` | ready lanes to Produce requests |
 //! | `node.rs` | one broker: link, requests in flight, bytes in and out |
 //! | `link.rs` | connecting, handshake, idling, losing a connection |
+//! | `room.rs` | what is given out again and again: sockets, receive buffers, request heads |
 //! | `login.rs` | logging in, and again before the session ends |
 //! | `response.rs` | what a broker answered |
 //! | `outcome.rs` | acknowledged, again, failed |
@@ -42,6 +43,7 @@ mod metadata;
 mod node;
 mod outcome;
 mod response;
+mod room;
 mod schedule;
 mod split;
 mod store;
@@ -69,7 +71,7 @@ use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Instant, earliest};
 use crate::transport::NodeId;
 
-pub(crate) use link::{Wish, read_size};
+pub(crate) use link::Wish;
 pub use store::{StoreTicket, ToStore};
 
 /// A partition's number in the sender.
@@ -110,15 +112,20 @@ pub(crate) struct Sender<X: Platform> {
     events: Vec<Event<X>>,
     rng: Rng,
     metrics: Metrics,
-    /// The last share of the pool that was given to a node.
-    accounts: u16,
     correlation_id: i32,
+    /// For requests without their batches, not in use.
     heads: Vec<Vec<u8>>,
+    /// For connections, where the memory is fixed at the start.
+    receive_buffers: Vec<Vec<u8>>,
+    /// The share of the pool that was last given to a node.
+    last_account: u16,
 }
 
 impl<X: Platform> Sender<X> {
     pub(crate) fn new(shared: Arc<Shared<X>>) -> Self {
         let rng = Rng::new(shared.fresh_seed());
+        let config = &shared.config;
+        let batches = config.reserved_batches();
         let mut sender = Self {
             nodes: SortedMap::new(),
             active: SortedMap::new(),
@@ -127,11 +134,11 @@ impl<X: Platform> Sender<X> {
             topic_names: BTreeMap::new(),
             metadata: metadata::Metadata::default(),
             identity: identity::IdentityState::default(),
-            store: store::StoreState::default(),
+            store: store::StoreState::with_capacity(batches),
             #[cfg(feature = "transactions")]
             transactions: transaction::Transactions::default(),
             timers: BinaryHeap::new(),
-            expiries: VecDeque::new(),
+            expiries: VecDeque::with_capacity(2 * batches),
             waits: BinaryHeap::new(),
             alarms: BinaryHeap::new(),
             send_below: 0,
@@ -140,14 +147,16 @@ impl<X: Platform> Sender<X> {
             completed: false,
             wishes: VecDeque::new(),
             compressors: Vec::new(),
-            events: Vec::new(),
+            events: Vec::with_capacity(batches),
             rng,
             metrics: Metrics::default(),
-            accounts: 0,
             correlation_id: 0,
-            heads: Vec::new(),
+            heads: Vec::with_capacity(room::heads(config)),
+            receive_buffers: Vec::new(),
+            last_account: 0,
             shared,
         };
+        sender.preallocate();
         sender.bootstrap();
         sender
     }
@@ -219,8 +228,8 @@ impl<X: Platform> Sender<X> {
 
     fn handle_event(&mut self, event: Event<X>, now: Instant) {
         match event {
-            Event::Opened { lane, at } => {
-                self.expect_outcome(lane, at + self.config().delivery_timeout);
+            Event::Opened { lane, number, at } => {
+                self.expect_outcome(lane, number, at + self.config().delivery_timeout);
                 self.touch_topic(lane, now);
                 self.weigh(lane, now);
                 self.schedule(lane, now);
@@ -334,11 +343,6 @@ impl<X: Platform> Sender<X> {
     fn next_correlation_id(&mut self) -> i32 {
         self.correlation_id = self.correlation_id.wrapping_add(1) & i32::MAX;
         self.correlation_id
-    }
-
-    /// A buffer for a request's bytes, one used before where there is one.
-    fn head_buffer(&mut self) -> Vec<u8> {
-        self.heads.pop().unwrap_or_default()
     }
 }
 

@@ -178,8 +178,17 @@ impl<X: Platform> Node<X> {
         }
     }
 
+    pub(super) fn is_down(&self) -> bool {
+        matches!(self.link, Link::Down { .. })
+    }
+
     pub(super) fn is_up(&self) -> bool {
         self.link == Link::Up
+    }
+
+    /// Whether it is up and nobody needs it now.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_up() && self.in_flight.is_empty() && self.ready.is_empty()
     }
 
     /// Whether a request may be begun, if time allows.

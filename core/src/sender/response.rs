@@ -77,8 +77,9 @@ impl<X: Platform> Sender<X> {
                 Err(error) => break Some(error.to_string()),
             }
         };
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.reader = reader;
+        match self.nodes.get_mut(&id) {
+            Some(node) if !node.is_down() => node.reader = reader,
+            _ => self.recycle_receive_buffer(reader.clear()),
         }
         match broken {
             Some(why) => self.refuse_node(id, &why, now),

@@ -24,12 +24,24 @@ impl<X: Platform> Sender<X> {
     }
 
     /// Sets a lane's alarm, unless it has an earlier one, which sets this one then: however often a
-    /// lane is looked at, its timers are few.
+    /// lane is looked at, it has two timers on average at most.
     pub(super) fn look_again(&mut self, id: LaneId, at: Instant) {
         let alarm = &mut self.lanes[id as usize].alarm;
         if alarm.is_none_or(|earlier| at < earlier) {
             *alarm = Some(at);
             self.timers.push(Reverse((at, id)));
+            if self.timers.len() > 2 * self.lanes.len() {
+                self.forget_earlier_alarms();
+            }
+        }
+    }
+
+    fn forget_earlier_alarms(&mut self) {
+        self.timers.clear();
+        for (id, lane) in (0..).zip(&self.lanes) {
+            if let Some(at) = lane.alarm {
+                self.timers.push(Reverse((at, id)));
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::sync::Platform;
 use crate::time::Instant;
 
 /// What has to be stored, and what no longer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct StoreState {
     on: bool,
     next: u32,
@@ -41,6 +41,15 @@ pub struct ToStore<'a> {
     /// The same records were stored before under this key, with another sequence. This takes their
     /// place: a restart must find one of the two, never both.
     pub replaces: Option<u64>,
+}
+
+impl StoreState {
+    /// With room for so many batches.
+    pub(super) fn with_capacity(batches: usize) -> Self {
+        let (to_store, to_remove) =
+            (VecDeque::with_capacity(batches), VecDeque::with_capacity(batches));
+        Self { on: false, next: 0, to_store, to_remove }
+    }
 }
 
 impl<X: Platform> Sender<X> {

@@ -90,8 +90,8 @@ impl<X: Platform> TopicHandle<X> {
         })?;
         match appended {
             Appended::Done { delivery, opened, filled } => {
-                if opened || filled {
-                    self.announce(shared, lane, opened.then_some(at), filled);
+                if opened.is_some() || filled {
+                    self.announce(shared, lane, opened.map(|number| (number, at)), filled);
                 }
                 Ok(delivery)
             }
@@ -104,12 +104,18 @@ impl<X: Platform> TopicHandle<X> {
     }
 
     /// Tells the sender once per batch that it was opened, and once that it is full.
-    fn announce(&self, shared: &Shared<X>, lane: u32, opened: Option<Instant>, filled: bool) {
-        if let Some(at) = opened {
+    fn announce(
+        &self,
+        shared: &Shared<X>,
+        lane: u32,
+        opened: Option<(u64, Instant)>,
+        filled: bool,
+    ) {
+        if let Some((number, at)) = opened {
             // A batch that is full already is told below; the sender is woken once.
             let linger = &shared.config.linger;
             let due = if shared.config.adaptive_linger { at } else { at + *linger };
-            shared.post(Event::Opened { lane, at }, due);
+            shared.post(Event::Opened { lane, number, at }, due);
         }
         if filled {
             shared.post(Event::Filled { lane }, Instant::ZERO);

@@ -125,3 +125,36 @@ fn each_record_of_a_refused_batch_hears_of_it() {
     assert_eq!(world.producer.metrics().records_failed, 2, "also those that nobody waits for");
     assert!(matches!(poll(&mut world.producer.flush()), Poll::Ready(())));
 }
+
+/// On a machine with two sockets, those to the old leader and to another broker stayed open, and
+/// the new leader was never reached.
+#[test]
+fn where_sockets_are_few_a_new_leader_takes_the_place_of_an_idle_broker() {
+    let settings = [("connections.max", "2"), ("connections.max.idle.ms", "-1")];
+    let mut world = World::new(4, &[("t", 1)], &settings);
+    world.limit_sockets(2);
+    world.know("t");
+    for round in 0..12 {
+        let next = round % 4 + 1;
+        world.cluster(|cluster, now| cluster.move_leader("t", 0, Some(next), now)).unwrap();
+        let delivery = world.send_to(0, "x");
+        let (outcome, waited) = world.wait(delivery);
+        assert!(outcome.is_ok() && waited < Duration::from_secs(2), "{round}: {waited:?}");
+    }
+    assert_eq!(world.producer.last_error(), None);
+}
+
+/// The same with a partition on each of four brokers: they take turns.
+#[test]
+fn more_leaders_than_sockets_take_turns() {
+    let mut world = World::new(4, &[("t", 4)], &[("connections.max", "2")]);
+    world.limit_sockets(2);
+    world.know("t");
+    for _ in 0..5 {
+        let deliveries: Vec<_> = (0..4).map(|partition| world.send_to(partition, "x")).collect();
+        for delivery in deliveries {
+            let (outcome, waited) = world.wait(delivery);
+            assert!(outcome.is_ok() && waited < Duration::from_secs(2), "{waited:?}");
+        }
+    }
+}

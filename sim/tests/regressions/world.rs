@@ -65,6 +65,8 @@ struct Wire {
     latency: Duration,
     /// How many bytes the network takes before it pushes back.
     room: usize,
+    /// How many connections there may be at a time.
+    sockets: usize,
 }
 
 #[derive(Default)]
@@ -106,6 +108,7 @@ impl World {
             door: None,
             latency: Duration::ZERO,
             room: usize::MAX,
+            sockets: usize::MAX,
         };
         let wire = Rc::new(RefCell::new(wire));
         let network = Network(wire.clone());
@@ -186,6 +189,11 @@ impl World {
     /// From now on the network takes only so many bytes until they are answered.
     pub(crate) fn narrow(&self, room: usize) {
         self.wire.borrow_mut().room = room;
+    }
+
+    /// From now on the machine has so many sockets.
+    pub(crate) fn limit_sockets(&self, sockets: usize) {
+        self.wire.borrow_mut().sockets = sockets;
     }
 
     /// Puts somebody before the brokers.
@@ -360,6 +368,9 @@ impl Transport for Network {
         let broker =
             wire.cluster.nodes().iter().find(|n| format!("{}:{}", n.host, n.port) == address);
         let broker = broker.filter(|node| node.up).ok_or(ErrorKind::ConnectionRefused)?.id;
+        if wire.pipes.len() >= wire.sockets {
+            return Err(ErrorKind::OutOfMemory);
+        }
         wire.connections += 1;
         let id = wire.connections;
         wire.pipes.insert(id, Pipe { broker, ..Pipe::default() });
