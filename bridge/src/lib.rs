@@ -15,6 +15,8 @@ mod bridge;
 pub mod config;
 mod http;
 mod id;
+#[doc(hidden)]
+pub mod judgement;
 mod kafka;
 mod lease;
 mod limits;

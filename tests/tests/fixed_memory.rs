@@ -23,8 +23,10 @@ impl Server for Brokers {
         now: Duration,
         out: &mut Vec<u8>,
     ) -> ControlFlow<()> {
-        let mut flow = ControlFlow::Continue(());
-        allocation_counter::opt_out(|| flow = self.0.answer(node, request, now, out));
+        let (mut flow, mut answer) = (ControlFlow::Continue(()), Vec::new());
+        allocation_counter::opt_out(|| flow = self.0.answer(node, request, now, &mut answer));
+        out.extend_from_slice(&answer);
+        allocation_counter::opt_out(|| drop(answer));
         flow
     }
 }

@@ -6,7 +6,7 @@ mod greet;
 mod produce;
 mod progress;
 mod requests;
-mod rules;
+pub(crate) mod rules;
 mod run;
 mod socket;
 mod stream;
