@@ -68,7 +68,7 @@ impl<X: Platform> Sender<X> {
     fn free_account(&mut self) -> Account {
         loop {
             // There is one more than there are nodes.
-            self.last_account = self.last_account % (self.nodes.len() as u16 + 1) + 1;
+            self.last_account = self.last_account % (self.nodes.keys().count() as u16 + 1) + 1;
             let account = Account(self.last_account);
             if self.nodes.values().all(|node| node.account != account) {
                 return account;
