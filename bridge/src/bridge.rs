@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::admission::Admission;
-use crate::audit::{self, Who};
+use crate::audit::{Audit, Who};
 use crate::auth::Authenticator;
 use crate::config::{Config, ConfigError};
 use crate::id::SessionId;
@@ -33,6 +33,7 @@ pub(crate) struct Bridge {
     subjects: Mutex<HashMap<Arc<str>, Arc<Mutex<Bucket>>>>,
     pub(crate) admission: Admission,
     pub(crate) metrics: Metrics,
+    audit: Audit,
     /// Whether a broker has answered lately.
     pub(crate) reached: AtomicBool,
     /// Bytes of all requests that are held.
@@ -51,6 +52,7 @@ impl Bridge {
             subjects: Mutex::default(),
             admission: Admission::default(),
             metrics: Metrics::default(),
+            audit: Audit::default(),
             reached: AtomicBool::new(false),
             held_bytes: AtomicUsize::new(0),
             draining: watch::Sender::new(false),
@@ -68,8 +70,8 @@ impl Bridge {
         self.auth.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes another configuration: who may come, how long things take, and limits, for sessions
-    /// that begin from now on. What listens, the cluster and the key of tickets stay.
+    /// Takes another configuration: who may come, at once; how long things take, and limits, for
+    /// sessions that begin from now on. What listens, the cluster and the key of tickets stay.
     pub(crate) fn replace(&self, config: Config) -> Result<(), ConfigError> {
         let auth = Arc::new(Authenticator::new(&config.auth)?);
         let former = self.config();
@@ -78,19 +80,22 @@ impl Bridge {
             (format!("{:?}", former.admin), format!("{:?}", config.admin)),
             (format!("{:?}", former.kafka), format!("{:?}", config.kafka)),
             (format!("{:?}", former.leases), format!("{:?}", config.leases)),
+            (format!("{:?}", former.otlp), format!("{:?}", config.otlp)),
         ];
         if same.iter().any(|(former, now)| former != now) {
-            tracing::warn!("changes of listen, admin, kafka and leases need a restart");
+            tracing::warn!("changes of listen, admin, kafka, leases and otlp need a restart");
         }
         *self.auth.write().unwrap_or_else(PoisonError::into_inner) = auth;
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        // Whoever may come no more has to go.
+        self.tell_all(|| Event::Reloaded);
         Ok(())
     }
 
     /// Writes down that something was refused, and counts it.
     pub(crate) fn deny(&self, who: &Who<'_>, threat: &'static str, what: &str) {
         self.metrics.refused(threat);
-        audit::deny(who, threat, what);
+        self.audit.deny(who, threat, what);
     }
 
     /// Whether clients may be sent here.

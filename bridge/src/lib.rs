@@ -22,6 +22,7 @@ mod lease;
 mod limits;
 mod metrics;
 mod one_shot;
+mod otlp;
 mod reload;
 mod running;
 mod session;

@@ -13,6 +13,7 @@ use tokio::time::{Duration, Instant, interval, sleep, timeout};
 use crate::bridge::Bridge;
 use crate::config::{Config, ConfigError};
 use crate::http::{admin, listener, tls};
+use crate::otlp::Exporter;
 use crate::reload;
 use crate::session::Event;
 use crate::signals;
@@ -93,6 +94,7 @@ impl Running {
         let listen = config.listen.address;
         let admin = Some(config.admin.address).filter(|_| config.admin.enabled);
         let tls = tls::acceptor(&config.listen)?;
+        let exporter = Exporter::new(&config.otlp)?;
         let bridge = Arc::new(Bridge::new(config)?);
         let (listener, address) = bind(&runtime, listen)?;
         runtime.spawn(listener::serve(bridge.clone(), listener, tls));
@@ -106,6 +108,9 @@ impl Running {
         };
         runtime.spawn(reload::follow(bridge.clone(), file.clone()));
         runtime.spawn(sweep(bridge.clone()));
+        if let Some(exporter) = exporter {
+            runtime.spawn(exporter.run(bridge.clone()));
+        }
         Ok(Self { bridge, runtime: Some(runtime), address, admin, file })
     }
 

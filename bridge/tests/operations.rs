@@ -124,6 +124,102 @@ async fn t31_the_operators_listener_is_its_own() {
     assert!(text.ends_with("# EOF\n"));
 }
 
+#[tokio::test]
+async fn a_collector_hears_what_metrics_tell() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let collector = listener.local_addr().unwrap();
+    let bench = Bench::new(1, |config| {
+        config.otlp.endpoint = Some(format!("http://{collector}/v1/metrics"));
+        config.otlp.interval_ms = 1000;
+    });
+    let mut page = Client::open(bench.bridge.address()).await;
+    let stream = page.open_stream(Some(0)).await.unwrap();
+    let batch = kafka::batch(page.identity(), 0, &["x"]);
+    page.ask(stream, &kafka::produce(&[("clicks", 0, batch)])).await.unwrap();
+    let evil = Some("https://evil.example".to_owned());
+    let greeting = Greeting { origin: evil, ..Greeting::default() };
+    let refused = Client::connect(bench.bridge.address(), &greeting).await;
+    assert_eq!(refused.err(), Some(403));
+    // The first may have been sent before all of this.
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let (head, body) = take_post(&listener).await;
+        assert!(head.starts_with("POST /v1/metrics HTTP/1.1\r\n"), "{head}");
+        assert!(head.contains("content-type: application/x-protobuf\r\n"), "{head}");
+        told = figures(&body);
+    }
+    let value = |name: &str| {
+        told.iter().find(|(told, _)| told == name).unwrap_or_else(|| panic!("{told:?}")).1
+    };
+    assert_eq!(value("ottla_bridge_sessions"), 1);
+    assert_eq!(value("ottla_bridge_produce_requests"), 1);
+    assert_eq!(value("ottla_bridge_refused threat=T4"), 1);
+    assert_eq!(value("ottla_bridge_produce_seconds"), 1);
+}
+
+/// Takes one POST and answers it well; returns its head and its body.
+async fn take_post(listener: &tokio::net::TcpListener) -> (String, Vec<u8>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut bytes = Vec::new();
+    let (head, length) = loop {
+        stream.read_buf(&mut bytes).await.unwrap();
+        let Some(end) = bytes.windows(4).position(|it| it == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8(bytes.drain(..end + 4).collect()).unwrap();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let length: usize = length.unwrap().parse().unwrap();
+        break (head, length);
+    };
+    while bytes.len() < length {
+        stream.read_buf(&mut bytes).await.unwrap();
+    }
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    stream.write_all(answer).await.unwrap();
+    (head, bytes)
+}
+
+/// Each figure's name with its attributes, and its value; of a histogram its count, which is that
+/// of its buckets too.
+fn figures(body: &[u8]) -> Vec<(String, i64)> {
+    use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+    use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+    use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+    let request: ExportMetricsServiceRequest = prost::Message::decode(body).unwrap();
+    let mut figures = Vec::new();
+    for metric in &request.resource_metrics[0].scope_metrics[0].metrics {
+        let points = match metric.data.as_ref().unwrap() {
+            Data::Sum(sum) => {
+                assert!(sum.is_monotonic);
+                &sum.data_points
+            }
+            Data::Gauge(gauge) => &gauge.data_points,
+            Data::Histogram(histogram) => {
+                let point = &histogram.data_points[0];
+                assert_eq!(point.bucket_counts.iter().sum::<u64>(), point.count);
+                assert_eq!(point.explicit_bounds.len() + 1, point.bucket_counts.len());
+                figures.push((metric.name.clone(), point.count as i64));
+                continue;
+            }
+            other => panic!("{other:?}"),
+        };
+        for point in points {
+            let Some(Value::AsInt(value)) = point.value else { panic!("{point:?}") };
+            let mut name = metric.name.clone();
+            for attribute in &point.attributes {
+                let value = attribute.value.as_ref().unwrap().value.as_ref().unwrap();
+                let opentelemetry_proto::tonic::common::v1::any_value::Value::StringValue(value) =
+                    value
+                else {
+                    panic!("{value:?}")
+                };
+                name += &format!(" {}={value}", attribute.key);
+            }
+            figures.push((name, value));
+        }
+    }
+    figures
+}
+
 #[test]
 fn t31_what_others_can_reach_has_to_be_meant() {
     let check = |change: fn(&mut Config)| {
@@ -175,8 +271,11 @@ async fn a_drain_answers_what_is_under_way_and_sends_clients_elsewhere() {
     while broker.produced().is_empty() {
         tokio::task::yield_now().await;
     }
+    let admin = bridge.admin_address().unwrap();
     let draining = tokio::task::spawn_blocking(move || bridge.drain());
     assert_eq!(page.next().await, Said::Drain);
+    assert_eq!(get(admin, "/readyz").await.status, 503);
+    assert_eq!(get(admin, "/livez").await.status, 200);
     // An OPEN that was on its way is refused.
     let late = ottla_bridge_protocol::StreamId::new(2).unwrap();
     let mut open = Vec::new();

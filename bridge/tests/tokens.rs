@@ -194,6 +194,43 @@ async fn t2_revoked_subjects_and_tokens_are_refused() {
 }
 
 #[tokio::test]
+async fn t2_a_revocation_ends_the_sessions_that_are_there() {
+    let (issuer, folder) = (Issuer::new(), Folder::new());
+    folder.write("jwks.json", issuer.jwks().to_string());
+    let broker = support::fake_broker::FakeBroker::start(Default::default()).await;
+    let write = |more: &str| {
+        let text = format!(
+            "listen.address = \"127.0.0.1:0\"\nadmin.enabled = false\n\
+             kafka.bootstrap = [\"{}\"]\nauth.jwks = \"jwks.json\"\nauth.audience = \"bridge\"\n\
+             auth.origins = [\"{SHOP}\"]\n{more}",
+            broker.address
+        );
+        folder.write("bridge.toml", text)
+    };
+    let bridge = ottla_bridge::Running::start_from(&write("")).unwrap();
+    let connect = async |kind: &str, subject: &str| {
+        let greeting = Greeting::token(&issuer.token(kind, &claims(subject)));
+        Client::connect(bridge.address(), &greeting).await.unwrap()
+    };
+    let mut mallory = connect("ES256", "mallory").await;
+    let mut eve = connect("ES256", "eve").await;
+    let mut signed_otherwise = connect("HS256", "bob").await;
+    let mut alice = connect("ES256", "alice").await;
+    write("auth.revoked_subjects = [\"mallory\"]\n");
+    bridge.reload();
+    assert_eq!(mallory.gone().await, 4401);
+    write("auth.revoked_tokens = [\"id of eve\"]\n");
+    bridge.reload();
+    assert_eq!(eve.gone().await, 4401);
+    let mut keys = issuer.jwks();
+    keys["keys"].as_array_mut().unwrap().retain(|key| key["kid"] != "hs");
+    folder.write("jwks.json", keys.to_string());
+    bridge.reload();
+    assert_eq!(signed_otherwise.gone().await, 4401, "its key is gone");
+    assert!(alice.open_stream(None).await.is_ok(), "who was not meant stays");
+}
+
+#[tokio::test]
 async fn t3_only_the_protocol_is_selected_and_it_must_be_offered() {
     let (issuer, folder) = (Issuer::new(), Folder::new());
     let bench = bench(&issuer, &folder);

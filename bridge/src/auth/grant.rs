@@ -18,6 +18,17 @@ pub(crate) struct Grant {
     pub(crate) origin: Option<String>,
     /// When it ends; `None`: never.
     pub(crate) expires: Option<SystemTime>,
+    /// The token that it is from; `None`: nobody was asked.
+    pub(crate) proof: Option<Proof>,
+}
+
+/// What a token is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proof {
+    /// Its `jti`.
+    pub(crate) id: Option<Box<str>>,
+    /// The name of the key that it was signed with.
+    pub(crate) key: Option<Box<str>>,
 }
 
 /// Whether producer ids are lent.
@@ -39,6 +50,7 @@ impl Grant {
             native: true,
             origin: None,
             expires: None,
+            proof: None,
         }
     }
 }

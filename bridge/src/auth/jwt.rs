@@ -9,7 +9,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Deserialize;
 
 use super::keys::{Algorithm, KeySet};
-use super::{Denial, Grant, LeaseGrant, Topics};
+use super::{Denial, Grant, LeaseGrant, Proof, Topics};
 use crate::config;
 
 /// The longest subject: it is kept for each session.
@@ -76,7 +76,7 @@ pub(super) fn check(
     if token.is_empty() {
         return Err(Denial("no token"));
     }
-    let claims = verified(token, keys, &config.algorithms)?;
+    let (claims, key) = verified(token, keys, &config.algorithms)?;
     check_claims(&claims, config, now)?;
     let ottla = claims.ottla;
     Ok(Grant {
@@ -91,11 +91,16 @@ pub(super) fn check(
         native: ottla.native,
         origin: ottla.origin,
         expires: Some(UNIX_EPOCH + Duration::from_secs(claims.exp + config.leeway_s)),
+        proof: Some(Proof { id: claims.jti.map(Into::into), key: key.map(Into::into) }),
     })
 }
 
-/// The claims of a token whose signature is right.
-fn verified(token: &str, keys: &KeySet, allowed: &[String]) -> Result<Claims, Denial> {
+/// The claims of a token whose signature is right, and the key's name.
+fn verified(
+    token: &str,
+    keys: &KeySet,
+    allowed: &[String],
+) -> Result<(Claims, Option<String>), Denial> {
     let mut parts = token.split('.');
     let (Some(header), Some(claims), Some(signature), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -117,7 +122,7 @@ fn verified(token: &str, keys: &KeySet, allowed: &[String]) -> Result<Claims, De
     if !keys.verify(header.kid.as_deref(), algorithm, message.as_bytes(), &signature) {
         return Err(Denial("the token is not signed with a known key"));
     }
-    json(claims)
+    Ok((json(claims)?, header.kid))
 }
 
 fn json<T: for<'a> Deserialize<'a>>(part: &str) -> Result<T, Denial> {

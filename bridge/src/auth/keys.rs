@@ -119,6 +119,11 @@ impl KeySet {
         Ok(Self(keys))
     }
 
+    /// Whether there is a key of that name, or any where none was named.
+    pub(super) fn has(&self, id: Option<&str>) -> bool {
+        id.is_none() || self.0.iter().any(|key| key.id.as_deref() == id)
+    }
+
     /// Whether `signature` is that of `message`, made with the key of that name, or with the only
     /// key there is.
     pub(super) fn verify(

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use crate::config::{self, AuthMode, ConfigError};
 
-pub(crate) use grant::{Grant, LeaseGrant, Topics};
+pub(crate) use grant::{Grant, LeaseGrant, Proof, Topics};
 use keys::KeySet;
 use origin::Origins;
 
@@ -50,6 +50,23 @@ impl Authenticator {
         };
         self.check_origin(&grant, origin)?;
         Ok(grant)
+    }
+
+    /// Whether one who came with a token, or without, may stay: the token is not read again, but
+    /// what may have changed since is looked at.
+    pub(crate) fn still_allows(&self, grant: &Grant, origin: Option<&str>) -> Result<(), Denial> {
+        if let (By::Tokens(keys), Some(proof)) = (&self.by, &grant.proof) {
+            if !keys.has(proof.key.as_deref()) {
+                return Err(Denial("the token's key is known no more"));
+            }
+            let revoked = |list: &[String], what: &str| list.iter().any(|one| one == what);
+            if revoked(&self.config.revoked_subjects, &grant.subject)
+                || proof.id.as_deref().is_some_and(|id| revoked(&self.config.revoked_tokens, id))
+            {
+                return Err(Denial("the token was revoked"));
+            }
+        }
+        self.check_origin(grant, origin)
     }
 
     /// Whether pages of this origin may come at all, before anybody's token is known.

@@ -114,6 +114,7 @@ impl Config {
         within("limits.frames_per_s", limits.frames_per_s, 1..=1 << 20)?;
         within("times.ping_ms", times.ping_ms, 1000..=3_600_000)?;
         within("times.session_ms", times.session_ms, 1000..=7 * 24 * 3_600_000)?;
+        within("otlp.interval_ms", self.otlp.interval_ms, 1000..=3_600_000)?;
         within("leases.ttl_s", self.leases.ttl_s, 1..=24 * 3600)?;
         within("leases.durable_ttl_s", self.leases.durable_ttl_s, 1..=7 * 24 * 3600)
     }

@@ -34,6 +34,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long things take.
     pub times: Times,
+    /// Where figures go by themselves.
+    pub otlp: Otlp,
 }
 
 /// `[listen]`: where clients connect.
@@ -337,6 +339,25 @@ impl Default for Times {
     }
 }
 
+/// `[otlp]`: the figures of `/metrics`, sent to an OpenTelemetry collector.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Otlp {
+    /// The collector's URL for metrics over HTTP, as `http://127.0.0.1:4318/v1/metrics`. Default:
+    /// none, nothing is sent.
+    pub endpoint: Option<String>,
+    /// Between two times, 1000 to 3600000 ms. Default 60000.
+    pub interval_ms: u64,
+    /// Whose certificates to trust, PEM, with `https`. Default: the bundled roots of Mozilla.
+    pub ca: Option<PathBuf>,
+}
+
+impl Default for Otlp {
+    fn default() -> Self {
+        Self { endpoint: None, interval_ms: 60_000, ca: None }
+    }
+}
+
 impl Config {
     /// Reads and checks a file. Relative paths in it are meant from its own folder.
     ///
@@ -361,6 +382,7 @@ impl Config {
             &mut self.kafka.password_file,
             &mut self.auth.jwks,
             &mut self.leases.key_file,
+            &mut self.otlp.ca,
         ];
         for file in files.into_iter().flatten() {
             *file = folder.join(&*file);

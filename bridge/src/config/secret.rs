@@ -3,8 +3,9 @@
 use std::fmt;
 
 use serde::Deserialize;
+use zeroize::Zeroize;
 
-/// A text that no log shows.
+/// A text that no log shows, and that is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct SecretText(String);
@@ -20,6 +21,12 @@ impl SecretText {
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for SecretText {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -9,6 +9,7 @@ use ottla_bridge_protocol::LeaseRefusal;
 use ottla_core::protocol::error_code::ErrorCode;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
+use zeroize::Zeroizing;
 
 use super::book::{Book, Held, Holder, Refusal, Reserved};
 use super::ticket::{Instance, Ticket, TicketKey, subject_hash};
@@ -53,6 +54,7 @@ impl Leases {
                     ConfigError::new(format!("leases.key_file {}: {why}", file.display()))
                 };
                 let secret = fs::read(file).map_err(|error| bad(&error.to_string()))?;
+                let secret = Zeroizing::new(secret);
                 if secret.trim_ascii().len() < MIN_SECRET {
                     return Err(bad("it has less than 32 bytes"));
                 }

@@ -46,7 +46,7 @@ use timers::Timers;
 /// Most bytes of answers that wait in a stream's queue; the rest stays with its slot.
 const QUEUE_BYTES: usize = 256 << 10;
 
-/// What a session hears from elsewhere.
+/// What a session hears from elsewhere. Small, for a channel has room for many.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A broker was reached for a stream, or not.
@@ -64,9 +64,11 @@ pub(crate) enum Event {
     /// The answer to a LEASE.
     Leased(Result<Granted, Refusal>),
     /// The answer to an InitProducerId that needed a new lease.
-    Initialized { call: InitCall, lease: Result<Granted, Refusal> },
+    Initialized(Box<(InitCall, Result<Granted, Refusal>)>),
     /// A later session has one of the leases.
     TakenOver,
+    /// The configuration or the keys have changed.
+    Reloaded,
     /// The bridge is about to end.
     Drain,
 }

@@ -63,7 +63,8 @@ async fn first_message(stream: &mut socket::Stream) -> Result<Bytes, Closed> {
     }
 }
 
-type Greeted = Result<(Session, UnboundedReceiver<Event>), Closed>;
+/// On the heap, for the futures that hand it on would each have room for it.
+type Greeted = Result<(Box<Session>, UnboundedReceiver<Event>), Closed>;
 
 /// Begins with a HELLO that came as a frame; it is all that its message may have.
 async fn meet(bridge: &Arc<Bridge>, id: SessionId, peer: &Peer, message: &[u8]) -> Greeted {
@@ -113,9 +114,11 @@ async fn begin(
             Full::All => Closed::new(CloseCode::Overloaded, "too many sessions"),
         }
     })?;
-    let mut session =
-        Session::new(bridge.clone(), id, peer.clone(), grant, admitted, sender.clone());
+    let session = Session::new(bridge.clone(), id, peer.clone(), grant, admitted, sender.clone());
+    let mut session = Box::new(session);
     bridge.enter(id, sender);
+    // It may have been revoked just before it could be told.
+    session.stay()?;
     bridge.metrics.sessions_begun.inc();
     session.greet(hello).await?;
     tracing::info!(
@@ -130,7 +133,7 @@ async fn begin(
 }
 
 async fn run(
-    mut session: Session,
+    mut session: Box<Session>,
     mut events: UnboundedReceiver<Event>,
     sink: &mut Sink,
     stream: &mut socket::Stream,
@@ -207,15 +210,26 @@ impl Session {
                 Ok(())
             }
             Event::Leased(answer) => self.on_leased(&answer),
-            Event::Initialized { call, lease } => {
+            Event::Initialized(initialized) => {
+                let (call, lease) = *initialized;
                 self.on_initialized(call, &lease)?;
                 self.take_requests(call.stream)
             }
             Event::TakenOver => {
                 Err(Closed::new(CloseCode::TakenOver, "a later session has the lease"))
             }
+            Event::Reloaded => self.stay(),
             Event::Drain => self.drain(),
         }
+    }
+
+    /// Whether the client may still be here.
+    fn stay(&self) -> Result<(), Closed> {
+        let origin = self.peer.origin.as_deref();
+        self.bridge.auth().still_allows(&self.grant, origin).map_err(|denial| {
+            self.audit("T2", denial.0);
+            Closed::new(CloseCode::Unauthenticated, denial.0)
+        })
     }
 
     /// Asks the client to come back on another connection.

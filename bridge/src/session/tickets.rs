@@ -126,7 +126,7 @@ impl Session {
                 Ok(Some(init_producer_id::answer(version, correlation_id, error)))
             }
             Ok(durable) => {
-                self.spawn_lend(durable, move |lease| Event::Initialized { call, lease });
+                self.spawn_lend(durable, move |lease| Event::Initialized(Box::new((call, lease))));
                 Ok(None)
             }
         }

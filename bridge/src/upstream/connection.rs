@@ -26,7 +26,7 @@ const READ_BYTES: usize = 16 << 10;
 const CORRELATION_ID: std::ops::Range<usize> = 8..12;
 
 /// A byte stream to a broker.
-pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 

@@ -10,5 +10,6 @@ mod pool;
 mod security;
 
 pub(crate) use cluster::Cluster;
-pub(crate) use connection::{Connection, Lost, Reply, Watch};
+pub(crate) use connection::{ByteStream, Connection, Lost, Reply, Watch};
 pub(crate) use known::Wanted;
+pub(crate) use security::connector as tls_connector;

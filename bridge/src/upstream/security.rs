@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio::time::{Duration, timeout};
 use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
 
 use super::connection::ByteStream;
 use super::dial::DialError;
@@ -46,7 +47,7 @@ impl Security {
             }
         };
         Ok(Self {
-            tls: if tls { Some(connector(kafka.ca.as_deref())?) } else { None },
+            tls: if tls { Some(connector(kafka.ca.as_deref(), "kafka.ca")?) } else { None },
             sasl: if sasl { Some(login(kafka)?) } else { None },
         })
     }
@@ -68,13 +69,14 @@ impl Security {
     }
 }
 
-fn connector(ca: Option<&Path>) -> Result<TlsConnector, ConfigError> {
+/// TLS that trusts the certificates of a file, or Mozilla's; `key` is the configuration's word for it.
+pub(crate) fn connector(ca: Option<&Path>, key: &str) -> Result<TlsConnector, ConfigError> {
     let mut roots = RootCertStore::empty();
     match ca {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(file) => {
             let bad = |error: &dyn fmt::Display| {
-                ConfigError::new(format!("kafka.ca {}: {error}", file.display()))
+                ConfigError::new(format!("{key} {}: {error}", file.display()))
             };
             let certificates = CertificateDer::pem_file_iter(file).map_err(|error| bad(&error))?;
             for certificate in certificates {
@@ -89,7 +91,7 @@ fn connector(ca: Option<&Path>) -> Result<TlsConnector, ConfigError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| ConfigError::new(format!("kafka.security_protocol: {error}")))?
+        .map_err(|error| ConfigError::new(format!("{key}: {error}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
@@ -107,7 +109,7 @@ fn login(kafka: &Kafka) -> Result<SaslConfig, ConfigError> {
             let text = std::fs::read_to_string(file).map_err(|error| {
                 ConfigError::new(format!("kafka.password_file {}: {error}", file.display()))
             })?;
-            Secret::new(text.trim_end())
+            Secret::new(Zeroizing::new(text).trim_end())
         }
         (None, Some(password)) => Secret::new(password.reveal()),
         (None, None) => {
