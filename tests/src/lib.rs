@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answers;
+pub mod bridge;
 pub mod budget;
 pub mod cache;
 pub mod certificates;
@@ -13,6 +14,7 @@ pub mod firmware;
 pub mod gateway;
 pub mod kafka;
 pub mod mutate;
+mod ports;
 mod process;
 mod progress;
 pub mod requests;

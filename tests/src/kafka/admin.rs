@@ -9,11 +9,12 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse,
-    RequestHeader, ResponseHeader, TopicName,
+    BrokerId, CreateTopicsRequest, DescribeProducersRequest, ListOffsetsRequest, MetadataRequest,
+    MetadataResponse, RequestHeader, ResponseHeader, TopicName,
 };
 use kafka_protocol::protocol::{
     Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer,
@@ -117,6 +118,21 @@ pub(super) fn offset(
     let result = result.ok_or_else(|| invalid("no partition in the answer"))?;
     check(result.error_code)?;
     Ok(result.offset)
+}
+
+/// The producers that the leader of a partition remembers.
+pub(super) fn producer_ids(
+    address: SocketAddr,
+    topic: &str,
+    partition: i32,
+) -> io::Result<Vec<i64>> {
+    let topic =
+        TopicRequest::default().with_name(name(topic)).with_partition_indexes(vec![partition]);
+    let response = call(address, 0, &DescribeProducersRequest::default().with_topics(vec![topic]))?;
+    let result = response.topics.first().and_then(|topic| topic.partitions.first());
+    let result = result.ok_or_else(|| invalid("no partition in the answer"))?;
+    check(result.error_code)?;
+    Ok(result.active_producers.iter().map(|producer| producer.producer_id.0).collect())
 }
 
 fn metadata(

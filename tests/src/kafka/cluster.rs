@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use super::admin::{self, Edge, Partition};
 use super::jars::Jars;
 use super::node::Node;
-use super::ports::Port;
 use super::properties::{self, Door, Listeners};
 use super::tool::Tool;
+use crate::ports::Port;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
 
@@ -223,6 +223,19 @@ impl Cluster {
     #[track_caller]
     pub fn end_offsets(&self, topic: &str) -> Vec<i64> {
         self.offsets(topic, Edge::End)
+    }
+
+    /// The producer ids that a partition's leader remembers.
+    ///
+    /// # Panics
+    /// If it cannot tell.
+    #[must_use]
+    #[track_caller]
+    pub fn producer_ids(&self, topic: &str, partition: i32) -> Vec<i64> {
+        let index = usize::try_from(partition).expect("a partition's number");
+        let leader = self.address(self.leader(topic, index));
+        admin::producer_ids(leader, topic, partition)
+            .unwrap_or_else(|e| panic!("no producers of {topic}-{partition}: {e}"))
     }
 
     /// How many offsets a topic holds, over all partitions.

@@ -10,7 +10,6 @@ mod group;
 mod jars;
 mod judge;
 mod node;
-mod ports;
 mod producer;
 mod properties;
 mod segments;

@@ -11,8 +11,8 @@ use rustix::process::Signal;
 
 use super::cluster::NodeId;
 use super::jars::Jars;
-use super::ports::Port;
 use super::properties::{LOG4J_1, LOG4J_2};
+use crate::ports::Port;
 use crate::process::Guarded;
 
 /// A controlled shutdown hands over leadership first.

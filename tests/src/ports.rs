@@ -12,14 +12,14 @@ const LAST: u16 = 31_999;
 
 /// A port that no other test process takes while this value lives.
 #[derive(Debug)]
-pub(super) struct Port {
-    pub(super) number: u16,
+pub(crate) struct Port {
+    pub(crate) number: u16,
     _lock: File,
 }
 
 impl Port {
     /// Reserves a free port.
-    pub(super) fn reserve() -> Self {
+    pub(crate) fn reserve() -> Self {
         let count = u32::from(LAST - FIRST) + 1;
         let start = process::id().wrapping_mul(101);
         (0..count)

@@ -1,0 +1,10 @@
+//! The bridge as its operator runs it, native clients of it, and lines between them that break.
+
+mod client;
+mod cutter;
+mod process;
+pub mod raw;
+
+pub use client::{Bridged, BridgedDelivery};
+pub use cutter::{Cutter, Way};
+pub use process::BridgeProcess;

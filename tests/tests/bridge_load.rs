@@ -1,0 +1,155 @@
+//! Many clients at once, in the bridge's own process and before a real Kafka: what an idle session
+//! costs, and that a good client is served whatever the others do.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
+use std::thread;
+
+use ottla_core::Record;
+use ottla_tests::bridge::raw::{RawSession, message, upgrade};
+use ottla_tests::bridge::{BridgeProcess, Bridged};
+use ottla_tests::budget;
+use ottla_tests::kafka::{Cluster, NEWEST};
+
+/// Room for everybody, and for the batches' age.
+const ROOM: [(&str, &str); 8] = [
+    ("limits.sessions", "200000"),
+    ("limits.sessions_per_subject", "200000"),
+    ("limits.connections_per_ip", "200000"),
+    ("limits.connects_per_ip_per_s", "200000"),
+    ("limits.timestamp_past_s", "0"),
+    ("leases.max", "200000"),
+    ("leases.max_per_subject", "200000"),
+    ("leases.key_file", "\"ticket.key\""),
+];
+
+/// One at a time: they measure, and files are few.
+static ALONE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn an_idle_session_costs_little() {
+    let _alone = ALONE.lock();
+    let kafka = Cluster::shared(NEWEST, 1);
+    kafka.create_topic("idle", 1, 1, &[]);
+    let bridge = BridgeProcess::start(&kafka.bootstrap(), &ROOM);
+    let begin = || {
+        let mut session = RawSession::greet(bridge.address(), "idle", None).expect("a session");
+        session.produce(("idle", 0), "once").expect("it is produced");
+        session
+    };
+    // What the bridge needs whoever comes.
+    let first: Vec<RawSession> = (0..200).map(|_| begin()).collect();
+    let before = bridge.resident_bytes();
+    let sessions: Vec<RawSession> = (0..budget::get("bridge.sessions")).map(|_| begin()).collect();
+    let each = bridge.resident_bytes().saturating_sub(before) / sessions.len() as u64;
+    println!("full: {} idle sessions cost {each} bytes each in the bridge", sessions.len());
+    assert!(each <= budget::get("bridge.idle_session_bytes"), "{each} bytes");
+    drop(first);
+}
+
+#[test]
+fn a_good_client_is_served_beside_slow_ones() {
+    let _alone = ALONE.lock();
+    let kafka = Cluster::shared(NEWEST, 1);
+    kafka.create_topic("beside", 1, 1, &[]);
+    // They may be slow for long, so that all are there at once.
+    let patient = [("http", "600000"), ("hello", "600000"), ("progress", "600000")];
+    let patient = patient.map(|(name, ms)| (format!("times.{name}_ms"), ms));
+    let settings = patient.iter().map(|(key, ms)| (key.as_str(), *ms)).chain(ROOM);
+    let bridge = BridgeProcess::start(&kafka.bootstrap(), &settings.collect::<Vec<_>>());
+    let count = budget::get("bridge.slow") as usize;
+    let slow: Vec<TcpStream> = (0..count).map(|number| slow(bridge.address(), number)).collect();
+    let records = budget::get("bridge.good");
+    produce(&bridge, "beside", records);
+    assert_eq!(kafka.end_offsets("beside"), [records as i64]);
+    println!("full: {records} records of a good client beside {} slow ones", slow.len());
+}
+
+/// A client that has begun something and does not go on.
+fn slow(bridge: SocketAddr, number: usize) -> TcpStream {
+    let begun = || -> std::io::Result<TcpStream> {
+        match number % 4 {
+            0 => TcpStream::connect(bridge),
+            1 => {
+                let mut stream = TcpStream::connect(bridge)?;
+                stream.write_all(b"GET /v1/session HTTP/1.1\r\nHost: br")?;
+                Ok(stream)
+            }
+            2 => upgrade(bridge),
+            _ => {
+                let mut stream = upgrade(bridge)?;
+                stream.write_all(&message(1 << 20, &[1, 0, 0, 0]))?;
+                Ok(stream)
+            }
+        }
+    };
+    begun().unwrap_or_else(|error| panic!("slow client {number}: {error}"))
+}
+
+/// Sends so many records, one request each, and waits for their outcomes.
+fn produce(bridge: &BridgeProcess, topic: &str, records: u64) {
+    let client = Bridged::start(bridge.address(), &[("linger.ms", "0")], 1);
+    for number in 0..records {
+        let value = number.to_string();
+        let delivery = client.send(topic, Record::new(value.as_bytes()).partition(0));
+        Bridged::outcome(delivery).expect("a good client's record is acknowledged");
+    }
+}
+
+#[test]
+fn t20_when_all_come_back_at_once_each_gets_its_lease() {
+    let _alone = ALONE.lock();
+    let kafka = Cluster::shared(NEWEST, 1);
+    kafka.create_topic("storm", 1, 1, &[]);
+    let mut bridge = BridgeProcess::start(&kafka.bootstrap(), &ROOM);
+    let count = budget::get("bridge.storm") as usize;
+    let greet = |ticket: Option<&[u8]>| {
+        RawSession::greet(bridge.address(), "storm", ticket).expect("a session")
+    };
+    let sessions: Vec<_> = (0..count).map(|_| greet(None)).collect();
+    bridge.kill();
+    bridge.launch();
+    let address = bridge.address();
+    let chunks = sessions.chunks(count.div_ceil(16));
+    thread::scope(|scope| {
+        for chunk in chunks {
+            scope.spawn(move || {
+                for former in chunk {
+                    let ticket = Some(&former.ticket[..]);
+                    let mut session =
+                        RawSession::greet(address, "storm", ticket).expect("it comes back");
+                    assert_eq!(session.identity, former.identity);
+                    session.produce(("storm", 0), "back").expect("it is produced");
+                }
+            });
+        }
+    });
+    assert_eq!(kafka.end_offsets("storm"), [count as i64]);
+    println!("full: {count} sessions came back at once after SIGKILL, each with its lease");
+}
+
+#[test]
+fn t11_visitors_that_come_and_go_cost_the_broker_few_producer_ids() {
+    let _alone = ALONE.lock();
+    let kafka = Cluster::shared(NEWEST, 1);
+    kafka.create_topic("churn", 1, 1, &[]);
+    let bridge = BridgeProcess::start(&kafka.bootstrap(), &ROOM);
+    const AT_ONCE: u64 = 8;
+    let visits = budget::get("bridge.visits") / AT_ONCE;
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                for _ in 0..visits {
+                    let mut visitor =
+                        RawSession::greet(bridge.address(), "churn", None).expect("a session");
+                    visitor.produce(("churn", 0), "a visit").expect("it is produced");
+                    visitor.release().expect("it leaves well");
+                }
+            });
+        }
+    });
+    let ids = kafka.producer_ids("churn", 0);
+    assert!(ids.len() as u64 <= 2 * AT_ONCE, "{} producer ids", ids.len());
+    println!("full: {} visits left {} producer ids in the broker", visits * AT_ONCE, ids.len());
+}
