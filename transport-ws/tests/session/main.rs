@@ -227,3 +227,40 @@ fn a_websocket_that_is_full_holds_the_streams_back() {
     world.pass(10 * SECOND);
     assert!(deliveries.iter().all(|delivery| delivery.try_get().is_some_and(|o| o.is_ok())));
 }
+
+#[test]
+fn a_message_has_at_least_64_kib_when_there_is_that_much() {
+    let mut world = World::new(&[("batch.size", "16384"), ("linger.ms", "0")]);
+    world.upstream.window = 256 * 1024;
+    world.know();
+    let _ = (world.send(0, "warm"), world.send(1, "warm"));
+    world.pass(SECOND);
+    world.wire.borrow_mut().buffered = 600 * 1024;
+    let value = "x".repeat(10_000);
+    // Five batches wait for each of two streams, as many as may be in flight: 100 kB.
+    let deliveries: Vec<_> = (0..100).map(|number| world.send(number % 2, &value)).collect();
+    world.settle();
+    world.sizes.clear();
+    world.wire.borrow_mut().buffered = 0;
+    world.pass(10 * SECOND);
+    assert!(deliveries.iter().all(|delivery| delivery.try_get().is_some_and(|o| o.is_ok())));
+    assert!(world.sizes[0] >= 64 * 1024, "{:?}", world.sizes);
+    assert!(world.sizes.iter().all(|size| *size <= 1024 * 1024), "{:?}", world.sizes);
+}
+
+#[test]
+fn withheld_credit_holds_a_stream_back() {
+    let mut world = World::new(&[("batch.size", "1000"), ("linger.ms", "0")]);
+    world.know();
+    world.upstream.stingy = true;
+    let before = world.passed_up;
+    let value = "x".repeat(900);
+    let deliveries: Vec<_> = (0..20).map(|_| world.send(0, &value)).collect();
+    world.pass(SECOND);
+    let passed = world.passed_up - before;
+    assert!((2048..=4096 + 200).contains(&passed), "{passed} bytes, a window has 4096");
+    world.upstream.stingy = false;
+    world.bridge.as_mut().unwrap().give_credit();
+    world.pass(10 * SECOND);
+    assert!(deliveries.iter().all(|delivery| delivery.try_get().is_some_and(|o| o.is_ok())));
+}

@@ -10,8 +10,6 @@ use ottla_bridge_protocol::{
 };
 use ottla_sim::cluster::{Cluster, Reply};
 
-const WINDOW: u32 = 4096;
-
 /// What lives longer than a WebSocket: the cluster, and the leases.
 pub(crate) struct Upstream {
     pub(crate) cluster: Cluster,
@@ -28,6 +26,10 @@ pub(crate) struct Upstream {
     /// Produce requests that came whole.
     pub(crate) produced: u32,
     pub(crate) token_ttl_ms: u32,
+    /// The credit of each stream.
+    pub(crate) window: u32,
+    /// No more of it is given.
+    pub(crate) stingy: bool,
 }
 
 /// The bridge's end of one WebSocket.
@@ -35,6 +37,8 @@ pub(crate) struct OtherEnd {
     session: Session,
     packer: Packer,
     streams: BTreeMap<StreamId, Stream>,
+    /// Bytes of each stream for which no credit was given.
+    owed: BTreeMap<StreamId, u32>,
     /// Messages to the client.
     pub(crate) messages: Vec<Vec<u8>>,
     /// The bridge closes with this.
@@ -55,6 +59,7 @@ impl OtherEnd {
             session: Session::new(End::Bridge),
             packer: Packer::new(1 << 20),
             streams: BTreeMap::new(),
+            owed: BTreeMap::new(),
             messages: Vec::new(),
             close: None,
             mute: false,
@@ -110,7 +115,7 @@ impl OtherEnd {
             Frame::Open { stream, node, .. } => {
                 let node = node.map_or(1, |node| node as i32);
                 self.streams.insert(stream, Stream { node, bytes: Vec::new() });
-                self.say(&Frame::Opened { stream, window: WINDOW });
+                self.say(&Frame::Opened { stream, window: upstream.window });
             }
             Frame::Data { stream, bytes } => self.data(stream, bytes, upstream, now),
             Frame::Close { stream, .. } => {
@@ -125,6 +130,15 @@ impl OtherEnd {
             Frame::Auth { .. } => self.say(&Frame::AuthOk { ttl_ms: upstream.token_ttl_ms }),
             Frame::Ping(number) => self.say(&Frame::Pong(number)),
             _ => {}
+        }
+    }
+
+    /// Gives all credit that is owed.
+    pub(crate) fn give_credit(&mut self) {
+        for (stream, owed) in std::mem::take(&mut self.owed) {
+            if let Some(bytes) = self.session.consume(stream, owed) {
+                self.say(&Frame::Credit { stream, bytes });
+            }
         }
     }
 
@@ -145,7 +159,7 @@ impl OtherEnd {
             limits: SessionLimits {
                 request_bytes: 1 << 20,
                 streams: 8,
-                window_bytes: 1 << 16,
+                window_bytes: 1 << 18,
                 batch_records: 10_000,
             },
             apis: List::new(&apis),
@@ -156,8 +170,9 @@ impl OtherEnd {
     }
 
     fn data(&mut self, id: StreamId, bytes: &[u8], upstream: &mut Upstream, now: Duration) {
-        if let Some(credit) = self.session.consume(id, bytes.len() as u32) {
-            self.say(&Frame::Credit { stream: id, bytes: credit });
+        *self.owed.entry(id).or_default() += bytes.len() as u32;
+        if !upstream.stingy {
+            self.give_credit();
         }
         let Some(stream) = self.streams.get_mut(&id) else { return };
         stream.bytes.extend_from_slice(bytes);
@@ -221,6 +236,8 @@ impl Upstream {
             heard_tokens: Vec::new(),
             produced: 0,
             token_ttl_ms: 600_000,
+            window: 4096,
+            stingy: false,
         }
     }
 

@@ -75,6 +75,8 @@ pub(crate) struct World {
     /// Bytes that passed so far.
     pub(crate) passed_up: usize,
     pub(crate) passed_down: usize,
+    /// The sizes of messages to the bridge.
+    pub(crate) sizes: Vec<usize>,
 }
 
 impl World {
@@ -108,6 +110,7 @@ impl World {
             cut_down: None,
             passed_up: 0,
             passed_down: 0,
+            sizes: Vec::new(),
         }
     }
 
@@ -158,6 +161,7 @@ impl World {
             }
             Action::Send(message) => {
                 self.passed_up += message.len();
+                self.sizes.push(message.len());
                 if self.cut_up.is_some_and(|cut| self.passed_up > cut) {
                     self.cut_up = None;
                     self.cut();
