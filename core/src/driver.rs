@@ -155,6 +155,20 @@ impl<X: Platform, T: Transport> Driver<X, T> {
         self.sender.next_to_remove()
     }
 
+    /// The producer id of batches that were [handed back](Producer::try_resend) was lent, and its
+    /// lease is over: what became of them stays unknown, and they are not sent again.
+    pub fn lose_lease(&mut self, producer_id: i64) {
+        self.sender.lose_lease(producer_id, self.shared.clock.now());
+    }
+
+    /// Produce requests with everything that has no answer, for a program that may end now and has
+    /// a way on which a request outlives it: each with its size before it, `most` bytes together.
+    /// What lingers is sealed. If the program lives on, it sends all of that itself, with the
+    /// sequences that it has here, so that the broker takes it once. Only with idempotence.
+    pub fn unanswered(&mut self, most: usize) -> Vec<u8> {
+        self.sender.unanswered_requests(most, self.shared.clock.now())
+    }
+
     /// The transport.
     pub fn transport(&mut self) -> &mut T {
         &mut self.transport

@@ -51,15 +51,15 @@ pub struct Session {
     /// Producer ids are lent, by a bridge. Then the producer never raises an epoch by itself: it
     /// asks with `InitProducerId`, so that the lender knows.
     pub lends_ids: bool,
-    /// The id that is lent now, where that is known. If it is another than the producer has, the
-    /// lease of that is over.
-    pub producer_id: Option<i64>,
+    /// The id that is lent now and the epoch with which its lease began, where that is known. If
+    /// the producer has another id, or an earlier epoch, the lease of that is over.
+    pub producer_id: Option<(i64, i16)>,
 }
 
 impl Session {
-    /// That of a bridge, and the id that it lends.
+    /// That of a bridge, with the id that it lends and the first epoch.
     #[must_use]
-    pub fn lending(producer_id: Option<i64>) -> Self {
+    pub fn lending(producer_id: Option<(i64, i16)>) -> Self {
         Self { lends_ids: true, producer_id }
     }
 }

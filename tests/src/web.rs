@@ -96,6 +96,22 @@ impl App {
         self.run_with(runtime, &[], script, arguments)
     }
 
+    /// Runs a program of an npm package, as [`App::run`] does a script.
+    ///
+    /// # Panics
+    /// As [`App::run`].
+    #[track_caller]
+    pub fn run_package<A: AsRef<OsStr>>(
+        &self,
+        runtime: Runtime,
+        package: &str,
+        program: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> String {
+        let program = npm_install(package).join("node_modules/.bin").join(program);
+        self.run(runtime, program.to_str().expect("a plain path"), arguments)
+    }
+
     /// The same with the programs of npm packages in its `PATH`.
     ///
     /// # Panics

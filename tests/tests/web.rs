@@ -1,7 +1,7 @@
 //! The npm package in the runtimes that it is for: what they produce is what Kafka's own consumer
 //! reads, on the partitions that Java's producer chooses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::sync::OnceLock;
@@ -17,6 +17,7 @@ use ottla_tests::{Scratch, budget};
 const PARTITIONS: i32 = 6;
 
 const ESBUILD: &str = "esbuild@0.28.2";
+const TYPESCRIPT: &str = "typescript@5.9.3";
 const VITE: &str = "vite@8.3.8";
 const WEBPACK: &str = "webpack@5.112.2 webpack-cli@7.3.1";
 const WORKERD: &str = "workerd@1.20261117.1";
@@ -79,6 +80,14 @@ fn what_vite_and_webpack_make_of_it_works() {
 }
 
 #[test]
+fn the_types_say_what_can_be_said() {
+    let options = ["--noEmit", "--strict", "--target", "esnext", "--module", "nodenext"];
+    let lib = ["--lib", "esnext,dom,dom.asynciterable"];
+    let arguments = [&options[..], &lib[..], &["--types", "", "types.mts"]].concat();
+    App::shared().run_package(Runtime::NODE_20, TYPESCRIPT, "tsc", arguments);
+}
+
+#[test]
 fn little_memory_holds_who_waits_and_refuses_who_does_not() {
     let Setting { kafka, bridge, .. } = Setting::shared();
     kafka.create_topic("pressure", 2, 1, &[]);
@@ -96,12 +105,45 @@ fn what_goes_wrong_says_so() {
 
 #[test]
 fn workerd_produces_over_tcp() {
-    in_workerd("workerd-tcp", |setting| format!("brokers={}", setting.kafka.bootstrap()));
+    in_workerd("workerd-tcp", "worker.mjs", |setting| {
+        format!("brokers={}", setting.kafka.bootstrap())
+    });
 }
 
 #[test]
 fn workerd_produces_over_a_bridge() {
-    in_workerd("workerd-bridge", |setting| format!("url={}", setting.bridge.url()));
+    let where_to = |setting: &Setting| format!("url={}", setting.bridge.url());
+    in_workerd("workerd-bridge", "worker.mjs", where_to);
+}
+
+#[test]
+fn node_20_produces_with_single_requests() {
+    one_shot("node-20", Runtime::NODE_20);
+}
+
+#[test]
+fn deno_produces_with_single_requests() {
+    one_shot("deno", Runtime::DENO);
+}
+
+#[test]
+fn workerd_produces_with_single_requests() {
+    let where_to = |setting: &Setting| format!("url={}", setting.bridge.url());
+    in_workerd("workerd-one-shot", "edge_worker.mjs", where_to);
+}
+
+#[test]
+fn a_warm_edge_function_needs_one_request_and_no_further_producer_id() {
+    let Setting { kafka, bridge, .. } = Setting::shared();
+    kafka.create_topic("edge", 1, 1, &[]);
+    App::shared().run(Runtime::NODE_20, "edge_warm.mjs", [bridge.url()]);
+    let ids = kafka.dump_log_segments(1, "edge").into_iter().map(|batch| batch.producer_id);
+    let ids: BTreeSet<i64> = ids.collect();
+    assert_eq!(ids.len(), 3, "as many as were at work at a time");
+    let values = kafka.consume_all("edge").into_iter().map(|record| record.value.unwrap());
+    let values: Vec<Vec<u8>> = values.collect();
+    assert_eq!(values.len(), 40);
+    assert_eq!(values.iter().collect::<BTreeSet<_>>().len(), 40);
 }
 
 #[test]
@@ -203,10 +245,19 @@ fn in_browser(topic: &str, program: &str, page: &str) {
     });
 }
 
-fn in_workerd(topic: &str, where_to: impl FnOnce(&Setting) -> String) {
+/// Without a session: each request on its own.
+fn one_shot(name: &str, runtime: Runtime) {
+    check(&format!("{name}-one-shot"), |Setting { bridge, text, .. }, topic| {
+        let url = bridge.url();
+        let arguments = [OsStr::new(&url), topic.as_ref(), text.path().as_os_str()];
+        App::shared().run(runtime, "edge.mjs", arguments)
+    });
+}
+
+fn in_workerd(topic: &str, worker: &str, where_to: impl FnOnce(&Setting) -> String) {
     check(topic, |setting, topic| {
         let query = format!("{}&topic={topic}", where_to(setting));
-        let arguments = [OsStr::new(&query), setting.text.path().as_os_str()];
+        let arguments = [OsStr::new(&query), setting.text.path().as_os_str(), OsStr::new(worker)];
         App::shared().run_with(Runtime::NODE_20, &[WORKERD, ESBUILD], "workerd.mjs", arguments)
     });
 }

@@ -1,4 +1,4 @@
-// QUERY FILE: has a worker in workerd produce the lines of a file, to where the query says.
+// QUERY FILE WORKER: has a worker in workerd produce the lines of a file, to where the query says.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const [query, file] = process.argv.slice(2);
+const [query, file, script] = process.argv.slice(2);
 const dir = mkdtempSync('./worker-');
 
 /** As a user's bundler does it: the module stays a file of its own. */
 execFileSync('esbuild', [
-  'worker.mjs', '--bundle', '--format=esm', '--conditions=workerd,worker,browser',
+  script, '--bundle', '--format=esm', '--conditions=workerd,worker,browser',
   '--loader:.wasm=copy', '--external:cloudflare:sockets', `--outdir=${dir}`,
 ], { stdio: 'inherit' });
 const wasm = readdirSync(dir).find((name) => name.endsWith('.wasm'));
@@ -28,7 +28,7 @@ const config :Workerd.Config = (
 );
 const worker :Workerd.Worker = (
   modules = [
-    (name = "worker.js", esModule = embed "worker.js"),
+    (name = "worker.js", esModule = embed "${script.replace('.mjs', '.js')}"),
     (name = "${wasm}", wasm = embed "${wasm}"),
   ],
   compatibilityDate = "2026-06-01",

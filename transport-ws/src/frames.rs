@@ -62,8 +62,14 @@ impl<S: Socket> Bridge<S> {
                 self.packer.close(stream, StreamEnd::Done);
                 self.end_stream(stream, WsError::Ended(end));
             }
-            Frame::Leased(answer) => self.leased(&answer, now),
-            Frame::Ticket(lease) => self.lent.set(&lease),
+            Frame::Leased(answer) => {
+                // The end of a lease that nobody needs any more is no news, whatever the answer.
+                if !core::mem::take(&mut self.life.releasing) {
+                    self.leased(&answer, now);
+                }
+                self.release_next();
+            }
+            Frame::Ticket(lease) => self.lent.renew(&lease),
             Frame::AuthOk { ttl_ms } => self.life.token_lasts(millis(ttl_ms), now),
             Frame::Drain { reconnect_after_ms, .. } => self.life.drain(millis(reconnect_after_ms)),
             Frame::Ping(number) => {
@@ -85,8 +91,25 @@ impl<S: Socket> Bridge<S> {
         });
         let (interval, ttl) = (millis(welcome.ping_interval_ms), millis(welcome.token_ttl_ms));
         self.life.welcomed(interval, ttl, now);
-        for answer in welcome.leases.iter() {
-            self.leased(&answer, now);
+        self.resumed(welcome, now);
+    }
+
+    /// What became of the HELLO's tickets, those of earlier programs first, and of the wish for a
+    /// lease.
+    fn resumed(&mut self, welcome: &Welcome<'_>, now: Instant) {
+        let former = self.lent.former_ids();
+        let (mut answers, has_own) = (welcome.leases.iter(), self.lent.ticket().is_some());
+        for producer_id in former {
+            match answers.next() {
+                Some(LeaseAnswer::Granted(lease)) => self.lent.renew(&lease),
+                _ => self.lent.lose_former(producer_id),
+            }
+        }
+        for answer in answers {
+            match answer {
+                LeaseAnswer::Granted(lease) if has_own => self.lent.renew(&lease),
+                _ => self.leased(&answer, now),
+            }
         }
     }
 
@@ -125,6 +148,24 @@ impl<S: Socket> Bridge<S> {
                     self.life.ask_lease_at(now);
                 }
             },
+        }
+    }
+
+    /// Ends a lease of which every batch has its outcome.
+    pub(crate) fn release(&mut self, producer_id: i64) {
+        self.lent.forget_former(producer_id);
+        self.lent.to_release.push(producer_id);
+        self.release_next();
+        self.flush();
+    }
+
+    /// One question about leases at a time.
+    fn release_next(&mut self) {
+        let Some(producer_id) = self.lent.to_release.pop() else { return };
+        let release = Frame::Lease(LeaseRequest::Release { producer_id });
+        match self.packer.control(&mut self.session, &release) {
+            Ok(()) => self.life.releasing = true,
+            Err(_) => self.lent.to_release.push(producer_id),
         }
     }
 

@@ -15,7 +15,7 @@
 //! | `frames.rs` | what each frame of the bridge's means |
 //! | `pipe.rs` | one stream's bytes |
 //! | `requests.rs` | where Kafka's requests end in a stream, for draining |
-//! | `lease.rs` | the producer id that the bridge lends |
+//! | `lease.rs` | the producer ids that the bridge lends |
 //! | `backoff.rs` | when to connect again |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -35,5 +35,6 @@ mod transport;
 
 pub use bridge::{Options, Status, Terms};
 pub use error::WsError;
+pub use lease::HeldLease;
 pub use socket::Socket;
 pub use transport::{WsConnection, WsTransport};

@@ -57,6 +57,10 @@ pub(crate) struct Life {
     drain: Option<Duration>,
     /// When to ask for a lease again that was refused.
     lease_due: Option<Instant>,
+    /// A lease is being ended.
+    pub(crate) releasing: bool,
+    /// There is to be no WebSocket for now.
+    suspended: bool,
 }
 
 impl Default for Life {
@@ -73,6 +77,8 @@ impl Default for Life {
             token_due: None,
             drain: None,
             lease_due: None,
+            releasing: false,
+            suspended: false,
         }
     }
 }
@@ -130,7 +136,7 @@ impl Life {
 
     fn next_wake(&self) -> Option<Instant> {
         match self.phase {
-            Phase::Down { not_before } => Some(not_before),
+            Phase::Down { not_before } => Some(not_before).filter(|_| !self.suspended),
             Phase::Opening { until } | Phase::Greeting { until } => Some(until),
             Phase::WantsToken | Phase::Failed(_) => None,
             Phase::Open => {
@@ -161,7 +167,7 @@ impl<S: Socket> Bridge<S> {
     /// Does what time has come for, and sends what waits.
     pub(crate) fn advance(&mut self, now: Instant) {
         match self.life.phase {
-            Phase::Down { not_before } if not_before <= now => {
+            Phase::Down { not_before } if not_before <= now && !self.life.suspended => {
                 self.life.phase = Phase::WantsToken;
                 self.socket.want_token();
             }
@@ -209,16 +215,13 @@ impl<S: Socket> Bridge<S> {
         self.life.phase = Phase::Greeting { until: now + ANSWER };
         self.life.heard_at = now;
         let token = core::mem::take(&mut self.token);
-        let tickets: &[&[u8]] = match &self.lent.ticket() {
-            Some(ticket) => &[ticket],
-            None => &[],
-        };
+        let tickets = self.lent.tickets();
         let hello = Hello {
-            wants_lease: self.options.wants_lease && tickets.is_empty(),
+            wants_lease: self.options.wants_lease && self.lent.ticket().is_none(),
             token: &token,
             client_name: &self.options.client_name,
             client_version: &self.options.client_version,
-            tickets: List::new(tickets),
+            tickets: List::new(&tickets),
             topics: List::default(),
         };
         let said = self.packer.control(&mut self.session, &Frame::Hello(hello));
@@ -234,6 +237,26 @@ impl<S: Socket> Bridge<S> {
     pub(crate) fn closed(&mut self, code: Option<u16>, reason: Rc<str>, now: Instant) {
         if matches!(self.life.phase, Phase::Opening { .. } | Phase::Greeting { .. } | Phase::Open) {
             self.lose(WsError::Closed { code, reason }, now);
+        }
+    }
+
+    /// Goes without a WebSocket until [`wake_up`](Self::wake_up).
+    pub(crate) fn suspend(&mut self, now: Instant) {
+        self.life.suspended = true;
+        if matches!(self.life.phase, Phase::Failed(_) | Phase::Down { .. }) {
+            return;
+        }
+        self.flush();
+        self.socket.close(CloseCode::Done.from_client());
+        let (code, reason) = (Some(CloseCode::GoingAway as u16), "suspended".into());
+        self.lose(WsError::Closed { code, reason }, now);
+    }
+
+    /// Connects again, and at once.
+    pub(crate) fn wake_up(&mut self, now: Instant) {
+        self.life.suspended = false;
+        if matches!(self.life.phase, Phase::Down { .. }) {
+            self.life.phase = Phase::Down { not_before: now };
         }
     }
 
@@ -263,6 +286,9 @@ impl<S: Socket> Bridge<S> {
         let wait = drained.unwrap_or_else(|| full_jitter(self.life.failures, &mut self.rng));
         self.life.failures += 1;
         (self.life.ping, self.life.token_due, self.life.lease_due) = (None, None, None);
+        self.life.releasing = false;
+        // A lease that was not released ends by itself.
+        self.lent.to_release.clear();
         self.life.last_error = Some(error.clone());
         // A fresh token was refused like the one before.
         self.life.phase = if error.is_final() || self.life.refused_tokens > 1 {

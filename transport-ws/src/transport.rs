@@ -1,6 +1,7 @@
 //! The handles: what the core and the program call.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt;
 use core::task::{Context, Poll};
@@ -11,6 +12,7 @@ use ottla_core::transport::{Connection, NodeId, Session, Transport};
 
 use crate::bridge::{Bridge, Options, Status};
 use crate::error::WsError;
+use crate::lease::HeldLease;
 use crate::socket::Socket;
 
 /// The core's transport over one WebSocket. Clones are handles of the same.
@@ -79,6 +81,45 @@ impl<S: Socket> WsTransport<S> {
         self.bridge.borrow().status()
     }
 
+    /// An earlier program's lease, whose batches are to be sent again. Say so before the first
+    /// [`advance`](Self::advance); a bridge takes the tickets of seven.
+    pub fn resume(&self, lease: HeldLease) {
+        self.bridge.borrow_mut().lent.add_former(lease);
+    }
+
+    /// The leases that there are, with their latest tickets, the producer's own last. An earlier
+    /// program's is missing once the bridge doesn't resume it.
+    #[must_use]
+    pub fn leases(&self) -> Vec<HeldLease> {
+        self.bridge.borrow().lent.all()
+    }
+
+    /// Changes whenever [`leases`](Self::leases) do.
+    #[must_use]
+    pub fn lease_changes(&self) -> u32 {
+        self.bridge.borrow().lent.changes()
+    }
+
+    /// The id of an earlier program's lease that the bridge did not resume, each once.
+    pub fn take_lost_lease(&self) -> Option<i64> {
+        self.bridge.borrow_mut().lent.take_lost()
+    }
+
+    /// Ends a lease of which every batch has its outcome, so that its id is lent again soon.
+    pub fn release(&self, producer_id: i64) {
+        self.bridge.borrow_mut().release(producer_id);
+    }
+
+    /// Closes the WebSocket and opens none before [`wake_up`](Self::wake_up).
+    pub fn suspend(&self, now: Instant) {
+        self.bridge.borrow_mut().suspend(now);
+    }
+
+    /// Opens a WebSocket again.
+    pub fn wake_up(&self, now: Instant) {
+        self.bridge.borrow_mut().wake_up(now);
+    }
+
     /// Closes the WebSocket and opens no more. Close the producer first.
     pub fn close(&self) {
         self.bridge.borrow_mut().close();
@@ -101,7 +142,7 @@ impl<S: Socket> Transport for WsTransport<S> {
     }
 
     fn session(&self) -> Session {
-        Session::lending(self.bridge.borrow().lent.producer_id())
+        Session::lending(self.bridge.borrow().lent.identity())
     }
 }
 

@@ -6,12 +6,14 @@ const TIMEOUT_MS = 30_000;
 
 /**
  * A session with the bridge of `options.url`: resolves when there is one, rejects when there can't
- * be or none came in time. `link`, one of the module's, is for the engine that then takes it over by
- * `drive`.
+ * be or none came in time. `link`, one of the module's, is for the engine, which then attaches the
+ * channel.
  */
-export function openSession({ Link }, { url, token, timeout = TIMEOUT_MS, signal }, random) {
-  const channel = new Channel(url, token);
+export function openSession({ Link }, options, random, durable) {
+  const { url, token, timeout = TIMEOUT_MS, signal } = options;
+  const channel = options.channel ?? new Channel(url, token);
   const link = new Link(channel, 'ottla-js', ...random());
+  durable?.resume(link);
   return new Promise((resolve, reject) => {
     let timer;
     let settled = false;
@@ -30,7 +32,7 @@ export function openSession({ Link }, { url, token, timeout = TIMEOUT_MS, signal
       clearTimeout(timer);
       const wait = link.poll();
       if (link.has_failed()) settle(reject, lastError(link));
-      else if (link.is_open()) settle(resolve, { link, drive: (wake) => channel.attach(link, wake) });
+      else if (link.is_open()) settle(resolve, { link, channel });
       else if (wait >= 0) timer = setTimeout(advance, wait);
     };
     // What happens inside of a call of the link's is looked at after it.

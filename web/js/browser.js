@@ -1,13 +1,9 @@
 // The entry for browsers, and for whatever else fetches.
 
 import { makeConnect } from './connect.js';
-import init, { Engine, Link } from './core.js';
+import { load } from './load_browser.js';
 
-async function load() {
-  const url = new URL('./core_bg.wasm', import.meta.url);
-  const { memory } = await init({ module_or_path: url });
-  return { Engine, Link, memory };
-}
+const loadLasting = async () => (await import('./load_lasting.js')).load();
 
-export const connect = makeConnect({ load });
+export const connect = makeConnect({ load, loadLasting });
 export { OttlaError } from './errors.js';

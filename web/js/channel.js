@@ -2,6 +2,8 @@ import { OttlaError } from './errors.js';
 
 /** The WebSocket to a bridge, for the module (web/src/channel.rs). */
 export class Channel {
+  /** The token that was asked for last. */
+  token = '';
   #url;
   #token;
   #socket;
@@ -15,6 +17,11 @@ export class Channel {
     }
     this.#url = sessionUrl(url);
     this.#token = token;
+  }
+
+  /** Where a request without a session goes. */
+  get produceUrl() {
+    return this.#url.replace(/^ws/, 'http').replace(/\/v1\/session(?=$|\?)/, '/v1/produce');
   }
 
   attach(link, wake) {
@@ -66,7 +73,7 @@ export class Channel {
     const ask = async () => (typeof this.#token === 'function' ? this.#token() : this.#token);
     ask()
       .then(
-        (token) => this.#link.set_token(token ?? ''),
+        (token) => this.#link.set_token((this.token = token ?? '')),
         (error) => this.#link.no_token(String(error?.message ?? error)),
       )
       .finally(() => this.#wake());

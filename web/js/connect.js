@@ -1,15 +1,17 @@
 import { openSession } from './bridge.js';
 import { OttlaError } from './errors.js';
+import { followPage, sendLastWords } from './page.js';
 import { Producer } from './producer.js';
 import { Sockets } from './sockets.js';
 
 /**
  * The `connect` of a runtime. `load()` resolves, once, with what the module exports:
  * `Engine`, `Link` and its memory; `tcp(options)` returns how to open sockets, where the runtime can
- * and the module speaks to brokers.
+ * and the module speaks to brokers; `loadLasting` is for the module that stores batches, in pages.
  */
-export function makeConnect({ load, tcp }) {
+export function makeConnect({ load, loadLasting, tcp }) {
   let module;
+  let lasting;
   return async function connect(options) {
     const { brokers, url } = options ?? {};
     if ((brokers === undefined) === (url === undefined)) {
@@ -18,9 +20,18 @@ export function makeConnect({ load, tcp }) {
     if (brokers !== undefined && !tcp) {
       throw configuration('this runtime has no TCP: connect({url}) to a bridge');
     }
+    if (options.shared && url !== undefined) {
+      const { canShare, connectTab } = await import('./tab.js');
+      if (canShare()) return connectTab(options, connect);
+    }
+    if (options.durable && url !== undefined) {
+      if (!loadLasting) throw configuration('durable is for pages');
+      lasting ??= loadLasting();
+      return connectDurable(lasting, options);
+    }
     module ??= load();
-    const connecting = url === undefined ? connectBrokers : connectBridge;
-    return connecting(await module, options, tcp);
+    if (url !== undefined) return overBridge(await module, options);
+    return connectBrokers(await module, options, tcp);
   };
 }
 
@@ -40,17 +51,42 @@ function connectBrokers({ Engine, memory }, options, tcp) {
   });
 }
 
-async function connectBridge(module, options) {
+async function connectDurable(module, options) {
+  const { openQueue, DURABLE_CONFIG } = await import('./durable.js');
+  const durable = await openQueue(options);
+  try {
+    await options.onDurable?.(durable);
+    const config = { ...DURABLE_CONFIG, ...options.config };
+    return await overBridge(await module, { ...options, config }, durable);
+  } catch (error) {
+    durable.abandon();
+    throw error;
+  }
+}
+
+/** A producer over a bridge; `options.channel` where that is no WebSocket. */
+export async function overBridge(module, options, durable) {
   const { Engine, memory } = module;
   const properties = lines({ 'client.id': 'ottla-js', ...options.config });
-  const { link, drive } = await openSession(module, options, random);
+  const { link, channel } = await openSession(module, options, random, durable);
+  let engine;
   const start = (wake) => {
-    const engine = checked(() => Engine.over_bridge(properties, ...random(), link));
-    drive(wake);
+    engine = checked(() => Engine.over_bridge(properties, ...random(), link));
+    channel.attach(link, wake);
     return engine;
   };
+  let leave = () => {};
+  const onClose = () => {
+    leave();
+    if (durable) link.close();
+    else link.finish();
+  };
   try {
-    return new Producer(memory, start, () => link.close());
+    const producer = new Producer(memory, start, { onClose, durable });
+    durable?.start(engine, link, producer);
+    producer.leave = () => sendLastWords(producer, link, channel);
+    leave = followPage(producer, link, channel);
+    return producer;
   } catch (error) {
     link.close();
     throw error;

@@ -34,9 +34,19 @@ export interface RecordMetadata {
   timestamp: number;
 }
 
+/** `replayed` where an earlier page stored the record; `batch` is what it stored, in Kafka's format. */
 export type Report =
-  | (RecordMetadata & { error?: undefined })
-  | { topic: string; error: OttlaError };
+  | (RecordMetadata & { error?: undefined; replayed?: true })
+  | { topic: string; error: OttlaError; replayed?: true; batch?: Uint8Array };
+
+/** A promise of where records are stored in Kafka. */
+export interface Sent<T> extends Promise<T> {
+  /**
+   * Of a durable producer: resolves when they are stored here, so that they outlive the page;
+   * rejected where they were refused, or are sent without.
+   */
+  readonly stored?: Promise<void>;
+}
 
 export interface SendOptions {
   /** Ends the waiting. A record that was handed over may be stored all the same. */
@@ -86,13 +96,13 @@ export class OttlaError extends Error {
 
 export interface Producer extends AsyncDisposable {
   /** Sends a record; resolves with where it is stored. */
-  send(record: ProducerRecord, options?: SendOptions): Promise<RecordMetadata>;
+  send(record: ProducerRecord, options?: SendOptions): Sent<RecordMetadata>;
   /** Sends records of one topic with one promise; it resolves when all are stored. */
   sendBatch(
     topic: string,
     records: ReadonlyArray<RecordFields>,
     options?: SendOptions,
-  ): Promise<RecordMetadata[]>;
+  ): Sent<RecordMetadata[]>;
   /**
    * A stream of values or records with back-pressure: at most `highWaterMark` bytes (1 MiB) are on
    * their way. The first failure ends it.
@@ -124,6 +134,29 @@ export interface BridgeOptions extends CommonOptions {
   timeout?: number;
   /** Ends the attempt to connect. */
   signal?: AbortSignal;
+  /** Stores what is sent before it leaves, so that it outlives the page; in browsers. */
+  durable?: boolean | DurableOptions;
+  /**
+   * One connection for all tabs, with one durable queue: in a SharedWorker, else in one of the
+   * tabs; without Web Locks each tab has its own, which is not durable.
+   */
+  shared?: boolean;
+}
+
+/** How records outlive the page. */
+export interface DurableOptions {
+  /** Which queue; `'default'` if missing. Only one page has it at a time, or all that share it. */
+  name?: string;
+  /** Bytes that may wait to be acknowledged; 8 MiB if missing. */
+  maxBytes?: number;
+  /** When there are more: `'reject'` (the default) new records, or `'send'` them without storing. */
+  onFull?: 'reject' | 'send';
+  /**
+   * What becomes of records that an earlier page stored, whose lease is over, so that nobody knows
+   * whether they are in the log: `'report'` them (the default), or `'resend'` them, which may store
+   * them twice.
+   */
+  onExpiredLease?: 'report' | 'resend';
 }
 
 export interface BrokerOptions extends CommonOptions {

@@ -1,8 +1,8 @@
 // For bundlers that don't take the module along (esbuild): it is in the script, as text.
 
 import { makeConnect } from './connect.js';
-import { Engine, Link, initSync } from './core.js';
-import text from './core_inline.js';
+import { Engine, Link, initSync } from './lasting.js';
+import text from './lasting_inline.js';
 
 async function load() {
   const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -10,5 +10,5 @@ async function load() {
   return { Engine, Link, memory };
 }
 
-export const connect = makeConnect({ load });
+export const connect = makeConnect({ load, loadLasting: load });
 export { OttlaError } from './errors.js';

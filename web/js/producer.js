@@ -2,13 +2,12 @@ import { OttlaError, parseError } from './errors.js';
 import { Reports } from './reports.js';
 import { BatchSlot, ChoreSlot, SingleSlot, Slots } from './slots.js';
 import { Staging } from './staging.js';
+import { later } from './timers.js';
+import { sizeOf, writable } from './writable.js';
 
 const ROW = 32;
 /** How long `close` waits for records without an outcome. */
 const CLOSE_TIMEOUT_MS = 30_000;
-/** A stream of `writable` has at most so many bytes on their way. */
-const WRITABLE_BYTES = 1024 * 1024;
-
 /**
  * A Kafka producer: the module with its records going in, its outcomes coming out, and a timer.
  * Made by `connect`.
@@ -21,37 +20,52 @@ export class Producer {
   #topics = new Map();
   #reports = new Set();
   #scheduled = false;
-  #timer;
+  #stopTimer = () => {};
   #timerDue = Infinity;
   #closed;
   #onClose;
+  #durable;
 
-  /** `start(wake)` makes the module's engine; it calls `wake` when something has happened. */
-  constructor(memory, start, onClose = () => {}) {
+  /**
+   * `start(wake)` makes the module's engine; it calls `wake` when something has happened. `durable`
+   * stores batches before they are sent.
+   */
+  constructor(memory, start, { onClose = () => {}, durable } = {}) {
     this.#memory = memory;
-    this.#engine = start(() => this.#schedule());
+    this.#engine = start(() => this.wake());
     this.#staging = new Staging(this.#engine, memory);
     this.#onClose = onClose;
+    this.#durable = durable;
   }
 
   /** Sends a record; resolves with where it is stored. */
-  send(record, { signal } = {}) {
-    return new Promise((resolve, reject) => {
-      const slot = new SingleSlot(record?.topic, resolve, reject);
+  send(record, { signal, owner } = {}) {
+    let slot;
+    const sent = new Promise((resolve, reject) => {
+      slot = new SingleSlot(record?.topic, resolve, reject);
+      slot.owner = owner;
       this.#begin(signal, slot, () => {
+        this.#durable?.admit(slot, sizeOf(record));
         const number = this.#slots.take(slot);
         this.#stage(number, () => this.#staging.add(this.#topic(slot.topic), record, number, 0));
       });
     });
+    return this.#durable?.promise(sent, slot) ?? sent;
   }
 
   /** Sends records of one topic; resolves with where each is stored, in their order. */
-  sendBatch(topic, records, { signal } = {}) {
-    return new Promise((resolve, reject) => {
-      const slot = new BatchSlot(topic, records.length, resolve, reject);
+  sendBatch(topic, records, { signal, owner } = {}) {
+    let slot;
+    const sent = new Promise((resolve, reject) => {
+      slot = new BatchSlot(topic, records.length, resolve, reject);
+      slot.owner = owner;
       if (records.length === 0) return resolve([]);
-      this.#begin(signal, slot, () => this.#sendAll(slot, records));
+      this.#begin(signal, slot, () => {
+        this.#durable?.admit(slot, records.reduce((size, record) => size + sizeOf(record), 0));
+        this.#sendAll(slot, records);
+      });
     });
+    return this.#durable?.promise(sent, slot) ?? sent;
   }
 
   #sendAll(slot, records) {
@@ -66,35 +80,12 @@ export class Producer {
       }
       if (this.#staging.isFull) this.#staging.submit();
     }
-    this.#schedule();
+    this.wake();
   }
 
   /** A stream of values, or of records without their topic, with back-pressure. */
-  writable(topic, { highWaterMark = WRITABLE_BYTES } = {}) {
-    let inFlight = 0;
-    let failure;
-    let resume = () => {};
-    const settled = (size) => (error) => {
-      inFlight -= size;
-      failure ??= error instanceof Error ? error : undefined;
-      resume();
-    };
-    const room = () => new Promise((resolve) => (resume = resolve));
-    return new WritableStream({
-      write: async (chunk) => {
-        const record = isContent(chunk) ? { topic, value: chunk } : { ...chunk, topic };
-        const size = sizeOf(record);
-        inFlight += size;
-        const done = settled(size);
-        this.send(record).then(done, done);
-        while (inFlight >= highWaterMark && !failure) await room();
-        if (failure) throw failure;
-      },
-      close: async () => {
-        while (inFlight > 0 && !failure) await room();
-        if (failure) throw failure;
-      },
-    });
+  writable(topic, options) {
+    return writable(this, topic, options);
   }
 
   /** Every outcome from now on, of all records: `{topic, partition, offset, timestamp}` or
@@ -103,6 +94,7 @@ export class Producer {
     const reports = new Reports(() => this.#reports.delete(reports));
     if (this.#closed) reports.end();
     else this.#reports.add(reports);
+    this.#durable?.tellUnknown();
     return reports;
   }
 
@@ -113,8 +105,9 @@ export class Producer {
 
   /** Sends what is waiting, then ends. What has no outcome after `timeout` ms is rejected. */
   close({ timeout = CLOSE_TIMEOUT_MS } = {}) {
-    this.#closed ??= this.#chore((slot) => this.#engine.close(slot, timeout)).then(() => {
-      clearTimeout(this.#timer);
+    this.#closed ??= this.#chore((slot) => this.#engine.close(slot, timeout)).then(async () => {
+      this.#stopTimer();
+      await this.#durable?.close();
       for (const reports of this.#reports) reports.end();
       this.#reports.clear();
       this.#onClose();
@@ -133,6 +126,58 @@ export class Producer {
     const metrics = Object.fromEntries(names.map((name, index) => [name, values[index]]));
     metrics.promisesOpen = this.#slots.open;
     return metrics;
+  }
+
+  // What follows is for the other parts of the package.
+
+  /** Something has happened: everything that it brings is done in one go, at the task's end. */
+  wake() {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#poll();
+    });
+  }
+
+  /** Sets the timer again: the page was hidden or shown, which timers heed. */
+  rearm() {
+    this.#stopTimer();
+    this.#timerDue = Infinity;
+    this.wake();
+  }
+
+  /** No timer from now on, until `rearm`. */
+  pause() {
+    this.#stopTimer();
+    this.#timerDue = -Infinity;
+  }
+
+  /** Sends a batch again that an earlier page stored. */
+  resend(entry, slot) {
+    const number = this.#slots.take(slot);
+    this.#stage(number, () => this.#staging.addBatch(this.#topic(slot.topic), entry, number));
+  }
+
+  /** Tells those who read reports; false if nobody does. */
+  report(report) {
+    for (const reports of this.#reports) reports.push(report);
+    return this.#reports.size > 0;
+  }
+
+  slot(number) {
+    return this.#slots.get(number);
+  }
+
+  topicName(number) {
+    return [...this.#topics.keys()][number];
+  }
+
+  /** The body of a one-shot request with everything that has no answer, while the page is left. */
+  lastWords(link, token, most) {
+    this.#staging.submit();
+    this.wake();
+    return this.#engine.last_words(link, token, most);
   }
 
   #begin(signal, slot, send) {
@@ -160,7 +205,7 @@ export class Producer {
       throw asError(error);
     }
     if (this.#staging.isFull) this.#staging.submit();
-    this.#schedule();
+    this.wake();
   }
 
   #topic(name) {
@@ -180,31 +225,22 @@ export class Producer {
     return new Promise((resolve) => {
       this.#staging.submit();
       begin(this.#slots.take(new ChoreSlot(resolve)));
-      this.#schedule();
-    });
-  }
-
-  /** Does everything that this task brought in one go, at its end. */
-  #schedule() {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(() => {
-      this.#scheduled = false;
-      this.#poll();
+      this.wake();
     });
   }
 
   #poll() {
     this.#staging.submit();
     const wait = this.#engine.poll();
+    this.#durable?.pump();
     this.#settle();
     if (wait < 0) return;
     const due = performance.now() + wait;
     // A timer that fires early does no harm; a new one for each call would cost more.
     if (due < this.#timerDue) {
-      clearTimeout(this.#timer);
+      this.#stopTimer();
       this.#timerDue = due;
-      this.#timer = setTimeout(() => {
+      this.#stopTimer = later(() => {
         this.#timerDue = Infinity;
         this.#poll();
       }, Math.min(Math.ceil(wait), 0x7fffffff));
@@ -241,20 +277,9 @@ export class Producer {
   }
 
   #report(slot, outcome, error) {
-    const report = outcome ?? { topic: slot.topic, error };
-    for (const reports of this.#reports) reports.push(report);
+    const own = [outcome ?? { topic: slot.topic, error }];
+    for (const report of slot.reports?.(outcome) ?? own) this.report(report);
   }
-}
-
-/** What `writable` takes as a value rather than as a record. */
-function isContent(chunk) {
-  return typeof chunk === 'string' || chunk instanceof ArrayBuffer || ArrayBuffer.isView(chunk);
-}
-
-/** Roughly what a record takes. */
-function sizeOf({ key, value }) {
-  const size = (content) => content?.byteLength ?? content?.length ?? 0;
-  return size(key) + size(value) + 70;
 }
 
 function asError(error) {

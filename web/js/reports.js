@@ -22,6 +22,12 @@ export class Reports {
     for (const reader of this.#readers.splice(0)) reader({ done: true, value: undefined });
   }
 
+  /** Ends it for good; what is unread can still be read. */
+  finish() {
+    this.end();
+    this.#onReturn();
+  }
+
   next() {
     if (this.#start < this.#unread.length) {
       return Promise.resolve({ done: false, value: this.#take() });

@@ -60,6 +60,18 @@ export class Staging {
     this.#size = at;
   }
 
+  /** Writes a batch that an earlier page stored. */
+  addBatch(topic, { partition, bytes, key, anew }, slot) {
+    this.#reserve(HEAD + bytes.length);
+    const [start, view] = [this.#size, this.#view];
+    this.#bytes.set(bytes, start + HEAD);
+    const numbers = [HEAD + bytes.length, slot, 0, topic, partition, -1, bytes.length];
+    numbers.forEach((number, index) => view.setInt32(start + 4 * index, number, true));
+    view.setUint32(start + 28, anew ? 0xfffffffe : 0xffffffff, true);
+    view.setFloat64(start + 32, key, true);
+    this.#size += HEAD + bytes.length;
+  }
+
   /** Hands everything over. */
   submit() {
     const size = this.#size;

@@ -21,6 +21,11 @@ use crate::{metrics, settings};
 pub struct Engine {
     pub(crate) inner: crate::Engine<Web, Wire>,
     staged: Vec<u8>,
+    /// Batches that are being stored, by their numbers.
+    #[cfg(feature = "store")]
+    pub(crate) storing: Vec<(u32, ottla_core::StoreTicket)>,
+    #[cfg(feature = "store")]
+    pub(crate) next_number: u32,
 }
 
 #[wasm_bindgen]
@@ -39,12 +44,21 @@ impl Engine {
         let mut config = link.limit(configuration(properties)?).map_err(describe)?;
         // No broker has this name: the bridge knows nodes by their numbers.
         config.bootstrap_servers = vec![BrokerAddress::new("bridge", 1)];
+        // JavaScript hands over what earlier pages left with these in mind.
+        while link.transport().take_lost_lease().is_some() {}
         Self::start(config, seed(seed_high, seed_low), link.transport().into())
     }
 
     pub(crate) fn start(config: ProducerConfig, seed: u64, wire: Wire) -> Result<Self, JsError> {
         let inner = crate::Engine::new(config, WebClock, seed, wire).map_err(describe)?;
-        Ok(Self { inner, staged: Vec::new() })
+        Ok(Self {
+            inner,
+            staged: Vec::new(),
+            #[cfg(feature = "store")]
+            storing: Vec::new(),
+            #[cfg(feature = "store")]
+            next_number: 0,
+        })
     }
 
     /// The number of a topic.

@@ -16,4 +16,8 @@ impl Driven for Wire {
     fn next_wake(&self, now: Instant) -> Option<Instant> {
         Self::next_wake(self, now)
     }
+
+    fn take_lost_lease(&mut self) -> Option<i64> {
+        Self::take_lost_lease(self)
+    }
 }

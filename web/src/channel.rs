@@ -139,6 +139,16 @@ impl Link {
         Some(format!("{}\n{retriable}\nno\n{error}", error.name()))
     }
 
+    /// Closes the WebSocket, for as long as the page is frozen.
+    pub fn suspend(&self) {
+        self.transport.suspend(WebClock.now());
+    }
+
+    /// Opens it again.
+    pub fn wake_up(&self) {
+        self.transport.wake_up(WebClock.now());
+    }
+
     /// Ends the session for good.
     pub fn close(&self) {
         self.transport.close();

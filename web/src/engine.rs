@@ -14,6 +14,8 @@ use ottla_core::sync::Platform;
 use ottla_core::time::{Clock, Instant};
 use ottla_core::transport::Transport;
 use ottla_core::{ConfigError, Driver, Metrics, Producer, ProducerConfig};
+#[cfg(feature = "store")]
+use ottla_core::{StoreTicket, ToStore};
 
 use crate::queue::{Surroundings, TopicQueue};
 use crate::results::Results;
@@ -27,6 +29,21 @@ pub trait Driven: Transport {
 
     /// When it wants to be advanced again.
     fn next_wake(&self, now: Instant) -> Option<Instant>;
+
+    /// The id of a lease of an earlier page's that is over, each once.
+    fn take_lost_lease(&mut self) -> Option<i64>;
+}
+
+/// A batch to be stored, and the records in it.
+#[cfg(feature = "store")]
+#[derive(Debug)]
+pub struct ToKeep<'a> {
+    /// The batch.
+    pub batch: ToStore<'a>,
+    /// Its topic's number.
+    pub topic: u32,
+    /// Slot and index of each of its records, where these are still waiting.
+    pub records: Vec<(u32, u32)>,
 }
 
 /// A producer and its driver, moved on by [`poll`](Self::poll).
@@ -36,6 +53,8 @@ pub struct Engine<X: Platform, T: Transport> {
     clock: X::Clock,
     topics: Vec<TopicQueue<X>>,
     chores: Vec<Chore>,
+    /// Flushes that wait for records to reach the producer: how many bytes of each topic.
+    flushes: Vec<(u32, Vec<u64>)>,
     results: Results,
     lane_woken: Arc<Signal>,
     /// Bytes of records that may wait beside `buffer.memory`: as many as that again.
@@ -80,6 +99,7 @@ where
             clock,
             topics: Vec::new(),
             chores: Vec::new(),
+            flushes: Vec::new(),
             results: Results::default(),
             lane_woken: Arc::default(),
             room,
@@ -141,12 +161,46 @@ where
 
     /// Tells `slot` when all records before this have their outcome.
     pub fn flush(&mut self, slot: u32) {
-        self.chores.push(Chore { slot, future: Box::pin(self.producer.flush()) });
+        self.flushes.push((slot, self.topics.iter().map(TopicQueue::queued).collect()));
+        self.client_woken.0.set();
     }
 
     /// Ends the producer, by force after `timeout`, and tells `slot`.
     pub fn close(&mut self, slot: u32, timeout: Duration) {
         self.chores.push(Chore { slot, future: Box::pin(self.producer.close(timeout)) });
+    }
+
+    /// From now on batches are stored before they are sent. Say so before the first record.
+    #[cfg(feature = "store")]
+    pub fn store_batches(&mut self) {
+        self.driver.store_batches();
+    }
+
+    /// The next batch to be stored.
+    #[cfg(feature = "store")]
+    pub fn next_to_store(&mut self) -> Option<ToKeep<'_>> {
+        let batch = self.driver.next_to_store()?;
+        let mut topics = self.topics.iter_mut().zip(0..);
+        let (queue, topic) = topics.find(|(queue, _)| queue.name() == batch.topic)?;
+        let records = queue.records_of(batch.partition, batch.batch);
+        Some(ToKeep { batch, topic, records })
+    }
+
+    /// It is stored under this key, or could not be stored.
+    #[cfg(feature = "store")]
+    pub fn stored(&mut self, ticket: StoreTicket, key: Option<u64>) {
+        self.driver.stored(ticket, key);
+    }
+
+    /// The next batch that need not be stored any more.
+    #[cfg(feature = "store")]
+    pub fn next_to_remove(&mut self) -> Option<u64> {
+        self.driver.next_to_remove()
+    }
+
+    /// Produce requests with what has no answer; see [`Driver::unanswered`].
+    pub fn unanswered(&mut self, most: usize) -> Vec<u8> {
+        self.driver.unanswered(most)
     }
 
     /// What the producer has counted.
@@ -167,6 +221,10 @@ where
         }
         let now = self.clock.now();
         self.driver.transport().advance(now);
+        #[cfg(feature = "store")]
+        while let Some(producer_id) = self.driver.transport().take_lost_lease() {
+            self.driver.lose_lease(producer_id);
+        }
     }
 
     /// Collects the outcomes that have come. Returns whether there were any, so that memory is free
@@ -194,7 +252,14 @@ where
     }
 
     fn poll_chores(&mut self) {
-        let Self { chores, results, client_woken, .. } = self;
+        let Self { chores, flushes, topics, producer, results, client_woken, .. } = self;
+        flushes.retain(|(slot, before)| {
+            let waits = topics.iter().zip(before).any(|(topic, queued)| !topic.is_past(*queued));
+            if !waits {
+                chores.push(Chore { slot: *slot, future: Box::pin(producer.flush()) });
+            }
+            waits
+        });
         let mut context = Context::from_waker(&client_woken.1);
         chores.retain_mut(|chore| match chore.future.as_mut().poll(&mut context) {
             Poll::Ready(()) => {

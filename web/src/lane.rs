@@ -2,6 +2,8 @@
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+#[cfg(feature = "store")]
+use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -16,6 +18,9 @@ use crate::signal::Signal;
 /// oldest of the lane. So outcomes of a partition come in order.
 pub(crate) struct Lane<X: Platform> {
     waiting: VecDeque<Waiting<X>>,
+    /// So many of the first were in a batch that was asked for.
+    #[cfg(feature = "store")]
+    stored: usize,
     woken: Arc<Signal>,
     waker: Waker,
 }
@@ -30,7 +35,13 @@ impl<X: Platform> Lane<X> {
     /// `any` is set whenever one of the lanes is woken.
     pub(crate) fn new(any: &Arc<Signal>) -> Self {
         let (woken, waker) = Signal::new(Some(any.clone()));
-        Self { waiting: VecDeque::new(), woken, waker }
+        Self {
+            waiting: VecDeque::new(),
+            #[cfg(feature = "store")]
+            stored: 0,
+            woken,
+            waker,
+        }
     }
 
     /// A record was accepted.
@@ -42,6 +53,21 @@ impl<X: Platform> Lane<X> {
             }
         }
         self.waiting.push_back(Waiting { slot, index, delivery });
+    }
+
+    /// The records that are in the batch of this number, which stand together. Batches are asked
+    /// for in their order mostly.
+    #[cfg(feature = "store")]
+    pub(crate) fn records_of(&mut self, batch: usize) -> Vec<(u32, u32)> {
+        let is_in = |waiting: &Waiting<X>| waiting.delivery.batch() == batch;
+        let next = (self.stored..self.waiting.len()).find(|at| is_in(&self.waiting[*at]));
+        let Some(begin) = next.or_else(|| self.waiting.iter().position(is_in)) else {
+            return Vec::new();
+        };
+        let records = self.waiting.range(begin..).take_while(|waiting| is_in(waiting));
+        let records: Vec<_> = records.map(|waiting| (waiting.slot, waiting.index)).collect();
+        self.stored = begin + records.len();
+        records
     }
 
     /// Moves the outcomes that are there into `results`. Returns how many.
@@ -57,6 +83,10 @@ impl<X: Platform> Lane<X> {
             };
             results.outcome(first.slot, first.index, outcome);
             self.waiting.pop_front();
+            #[cfg(feature = "store")]
+            {
+                self.stored = self.stored.saturating_sub(1);
+            }
             settled += 1;
         }
         settled

@@ -11,6 +11,8 @@
 //! | `queue.rs` | records of a topic that wait for metadata or memory |
 //! | `lane.rs` | records of a partition that wait for their outcome |
 //! | `results.rs`, `failure.rs` | the layout in which it reads outcomes and errors |
+//! | `durable.rs` | with the feature `store`: batches that outlive the page |
+//! | `leaving.rs` | what leaves with the page |
 //! | `settings.rs`, `broker_settings.rs` | the configuration, in Kafka's keys |
 //! | `signal.rs` | what has been woken |
 //! | `bindings.rs`, `platform.rs` | the border itself; only where there is one |
@@ -32,9 +34,13 @@ mod broker_settings;
 mod brokers;
 #[cfg(target_family = "wasm")]
 mod channel;
+#[cfg(all(target_family = "wasm", feature = "store"))]
+mod durable;
 mod engine;
 mod failure;
 mod lane;
+#[cfg(target_family = "wasm")]
+mod leaving;
 #[cfg(target_family = "wasm")]
 mod metrics;
 #[cfg(target_family = "wasm")]

@@ -24,6 +24,9 @@ pub(crate) struct TopicQueue<X: Platform> {
     /// Staged records, from `start` on.
     waiting: Vec<u8>,
     start: usize,
+    /// Bytes that have waited, and those of them that have gone.
+    queued: u64,
+    gone: u64,
     /// While the topic's partitions are not known.
     partitions: Option<Partitions<X>>,
     /// How many there were when last asked.
@@ -52,7 +55,7 @@ pub(crate) struct Surroundings<'a, X: Platform, C: Clock> {
 impl<X: Platform> TopicQueue<X> {
     pub(crate) fn new(topic: Topic<X>) -> Self {
         let (lanes, waiting) = (Vec::new(), Vec::new());
-        Self { topic, lanes, waiting, start: 0, partitions: None, count: 0 }
+        Self { topic, lanes, waiting, start: 0, queued: 0, gone: 0, partitions: None, count: 0 }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -76,6 +79,7 @@ impl<X: Platform> TopicQueue<X> {
         };
         *around.room = room;
         let begin = self.waiting.len();
+        self.queued += record.bytes.len() as u64;
         self.waiting.extend_from_slice(record.bytes);
         set_since(&mut self.waiting[begin..], around.clock.now());
     }
@@ -109,6 +113,16 @@ impl<X: Platform> TopicQueue<X> {
     pub(crate) fn deadline(&self, max_block: Duration) -> Option<Instant> {
         let first = StagedRecords::new(self.waiting.get(self.start..)?).next()?;
         Some(first.since() + max_block)
+    }
+
+    /// How many bytes have waited so far.
+    pub(crate) fn queued(&self) -> u64 {
+        self.queued
+    }
+
+    /// Whether so many have gone on.
+    pub(crate) fn is_past(&self, queued: u64) -> bool {
+        self.gone >= queued
     }
 
     /// Collects the outcomes that have come. Returns how many.
@@ -145,6 +159,7 @@ impl<X: Platform> TopicQueue<X> {
             around.results.refused(record.slot, record.index, error);
         }
         *around.room += waiting.len() - self.start;
+        self.gone += (waiting.len() - self.start) as u64;
         self.start = 0;
     }
 
@@ -153,7 +168,14 @@ impl<X: Platform> TopicQueue<X> {
         record: &StagedRecord<'_>,
         around: &mut Surroundings<'_, X, C>,
     ) -> Step {
-        match record.with(|record| self.topic.try_send(record)) {
+        #[cfg(feature = "store")]
+        let sent = match record.batch() {
+            Some(batch) => self.resend(&batch, record.partition().unwrap_or(0), around),
+            None => record.with(|record| self.topic.try_send(record)),
+        };
+        #[cfg(not(feature = "store"))]
+        let sent = record.with(|record| self.topic.try_send(record));
+        match sent {
             Ok(delivery) => {
                 let at = delivery.partition() as usize;
                 if self.lanes.len() <= at {
@@ -173,6 +195,31 @@ impl<X: Platform> TopicQueue<X> {
                 Step::Gone
             }
         }
+    }
+
+    #[cfg(feature = "store")]
+    fn resend<C: Clock>(
+        &self,
+        batch: &crate::staged::StoredBatch<'_>,
+        partition: i32,
+        around: &Surroundings<'_, X, C>,
+    ) -> Result<ottla_core::Delivery<X>, SendError> {
+        let read = |to: &mut [u8]| {
+            to.copy_from_slice(batch.bytes);
+            if batch.anew {
+                // It fails for bytes that are no batch, which are refused next.
+                let _ = ottla_core::records::batch::write_producer_state(to, -1, -1, -1);
+            }
+        };
+        let (key, len) = (batch.key, batch.bytes.len());
+        around.producer.try_resend(self.name(), partition, key, len, read)
+    }
+
+    /// The records that are in the batch of this number, as slot and index.
+    #[cfg(feature = "store")]
+    pub(crate) fn records_of(&mut self, partition: i32, batch: usize) -> Vec<(u32, u32)> {
+        let lane = self.lanes.get_mut(partition as usize).and_then(Option::as_mut);
+        lane.map_or_else(Vec::new, |lane| lane.records_of(batch))
     }
 
     /// Waits for the topic's partitions, unless it is only one of them that is missing.
@@ -206,6 +253,7 @@ impl<X: Platform> TopicQueue<X> {
     /// The first bytes of what waits are done with.
     fn forget<C: Clock>(&mut self, bytes: usize, around: &mut Surroundings<'_, X, C>) {
         self.start += bytes;
+        self.gone += bytes as u64;
         *around.room += bytes;
         if self.is_idle() {
             self.waiting.clear();

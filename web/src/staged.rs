@@ -13,6 +13,9 @@
 //! | 32 | `f64` | timestamp, in milliseconds since 1970 |
 //! | 40 | `f64` | since when it waits, in microseconds of the producer's clock; written here |
 //! | 48 | | key, value, then each header: `u32` bytes of its key, `i32` bytes of its value, both |
+//!
+//! With 0xffffffff headers it is a whole batch, the value, that was stored under the key that
+//! stands in place of the timestamp; with 0xfffffffe one that is to get another sequence.
 
 use alloc::vec::Vec;
 
@@ -54,6 +57,21 @@ impl<'a> Iterator for StagedRecords<'a> {
         self.0 = rest;
         StagedRecord::new(record)
     }
+}
+
+/// Numbers of headers that no record has.
+const STORED: u32 = u32::MAX;
+const STORED_ANEW: u32 = u32::MAX - 1;
+
+/// A batch that an earlier producer stored.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredBatch<'a> {
+    /// What it is stored under.
+    pub key: u64,
+    /// Header and records.
+    pub bytes: &'a [u8],
+    /// It is to get another sequence.
+    pub anew: bool,
 }
 
 /// One record, borrowed from where it is staged.
@@ -108,6 +126,15 @@ impl<'a> StagedRecord<'a> {
     #[must_use]
     pub fn partition(&self) -> Option<i32> {
         (self.partition >= 0).then_some(self.partition)
+    }
+
+    /// The batch that it is, if it is one.
+    #[must_use]
+    pub fn batch(&self) -> Option<StoredBatch<'a>> {
+        let anew = self.header_count == STORED_ANEW;
+        let is_batch = anew || self.header_count == STORED;
+        let bytes = self.value.filter(|_| is_batch)?;
+        Some(StoredBatch { key: self.timestamp as u64, bytes, anew })
     }
 
     /// Gives it to `send` as the core takes it.
@@ -191,6 +218,19 @@ mod tests {
             };
         });
         assert!(records.next().is_none());
+    }
+
+    #[test]
+    fn a_stored_batch_is_none_of_a_record() {
+        let mut bytes = RECORD;
+        bytes[20..24].copy_from_slice(&(-1_i32).to_le_bytes());
+        bytes[24..28].copy_from_slice(&6_i32.to_le_bytes());
+        for (count, anew) in [(u32::MAX, false), (u32::MAX - 1, true)] {
+            bytes[28..32].copy_from_slice(&count.to_le_bytes());
+            let batch = StagedRecords::new(&bytes).next().unwrap().batch().unwrap();
+            assert_eq!((batch.key, batch.bytes, batch.anew), (100, &b"kvalue"[..], anew));
+        }
+        assert!(StagedRecords::new(&RECORD).next().unwrap().batch().is_none());
     }
 
     #[test]

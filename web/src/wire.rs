@@ -72,6 +72,13 @@ impl Driven for Wire {
             Self::Bridge(bridge) => bridge.next_wake(now),
         }
     }
+
+    fn take_lost_lease(&mut self) -> Option<i64> {
+        match self {
+            Self::Sockets(_) => None,
+            Self::Bridge(bridge) => bridge.take_lost_lease(),
+        }
+    }
 }
 
 impl Connection for WireConnection {

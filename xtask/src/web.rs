@@ -16,12 +16,26 @@ const BINARYEN: &str = "binaryen@132.0.0";
 /// Makes scripts smaller, and fewer. The package is complete without it.
 const ESBUILD: &str = "esbuild@0.28.2";
 
-/// The scripts that others name: what `package.json` exports.
-const ENTRIES: [&str; 4] = ["browser.js", "inline.js", "node.js", "workerd.js"];
+/// The scripts that others name: what `package.json` exports, and workers.
+const ENTRIES: [&str; 9] = [
+    "browser.js",
+    "edge_browser.js",
+    "edge_node.js",
+    "edge_workerd.js",
+    "inline.js",
+    "loader.js",
+    "node.js",
+    "shared_worker.js",
+    "workerd.js",
+];
 
-/// The modules of the package, and the Cargo features of each: what a page downloads, and what
-/// servers get, who have TCP.
-const MODULES: [(&str, &[&str]); 2] = [("core", &[]), ("full", &["--features", "full"])];
+/// What editors read.
+const TYPES: [&str; 3] = ["edge.d.ts", "index.d.ts", "loader.d.ts"];
+
+/// The modules of the package, and the Cargo features of each: what a page downloads, what it does
+/// if its records are to outlive it, and what servers get, who have TCP.
+const MODULES: [(&str, &[&str]); 3] =
+    [("core", &[]), ("lasting", &["--features", "store"]), ("full", &["--features", "full"])];
 
 /// What browsers have had for years and Rust makes use of.
 const WASM_FEATURES: [&str; 6] = [
@@ -112,7 +126,9 @@ fn cache_dir() -> Outcome<PathBuf> {
 /// The scripts, whose glue lies in `parts` already: what the entries share is in files of its own.
 fn add_scripts(parts: &Path, dist: &Path) -> Outcome {
     let scripts = root().join("web/js");
-    copy(&scripts.join("index.d.ts"), &dist.join("index.d.ts"))?;
+    for types in TYPES {
+        copy(&scripts.join(types), &dist.join(types))?;
+    }
     copy_all(&scripts, parts)?;
     let Some(esbuild) = tool(ESBUILD, "esbuild/bin/esbuild")? else {
         println!("without esbuild, which npm would bring: the scripts are twice as large");
@@ -122,7 +138,7 @@ fn add_scripts(parts: &Path, dist: &Path) -> Outcome {
     command.args(["--bundle", "--splitting", "--minify", "--format=esm", "--log-level=warning"]);
     // What the runtime has, and what is no script or is not there yet.
     command.args(["--external:node:*", "--external:cloudflare:*"]);
-    command.args(["--external:*.wasm", "--external:./core_inline.js"]);
+    command.args(["--external:*.wasm", "--external:./lasting_inline.js"]);
     command.arg(format!("--outdir={}", dist.display()));
     execute(command.args(ENTRIES).current_dir(parts))
 }

@@ -64,6 +64,11 @@ pub(crate) struct ProducerBatch<X: Platform> {
     pub(crate) resolved: bool,
     /// It was sent before, or in an earlier life: nothing goes beside it.
     pub(crate) resend: bool,
+    /// An earlier producer left it.
+    pub(crate) restored: bool,
+    /// The broker expects another sequence than this one's, an earlier or a later one: the batches
+    /// behind it will tell.
+    pub(crate) set_aside: bool,
     pub(crate) storage: Storage,
 }
 
@@ -118,11 +123,14 @@ impl<X: Platform> ProducerBatch<X> {
             last_error: None,
             resolved: false,
             resend: false,
+            restored: false,
+            set_aside: false,
             storage: Storage::default(),
         }
     }
 
-    /// The batch whose bytes were put into `buffer`, as an earlier producer left it.
+    /// The batch whose bytes were put into `buffer`, as an earlier producer left it. `numbers` says
+    /// whether this producer gives sequences to those that have none.
     ///
     /// # Errors
     /// The buffer, where its bytes are no record batch.
@@ -130,6 +138,7 @@ impl<X: Platform> ProducerBatch<X> {
         partition: i32,
         mut buffer: Buffer,
         key: u64,
+        numbers: bool,
         now: Instant,
     ) -> Result<Self, Buffer> {
         let builder = match BatchBuilder::resume(mem::take(&mut buffer.bytes)) {
@@ -154,7 +163,10 @@ impl<X: Platform> ProducerBatch<X> {
         batch.maybe_written = batch.stamped;
         batch.lost = batch.stamped;
         batch.resend = true;
-        batch.storage = Storage { key: Some(key), step: Storing::Done };
+        batch.restored = batch.stamped;
+        // What gets a sequence only now is stored again with it.
+        let step = if batch.stamped || !numbers { Storing::Done } else { Storing::NotYet };
+        batch.storage = Storage { key: Some(key), step };
         Ok(batch)
     }
 

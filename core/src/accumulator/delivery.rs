@@ -35,6 +35,14 @@ impl<X: Platform> Delivery<X> {
         self.share().lookup(|_| {})
     }
 
+    /// Which batch it is in now: the same number for all of that batch's records, and no other's.
+    /// What is [to be stored](crate::ToStore) bears it too.
+    pub fn batch(&self) -> usize {
+        let mut own = self.share();
+        drop(own.lookup(|_| {}));
+        own.result.address()
+    }
+
     /// Another future of the same outcome.
     pub(crate) fn share(&self) -> Self {
         Self { result: self.result.clone(), ..*self }
@@ -186,6 +194,11 @@ impl<X: Platform> BatchResult<X> {
     pub(crate) fn new(partition: i32) -> Arc<Self> {
         let state = X::Lock::new(State { outcome: None, wakers: Vec::new() });
         Arc::new(Self { partition, state })
+    }
+
+    /// Tells it from all others that there are.
+    pub(crate) fn address(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self).addr()
     }
 
     /// Sets the outcome once and wakes everybody; a second outcome is ignored (row E6.14).

@@ -40,7 +40,8 @@ pub(super) fn try_resend<X: Platform>(
     buffer.bytes.resize(len, 0);
     read(&mut buffer.bytes);
     let at = shared.clock.now();
-    match ProducerBatch::restore(partition.index, buffer, key, at) {
+    let numbers = shared.config.enable_idempotence;
+    match ProducerBatch::restore(partition.index, buffer, key, numbers, at) {
         Ok(batch) => queue(shared, &partition, Box::new(batch), at),
         Err(buffer) => {
             give_back(shared, Some(buffer));

@@ -61,8 +61,9 @@ impl IdentityState {
     }
 
     /// Whether the lease of the id has ended, now that `lent` is lent.
-    fn is_lost(&self, lent: i64) -> bool {
-        self.current.or(self.raised_from).is_some_and(|identity| identity.producer_id != lent)
+    fn is_lost(&self, (producer_id, first_epoch): (i64, i16)) -> bool {
+        let current = self.current.or(self.raised_from);
+        current.is_some_and(|it| it.producer_id != producer_id || it.epoch < first_epoch)
     }
 }
 
@@ -110,13 +111,19 @@ impl<X: Platform> Sender<X> {
 
     /// What may be in the log stays unknown; all else goes on under the next id.
     fn lose_identity(&mut self, now: Instant) {
+        let lost = self.identity.current.or(self.identity.raised_from);
         self.identity.current = None;
         self.identity.raised_from = None;
+        // Those that an earlier producer stored may have a lease that lasts.
+        let is_lost = |batch: &ProducerBatch<X>| {
+            let producer_id = batch.sequence.map(|sequence| sequence.identity.producer_id);
+            batch.maybe_written && producer_id == lost.map(|lost| lost.producer_id)
+        };
         for id in 0..self.lanes.len() {
             let lane = &mut self.lanes[id];
             let retries = mem::take(&mut lane.retries);
             let (unknown, rest): (VecDeque<_>, _) =
-                retries.into_iter().partition(|batch| batch.maybe_written);
+                retries.into_iter().partition(|batch| is_lost(batch));
             lane.retries = rest;
             lane.restart(None);
             for batch in unknown {
@@ -198,7 +205,7 @@ impl<X: Platform> Sender<X> {
     }
 }
 
-fn lease_lost<X: Platform>(batch: &ProducerBatch<X>) -> DeliveryError {
+pub(super) fn lease_lost<X: Platform>(batch: &ProducerBatch<X>) -> DeliveryError {
     DeliveryError {
         reason: Reason::LeaseLost,
         written: Written::Maybe,

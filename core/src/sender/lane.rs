@@ -98,14 +98,17 @@ impl<X: Platform> Lane<X> {
             return true;
         }
         let same_node = self.sent_to == self.leader;
-        let same_identity = current.is_none() || self.identity == current;
         !self.retries.front().is_some_and(|batch| batch.resend)
             && !self.resending
-            && !self.gap
             && same_node
-            && same_identity
-            && self.is_known(now)
+            && self.keeps_order(current, now)
             && self.in_flight < pipeline
+    }
+
+    /// Whether the broker takes batches in their order only, if several come at once.
+    pub(super) fn keeps_order(&self, current: Option<Identity>, now: Instant) -> bool {
+        let same_identity = current.is_none() || self.identity == current;
+        !self.gap && same_identity && self.is_known(now)
     }
 
     /// Whether the broker knows the producer, so that it keeps the order of its sequences.
@@ -150,10 +153,48 @@ impl<X: Platform> Lane<X> {
         self.retries.get(self.next_waiting()).map(|batch| &**batch)
     }
 
+    ///
+    /// Of what an earlier producer left, the broker may have much more than the last five batches,
+    /// which are all that it knows again. So those that it does not know are set aside until one
+    /// behind them is tried: if that is in the log, so are they.
     fn next_waiting(&self) -> usize {
+        if self.retries.front().is_some_and(|batch| batch.set_aside) {
+            let mut waiting = self.retries.iter();
+            return waiting.position(|batch| batch.restored && !batch.set_aside).unwrap_or(0);
+        }
         let mut waiting = self.retries.iter();
         let doubtful = waiting.position(|batch| self.gap && batch.maybe_written && !batch.lost);
         doubtful.unwrap_or(0)
+    }
+
+    /// Sets a batch aside that an earlier producer left, if there is one behind it to be tried.
+    /// Else all of them are tried again. Returns whether it did.
+    pub(super) fn set_aside(&mut self, batch: &mut ProducerBatch<X>) -> bool {
+        let identity = |batch: &ProducerBatch<X>| batch.sequence.map(|it| it.identity);
+        let mut behind = self.retries.iter().filter(|it| it.restored && !it.set_aside);
+        batch.set_aside = batch.restored && behind.any(|it| identity(it) == identity(batch));
+        if !batch.set_aside {
+            self.retries.iter_mut().for_each(|batch| batch.set_aside = false);
+        }
+        batch.set_aside
+    }
+
+    /// A batch that an earlier producer left is in the log: takes out those that are before it.
+    pub(super) fn take_proven(
+        &mut self,
+        batch: &ProducerBatch<X>,
+    ) -> VecDeque<Box<ProducerBatch<X>>> {
+        let identity = batch.sequence.map(|it| it.identity);
+        if !batch.restored || !self.retries.front().is_some_and(|front| front.set_aside) {
+            return VecDeque::new();
+        }
+        let is_proven = |other: &ProducerBatch<X>| {
+            other.set_aside && other.sequence.map(|it| it.identity) == identity
+        };
+        let retries = core::mem::take(&mut self.retries);
+        let (proven, rest) = retries.into_iter().partition(|batch| is_proven(batch));
+        self.retries = rest;
+        proven
     }
 
     /// A new epoch may begin: no answer is outstanding, and no batch to be sent again might be in
@@ -174,7 +215,8 @@ impl<X: Platform> Lane<X> {
         self.next_sequence = 0;
         self.acknowledged_at = None;
         self.gap = false;
-        for batch in &mut self.retries {
+        // Others only remain of what an earlier producer left, under an id of its own.
+        for batch in self.retries.iter_mut().filter(|batch| !batch.maybe_written) {
             batch.unnumber();
         }
     }

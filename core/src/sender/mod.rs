@@ -20,6 +20,7 @@
 //! | `outcome.rs` | acknowledged, again, failed |
 //! | `split.rs` | one batch becomes several |
 //! | `store.rs` | batches that are stored before they are sent |
+//! | `parting.rs` | everything without an answer, for a program that may end now |
 //! | `condense.rs` | metadata longer than the receive buffer |
 //! | `metadata.rs`, `cluster.rs` | when to ask for metadata, and what to do with the answer |
 //! | `identity.rs` | the producer id and its epoch |
@@ -42,6 +43,7 @@ mod login;
 mod metadata;
 mod node;
 mod outcome;
+mod parting;
 mod response;
 mod room;
 mod schedule;

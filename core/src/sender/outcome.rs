@@ -64,13 +64,26 @@ impl<X: Platform> Sender<X> {
     ) {
         let Sent { lane, batch, .. } = sent;
         self.lanes[lane as usize].acknowledged(&batch, now);
+        for batch in self.lanes[lane as usize].take_proven(&batch) {
+            self.succeed(lane, batch, None, None);
+        }
+        self.succeed(lane, batch, base_offset, log_append_time);
+        self.schedule(lane, now);
+    }
+
+    fn succeed(
+        &mut self,
+        lane: LaneId,
+        batch: Box<ProducerBatch<X>>,
+        base_offset: Option<i64>,
+        log_append_time: Option<i64>,
+    ) {
         if !batch.resolved {
             self.metrics.records_acknowledged += u64::from(batch.record_count());
             self.tell_interceptors(lane, &batch, base_offset, None);
             batch.result.resolve(Outcome::Acknowledged { base_offset, log_append_time });
         }
         self.discard(batch);
-        self.schedule(lane, now);
     }
 
     /// No answer, or one that a repetition may improve: again, if there is time left.
@@ -121,6 +134,11 @@ impl<X: Platform> Sender<X> {
     /// begins for this partition alone, and nothing is fatal (rows F1, §4.12.4).
     fn out_of_order(&mut self, mut sent: Sent<X>, code: ErrorCode, now: Instant) {
         let lane = &mut self.lanes[sent.lane as usize];
+        if lane.set_aside(&mut sent.batch) {
+            lane.in_flight -= 1;
+            lane.put_back(sent.batch);
+            return self.schedule(sent.lane, now);
+        }
         let position = sent.batch.position;
         let first_in_line = lane.retries.front().is_none_or(|front| position <= front.position);
         lane.gap |= first_in_line;

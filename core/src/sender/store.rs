@@ -2,8 +2,10 @@
 //! methods tell what that means.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::mem;
 
+use super::identity::lease_lost;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::{ProducerBatch, Storing};
 use crate::sync::Platform;
@@ -16,6 +18,8 @@ pub(super) struct StoreState {
     next: u32,
     to_store: VecDeque<StoreTicket>,
     to_remove: VecDeque<u64>,
+    /// Producer ids of earlier producers whose leases are over.
+    lost: Vec<i64>,
 }
 
 /// Which batch a [`ToStore`] is about.
@@ -41,6 +45,8 @@ pub struct ToStore<'a> {
     /// The same records were stored before under this key, with another sequence. This takes their
     /// place: a restart must find one of the two, never both.
     pub replaces: Option<u64>,
+    /// What [`Delivery::batch`](crate::Delivery::batch) says of each of its records.
+    pub batch: usize,
 }
 
 impl StoreState {
@@ -57,15 +63,13 @@ impl<X: Platform> Sender<X> {
         self.store.on = !self.is_transactional();
     }
 
-    /// Seals and numbers what is ready to leave a lane's queue, whether its leader can be reached
-    /// or not.
+    /// Has what is ready to leave a lane's queue stored, whether its leader can be reached or not.
     pub(super) fn prepare_to_store(&mut self, id: LaneId, now: Instant) {
         if !self.store.on {
             return;
         }
-        if self.may_number(id, now) {
-            self.seal_ready(id, now);
-        }
+        self.seal_ready(id, now);
+        self.fail_lost(id);
         let lane = &self.lanes[id as usize];
         let lingers = |batch: &ProducerBatch<X>| {
             (!self.is_sendable(batch, lane.leader, now)).then_some(batch.created)
@@ -75,7 +79,11 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    fn seal_ready(&mut self, id: LaneId, now: Instant) {
+    /// Seals and numbers what is ready to leave a lane's queue, if there are numbers.
+    pub(super) fn seal_ready(&mut self, id: LaneId, now: Instant) {
+        if !self.may_number(id, now) {
+            return;
+        }
         while let Some(mut batch) = self.pop_ready(id, now) {
             self.seal(id, &mut batch);
             self.lanes[id as usize].retries.push_back(batch);
@@ -83,7 +91,7 @@ impl<X: Platform> Sender<X> {
         let mut sealed = mem::take(&mut self.lanes[id as usize].retries);
         for batch in &mut sealed {
             self.stamp(id, batch);
-            if batch.storage.step == Storing::NotYet {
+            if self.store.on && batch.storage.step == Storing::NotYet {
                 let ticket = StoreTicket { lane: id, number: self.store.next };
                 self.store.next = self.store.next.wrapping_add(1);
                 batch.storage.step = Storing::Asked(ticket.number);
@@ -155,6 +163,7 @@ impl<X: Platform> Sender<X> {
                     partition: lane.partition.index,
                     bytes: batch.bytes(),
                     replaces: batch.storage.key,
+                    batch: batch.result.address(),
                 });
             }
         }
@@ -174,6 +183,32 @@ impl<X: Platform> Sender<X> {
         storage.step = Storing::Done;
         storage.key = key;
         self.schedule(ticket.lane, now);
+    }
+
+    /// The lease of an earlier producer's id is over: what it left stays unknown.
+    pub(crate) fn lose_lease(&mut self, producer_id: i64, now: Instant) {
+        self.store.lost.push(producer_id);
+        (0..self.lanes.len()).for_each(|lane| self.schedule(lane as LaneId, now));
+    }
+
+    /// Fails what bears an id whose lease is over.
+    fn fail_lost(&mut self, id: LaneId) {
+        if self.store.lost.is_empty() {
+            return;
+        }
+        let (lost, current) = (&self.store.lost, self.identity.current());
+        // An id comes back after its lease, with a higher epoch.
+        let is_lost = |batch: &ProducerBatch<X>| {
+            let identity = batch.sequence.map(|sequence| sequence.identity);
+            identity.is_some_and(|it| lost.contains(&it.producer_id)) && identity != current
+        };
+        let retries = mem::take(&mut self.lanes[id as usize].retries);
+        let (lost, rest): (VecDeque<_>, _) = retries.into_iter().partition(|batch| is_lost(batch));
+        self.lanes[id as usize].retries = rest;
+        for batch in lost {
+            let error = lease_lost(&batch);
+            self.fail(id, batch, error);
+        }
     }
 
     pub(crate) fn next_to_remove(&mut self) -> Option<u64> {

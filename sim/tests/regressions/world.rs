@@ -46,10 +46,18 @@ pub(crate) struct Store {
     pub(crate) stuck: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct StoredBatch {
     topic: String,
     partition: i32,
     pub(crate) bytes: Vec<u8>,
+}
+
+impl StoredBatch {
+    /// Whose sequence it bears.
+    pub(crate) fn producer_id(&self) -> i64 {
+        i64::from_be_bytes(self.bytes[43..51].try_into().expect("eight bytes"))
+    }
 }
 
 /// The bytes between the producer and the brokers.
@@ -164,6 +172,16 @@ impl World {
             assert!(store.batches.remove(&key).is_some(), "{key} is removed once");
         }
         any
+    }
+
+    /// The lease of an earlier producer's id is over.
+    pub(crate) fn lose_lease(&mut self, producer_id: i64) {
+        self.driver.lose_lease(producer_id);
+    }
+
+    /// What a program that is about to end sends another way: Produce requests with their sizes.
+    pub(crate) fn unanswered(&mut self, most: usize) -> Vec<u8> {
+        self.driver.unanswered(most)
     }
 
     /// The brokers take what is on its way to them, and the producer does not hear of it.

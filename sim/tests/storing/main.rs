@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use ottla_core::rng::Rng;
+use ottla_core::{Reason, Written};
 use ottla_sim::cluster::ProduceFault;
 
 use crate::world::World;
@@ -11,6 +12,8 @@ use crate::world::World;
 #[path = "../regressions/world.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod world;
+
+mod parting;
 
 /// Each record is a batch of its own.
 const SETTINGS: [(&str, &str); 2] = [("batch.max.records", "1"), ("delivery.timeout.ms", "900000")];
@@ -139,6 +142,75 @@ fn damaged_bytes_are_refused() {
     }
     world.pass(Duration::from_secs(1));
     world.assert_memory_is_back();
+}
+
+/// A store that a power failure set back remembers more than the five batches that a broker knows.
+#[test]
+fn what_is_long_in_the_log_is_there_once() {
+    let mut world = world(1);
+    send(&mut world, 0..1);
+    world.hold(1, true);
+    send(&mut world, 1..20);
+    let before = world.store.as_ref().unwrap().batches.clone();
+    world.hold(1, false);
+    world.pass(Duration::from_secs(10));
+    assert_eq!((world.log("t", 0).len(), stored(&world)), (20, 0));
+    world.store.as_mut().unwrap().batches = before;
+    let again = world.restart(2);
+    send(&mut world, 20..22);
+    world.pass(Duration::from_secs(10));
+    assert!(again.iter().all(|delivery| matches!(delivery.try_get(), Some(Ok(_)))), "{again:?}");
+    assert_eq!(world.log("t", 0), numbers(0..22));
+    assert_eq!(stored(&world), 0);
+    world.assert_memory_is_back();
+}
+
+#[test]
+fn what_an_earlier_producer_left_is_given_up_with_its_lease() {
+    let mut world = world(1);
+    send(&mut world, 0..1);
+    world.hold(1, true);
+    send(&mut world, 1..4);
+    let producer_id = world.store.as_ref().unwrap().batches[&1].producer_id();
+    world.hold(1, false);
+    let again = world.restart(2);
+    world.lose_lease(producer_id);
+    send(&mut world, 4..5);
+    world.pass(Duration::from_secs(10));
+    for delivery in again {
+        let error = delivery.try_get().expect("an outcome").expect_err("nobody knows");
+        assert!(matches!(error.reason, Reason::LeaseLost), "{error:?}");
+        assert_eq!(error.written, Written::Maybe);
+    }
+    assert_eq!(world.log("t", 0), ["0", "4"]);
+    assert_eq!(stored(&world), 0);
+}
+
+#[test]
+fn what_lost_its_sequence_is_stored_with_the_next_before_it_is_sent() {
+    let mut world = world(1);
+    send(&mut world, 0..1);
+    world.hold(1, true);
+    send(&mut world, 1..3);
+    let batches = &mut world.store.as_mut().unwrap().batches;
+    batches.values_mut().for_each(|batch| {
+        ottla_core::records::batch::write_producer_state(&mut batch.bytes, -1, -1, -1).unwrap();
+    });
+    world.hold(1, false);
+    world.store.as_mut().unwrap().stuck = true;
+    world.restart(2);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.log("t", 0), numbers(0..1));
+    world.store.as_mut().unwrap().stuck = false;
+    world.hold(1, true);
+    world.settle();
+    assert!(world.store.as_ref().unwrap().batches.values().all(|it| it.producer_id() >= 0));
+    world.hold(1, false);
+    world.serve_unheard();
+    world.restart(3);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.log("t", 0), numbers(0..3));
+    assert_eq!(stored(&world), 0);
 }
 
 /// Sends the next record of each partition, after which there is a producer id.

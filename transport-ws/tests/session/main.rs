@@ -1,6 +1,7 @@
 //! Both ends of `ottla.v1` in one process and in virtual time: the real producer over the
 //! transport, the protocol crate's other end before a model cluster.
 
+mod former;
 mod other_end;
 mod world;
 

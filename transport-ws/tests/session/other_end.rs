@@ -17,6 +17,8 @@ pub(crate) struct Upstream {
     pub(crate) leases: BTreeMap<i64, i16>,
     /// Tickets are refused from now on.
     pub(crate) forgetful: bool,
+    /// The next lease has this id and epoch.
+    pub(crate) lend_next: Option<(i64, i16)>,
     /// No lease is given.
     pub(crate) exhausted: bool,
     /// Tokens that are good; all, if there are none.
@@ -127,6 +129,10 @@ impl OtherEnd {
                 let answer = upstream.lend(&mut tickets);
                 with_ticket(&answer, &tickets, |answer| self.say(&Frame::Leased(answer)));
             }
+            Frame::Lease(LeaseRequest::Release { producer_id }) => {
+                upstream.leases.remove(&producer_id);
+                self.say(&Frame::Leased(LeaseAnswer::Released));
+            }
             Frame::Auth { .. } => self.say(&Frame::AuthOk { ttl_ms: upstream.token_ttl_ms }),
             Frame::Ping(number) => self.say(&Frame::Pong(number)),
             _ => {}
@@ -231,6 +237,7 @@ impl Upstream {
             cluster,
             leases: BTreeMap::new(),
             forgetful: false,
+            lend_next: None,
             exhausted: false,
             tokens: Vec::new(),
             heard_tokens: Vec::new(),
@@ -245,9 +252,10 @@ impl Upstream {
         if self.exhausted {
             return Answer::Refused(LeaseRefusal::Exhausted);
         }
-        let producer_id = 9_000 + self.leases.len() as i64;
-        self.leases.insert(producer_id, 0);
-        self.grant(producer_id, 0, tickets)
+        let next = (9_000 + self.leases.len() as i64, 0);
+        let (producer_id, epoch) = self.lend_next.take().unwrap_or(next);
+        self.leases.insert(producer_id, epoch);
+        self.grant(producer_id, epoch, tickets)
     }
 
     fn resume(&mut self, ticket: &[u8], tickets: &mut Vec<Vec<u8>>) -> Answer {
@@ -289,6 +297,6 @@ impl Upstream {
     }
 }
 
-fn ticket(producer_id: i64, epoch: i16) -> Vec<u8> {
+pub(crate) fn ticket(producer_id: i64, epoch: i16) -> Vec<u8> {
     [&producer_id.to_be_bytes()[..], &epoch.to_be_bytes()[..], b"secret"].concat()
 }

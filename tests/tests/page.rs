@@ -1,0 +1,132 @@
+//! Pages that end in every way while they send: what they were told is stored is in the log once
+//! and in order, read back with Kafka's own consumer.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use ottla_bridge::config::AuthMode;
+use ottla_bridge::{Config, Running};
+use ottla_tests::budget;
+use ottla_tests::kafka::{Cluster, NEWEST};
+use ottla_tests::web::{App, Runtime};
+
+const PARTITIONS: usize = 3;
+
+#[test]
+fn a_killed_chromium_loses_nothing_that_was_stored() {
+    outlives("chromium", "killed", &times("page.kills"));
+}
+
+#[test]
+fn a_killed_firefox_loses_nothing_that_was_stored() {
+    outlives("firefox-esr", "killed", &times("page.kills"));
+}
+
+#[test]
+fn a_tab_that_is_left_or_crashes_loses_nothing_that_was_stored() {
+    outlives("chromium", "left", &times("page.leaves"));
+}
+
+#[test]
+fn what_lingers_leaves_with_the_page_and_a_frozen_page_goes_on() {
+    outlives("chromium", "back", "1");
+}
+
+#[test]
+fn what_was_sent_before_there_was_a_producer_waits_for_it() {
+    outlives("chromium", "loader", "1");
+}
+
+#[test]
+fn timers_of_a_hidden_page_come_when_they_should() {
+    outlives("chromium", "hidden", "1");
+}
+
+#[test]
+fn tabs_share_one_connection_whoever_ends() {
+    outlives("chromium", "tabs", &times("page.tabs"));
+}
+
+#[test]
+fn tabs_share_one_connection_without_a_worker() {
+    outlives("chromium", "tabs without a worker", &times("page.tabs"));
+}
+
+fn times(name: &str) -> String {
+    budget::get(name).to_string()
+}
+
+/// Kafka and a bridge before it.
+fn setting() -> (&'static Cluster, &'static Running) {
+    static SHARED: OnceLock<Running> = OnceLock::new();
+    let kafka = Cluster::shared(NEWEST, 1);
+    let bridge = SHARED.get_or_init(|| {
+        let mut config = Config::default();
+        config.listen.address.set_port(0);
+        config.admin.enabled = false;
+        config.kafka.bootstrap = kafka.bootstrap().split(',').map(str::to_owned).collect();
+        config.auth.mode = AuthMode::None;
+        config.auth.origins = vec!["loopback".to_owned()];
+        Running::start(config).expect("a bridge can be started")
+    });
+    (kafka, bridge)
+}
+
+/// Lets pages end, and compares what they were told with the log.
+fn outlives(browser: &str, scenario: &str, times: &str) {
+    let (kafka, bridge) = setting();
+    let topic = format!("{browser}-{}", scenario.replace(' ', "-"));
+    kafka.create_topic(&topic, PARTITIONS as i32, 1, &[]);
+    let (url, partitions) = (bridge.url(), PARTITIONS.to_string());
+    let arguments = [browser, scenario, &url, &topic, &partitions, times];
+    let told = App::shared().run(Runtime::NODE_24, "outliving.mjs", arguments);
+    let log = Log::read(kafka, &topic);
+    log.assert_once_and_in_order();
+    let mut stored = 0;
+    for line in told.lines() {
+        assert!(!line.starts_with("unknown"), "within its lease: {line}");
+        let (label, number) = line.split_once(':').expect("a label and a number");
+        let number: usize = number.parse().expect("a number");
+        assert!(log.has(label, number), "{label}:{number} was stored and is not in the log");
+        stored += 1;
+    }
+    println!(
+        "full: {topic}, {times} times, {stored} records stored before, {} in the log",
+        log.len()
+    );
+    assert!(stored > 0);
+}
+
+/// Numbers by label, for each partition in the order of the log.
+struct Log(Vec<BTreeMap<String, Vec<usize>>>);
+
+impl Log {
+    fn read(kafka: &Cluster, topic: &str) -> Self {
+        let mut log = vec![BTreeMap::<String, Vec<usize>>::new(); PARTITIONS];
+        kafka.consume(topic, |record| {
+            let value = String::from_utf8(record.value.clone().unwrap()).unwrap();
+            let (label, number) = value.split_once(':').expect("a label and a number");
+            let partition = &mut log[record.partition as usize];
+            partition.entry(label.to_owned()).or_default().push(number.parse().unwrap());
+        });
+        Self(log)
+    }
+
+    fn assert_once_and_in_order(&self) {
+        for (partition, labels) in self.0.iter().enumerate() {
+            for (label, numbers) in labels {
+                let in_order = numbers.windows(2).all(|pair| pair[0] < pair[1]);
+                assert!(in_order, "partition {partition}, {label}: {numbers:?}");
+            }
+        }
+    }
+
+    fn has(&self, label: &str, number: usize) -> bool {
+        let mut partitions = self.0.iter().filter_map(|labels| labels.get(label));
+        partitions.any(|numbers| numbers.binary_search(&number).is_ok())
+    }
+
+    fn len(&self) -> usize {
+        self.0.iter().flat_map(|labels| labels.values()).map(Vec::len).sum()
+    }
+}

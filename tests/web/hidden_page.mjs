@@ -1,0 +1,33 @@
+// A page that nobody sees: its own timers are held back, those of its producer are not.
+
+import { connect } from 'ottla';
+
+const { url, topic, label } = Object.fromEntries(new URLSearchParams(location.search));
+const tell = (told) =>
+  fetch('/told', { method: 'POST', body: JSON.stringify({ label, stored: [], unknown: [], ...told }) });
+const ROUNDS = 8;
+
+async function run() {
+  const producer = await connect({ url, config: { 'linger.ms': 20 } });
+  await producer.send({ topic, value: `${label}:0`, partition: 0 });
+  await tell({ connected: true });
+  await new Promise((resolve) => {
+    document.addEventListener('visibilitychange', resolve, { once: true });
+    if (document.hidden) resolve();
+  });
+  const stored = [];
+  let first = 0;
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const timer = new Promise((resolve) => setTimeout(resolve, 20, 'timer'));
+    const value = `${label}:${round}`;
+    const sent = producer.send({ topic, value, partition: 0 }).then(() => 'record');
+    if ((await Promise.race([timer, sent])) === 'record') first += 1;
+    await Promise.all([timer, sent]);
+    stored.push(value);
+  }
+  await producer.close();
+  if (first <= ROUNDS / 2) throw new Error(`records came first ${first} times`);
+  await tell({ done: true, stored });
+}
+
+run().catch((error) => tell({ error: `${error.code ?? ''} ${error.stack ?? error}` }));

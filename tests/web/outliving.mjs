@@ -1,0 +1,144 @@
+// BROWSER SCENARIO URL TOPIC PARTITIONS TIMES: pages that end in every way while they send. Prints
+// which records they were told are stored, as `LABEL:NUMBER`, and what was said to be unknown.
+
+import process from 'node:process';
+
+import { Browser, serve, until } from './browser_host.mjs';
+
+const [program, scenario, url, topic, partitions, times] = process.argv.slice(2);
+const stored = new Map();
+const done = new Set();
+const connected = new Set();
+const unknown = [];
+let failure;
+
+const { server, address } = await serve((told) => {
+  const numbers = stored.get(told.label) ?? [];
+  stored.set(told.label, [...numbers, ...told.stored]);
+  unknown.push(...told.unknown);
+  failure ??= told.error;
+  if (told.connected) connected.add(told.label);
+  if (told.done) done.add(told.label);
+});
+const browser = new Browser(program);
+const FOREVER = 1_000_000;
+
+const page = (label, count, more = {}, file = 'outliving') =>
+  `${address}/${file}.html?${new URLSearchParams({ url, topic, partitions, label, count, ...more })}`;
+const isDone = (label) => until(`${label} is done`, () => check() && done.has(label));
+const hasStored = (label, count) =>
+  until(`${label} has stored`, () => check() && (stored.get(label)?.length ?? 0) >= count);
+
+function check() {
+  if (failure) throw new Error(failure);
+  return true;
+}
+
+const some = (index) => 20 + ((index * 37) % 60);
+
+const scenarios = {
+  /** The whole browser is killed, and started again. */
+  async killed() {
+    for (let index = 0; index < times; index += 1) {
+      await browser.start(page(`k${index}`, FOREVER));
+      await hasStored(`k${index}`, some(index));
+      await browser.kill();
+    }
+    await browser.start(page('last', 50));
+    await isDone('last');
+  },
+
+  /** The tab crashes, or goes somewhere else, or is reloaded, or closed. */
+  async left() {
+    const ways = [
+      (tab) => browser.command(tab, 'Page.crash'),
+      (tab) => browser.command(tab, 'Page.navigate', { url: 'about:blank' }),
+      (tab) => browser.command(tab, 'Page.reload'),
+      () => {},
+    ];
+    await browser.start('about:blank');
+    for (let index = 0; index < times; index += 1) {
+      const tab = await browser.open(page(`l${index}`, FOREVER));
+      await hasStored(`l${index}`, some(index));
+      await ways[index % ways.length](tab);
+      await browser.close(tab);
+    }
+    await browser.open(page('last', 50));
+    await isDone('last');
+  },
+
+  /** Left at once, with records that linger; then the way back, to a page that was frozen. */
+  async back() {
+    await browser.start('about:blank');
+    const tab = await browser.open(page('gone', 0, {}, 'leaving'));
+    await until('the page has sent', () => check() && connected.has('gone'));
+    await browser.command(tab, 'Page.navigate', { url: 'about:blank' });
+    const other = await browser.open(page('back', 0, {}, 'leaving'));
+    await until('the page has sent', () => check() && connected.has('back'));
+    await browser.command(other, 'Page.navigate', { url: `${address}/package.json` });
+    const { currentIndex, entries } = await browser.command(other, 'Page.getNavigationHistory');
+    await browser.command(other, 'Page.navigateToHistoryEntry', { entryId: entries[currentIndex - 1].id });
+    await isDone('back');
+    stored.set('gone', Array.from({ length: 31 }, (_, index) => `gone:${index}`));
+  },
+
+  /** Left before there is a producer: the next page sends what waited. */
+  async loader() {
+    await browser.start('about:blank');
+    const tab = await browser.open(page('early', 0, { flags: 'never' }, 'loading'));
+    await until('the page has sent', () => check() && connected.has('early'));
+    const url = page('next', 0, {}, 'loading');
+    await browser.command(tab, 'Page.navigate', { url });
+    await isDone('next');
+    stored.set('early', Array.from({ length: 5 }, (_, index) => `early:${index}`));
+  },
+
+  /** Another tab is before it. */
+  async hidden() {
+    await browser.start('about:blank');
+    await browser.open(page('hidden', 0, {}, 'hidden'));
+    await until('the page has sent', () => check() && connected.has('hidden'));
+    const other = await browser.open('about:blank');
+    await browser.command(other, 'Page.bringToFront');
+    await isDone('hidden');
+  },
+
+  /** Many tabs at once, of which some are closed and crashed, and so is whoever has the connection. */
+  async tabs() {
+    await manyTabs({ shared: 1 });
+  },
+
+  async 'tabs without a worker'() {
+    await manyTabs({ shared: 1, flags: 'no-worker' });
+  },
+};
+
+async function manyTabs(more) {
+  const count = Number(times);
+  await browser.start('about:blank');
+  const tabs = [];
+  for (let index = 0; index < count; index += 1) {
+    tabs.push(await browser.open(page(`t${index}`, index % 2 === 0 ? FOREVER : 100, more)));
+  }
+  for (let index = 0; index < count; index += 1) await hasStored(`t${index}`, 20);
+  // The first tab is the one that has the connection, where there is no worker.
+  await browser.command(tabs[0], 'Page.crash');
+  for (const worker of await browser.targets('shared_worker')) {
+    await browser.command(worker.id, 'Runtime.evaluate', { expression: 'self.close()' });
+  }
+  for (let index = 2; index < count; index += 2) await hasStored(`t${index}`, 60);
+  for (let index = 2; index < count; index += 2) await browser.close(tabs[index]);
+  for (let index = 1; index < count; index += 2) await isDone(`t${index}`);
+  await browser.open(page('last', 50, more));
+  await isDone('last');
+}
+
+try {
+  await scenarios[scenario]();
+  for (const values of stored.values()) for (const value of values) console.log(value);
+  for (const what of unknown) console.log(`unknown ${what}`);
+} finally {
+  await browser.end();
+  server.closeAllConnections();
+  server.close();
+}

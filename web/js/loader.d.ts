@@ -1,0 +1,21 @@
+import type { Producer, ProducerRecord, RecordMetadata, SendOptions } from './index.js';
+
+export interface Loader {
+  /** Waits for the producer if need be. */
+  send(record: ProducerRecord, options?: SendOptions): Promise<RecordMetadata>;
+  /** The producer, once it is there. */
+  readonly ready: Promise<Producer>;
+}
+
+export interface LoaderOptions {
+  /** Where localStorage keeps what is left when the page goes before there is a producer. */
+  key?: string;
+  /** How many records may wait; 1000 if missing. */
+  max?: number;
+}
+
+/**
+ * Queues records until there is a producer. `start` makes one, such as
+ * `() => import('ottla').then(({ connect }) => connect({ url }))`; it is called again when it fails.
+ */
+export function load(start: () => Promise<Producer>, options?: LoaderOptions): Loader;

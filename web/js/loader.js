@@ -1,0 +1,51 @@
+// A page's first script: `send` works before the producer is there. What a visitor leaves behind who
+// goes before that waits in localStorage for the next page.
+
+/**
+ * `start` returns a promise of the producer, such as
+ * `() => import('ottla').then(({ connect }) => connect({ url }))`; it is called again when it fails.
+ * At most `max` records wait.
+ */
+export function load(start, { key = 'ottla', max = 1000 } = {}) {
+  let queue = [];
+  let producer;
+  const send = (record, options) => {
+    if (producer) return producer.send(record, options);
+    if (queue.length >= max) return Promise.reject(new Error('too much waits for the producer'));
+    return new Promise((resolve, reject) => queue.push({ record, options, resolve, reject }));
+  };
+  const keep = () => {
+    try {
+      const text = JSON.stringify(queue.map(({ record }) => record));
+      if (!producer && queue.length) localStorage.setItem(key, text);
+    } catch {} // There is no storage for this page.
+  };
+  const recall = () => {
+    try {
+      const kept = JSON.parse(localStorage.getItem(key)) ?? [];
+      localStorage.removeItem(key);
+      for (const record of kept) send(record).catch(() => {});
+    } catch {}
+  };
+  const begin = async (pause) => {
+    try {
+      producer = await start();
+    } catch {
+      setTimeout(begin, pause, Math.min(2 * pause, 60000));
+      return;
+    }
+    removeEventListener('pagehide', keep);
+    for (const { record, options, resolve, reject } of queue) {
+      producer.send(record, options).then(resolve, reject);
+    }
+    queue = [];
+    done(producer);
+  };
+  let done;
+  const ready = new Promise((resolve) => (done = resolve));
+  addEventListener('pagehide', keep);
+  addEventListener('pageshow', ({ persisted }) => persisted && localStorage.removeItem(key));
+  recall();
+  begin(1000);
+  return { send, ready };
+}
