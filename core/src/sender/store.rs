@@ -54,7 +54,7 @@ impl StoreState {
     pub(super) fn with_capacity(batches: usize) -> Self {
         let (to_store, to_remove) =
             (VecDeque::with_capacity(batches), VecDeque::with_capacity(batches));
-        Self { on: false, next: 0, to_store, to_remove }
+        Self { on: false, next: 0, to_store, to_remove, lost: Vec::new() }
     }
 }
 
