@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 /// Runs `ottla` with these arguments to its end, which must be a good one.
@@ -12,9 +12,17 @@ use std::sync::OnceLock;
 /// If it can't be built, or fails: with what it wrote to standard error.
 #[track_caller]
 pub fn ottla<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) {
-    let output = Command::new(binary()).args(args).output().expect("it was built");
+    let output = ottla_output(args);
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "ottla failed ({}):\n{complaint}", output.status);
+}
+
+/// Runs `ottla` with these arguments to its end, whatever that is.
+///
+/// # Panics
+/// If it can't be built.
+pub fn ottla_output<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Output {
+    Command::new(binary()).args(args).output().expect("it was built")
 }
 
 /// Builds the command in the profile that this test was built in, once, and says where it is.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use ottla::{Delivery, Producer, Record};
 use ottla_tests::budget;
 use ottla_tests::command::ottla;
-use ottla_tests::kafka::{Cluster, LAST_3, NEWEST};
+use ottla_tests::kafka::{Cluster, LAST_3, NEWEST, OLDEST};
 use ottla_tests::text::{ReadBack, SEPARATOR, Text};
 
 const PARTITIONS: i32 = 6;
@@ -21,16 +21,21 @@ type Produce = fn(&Cluster, &str, &str, &Text);
 #[test]
 fn three_brokers_get_the_text_from_the_command() {
     ottla(["--version"]); // builds it, before the clock runs
-    check(Cluster::shared(NEWEST, 3), produce_by_command);
+    check(Cluster::shared(NEWEST, 3), "identity.records", produce_by_command);
 }
 
 #[test]
 fn kafka_3_gets_the_text_from_the_library() {
-    check(Cluster::shared(LAST_3, 1), produce);
+    check(Cluster::shared(LAST_3, 1), "identity.records", produce);
 }
 
-fn check(kafka: &Cluster, produce: Produce) {
-    let records = usize::try_from(budget::get("identity.records")).unwrap();
+#[test]
+fn the_oldest_kafka_gets_the_text_from_the_library() {
+    check(Cluster::shared(OLDEST, 1), "identity.oldest_records", produce);
+}
+
+fn check(kafka: &Cluster, records: &str, produce: Produce) {
+    let records = usize::try_from(budget::get(records)).unwrap();
     let text = Text::write(kafka.scratch(), records);
     let java = java_partitions(kafka, &text);
     for codec in CODECS {

@@ -8,19 +8,26 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
+use kafka_protocol::messages::create_acls_request::AclCreation;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, DescribeProducersRequest, ListOffsetsRequest, MetadataRequest,
-    MetadataResponse, RequestHeader, ResponseHeader, TopicName,
+    BrokerId, CreateAclsRequest, CreateTopicsRequest, DescribeProducersRequest, ListOffsetsRequest,
+    MetadataRequest, MetadataResponse, RequestHeader, ResponseHeader, TopicName,
 };
 use kafka_protocol::protocol::{
     Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer,
 };
 
 use super::cluster::NodeId;
+
+/// All of them are spoken by every broker from 2.1 to 4.x.
+const METADATA: i16 = 7;
+const CREATE_TOPICS: i16 = 3;
+const LIST_OFFSETS: i16 = 4;
+const CREATE_ACLS: i16 = 1;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 const TIMEOUT_MS: i32 = 15_000;
@@ -31,6 +38,19 @@ const MAX_RESPONSE: usize = 64 << 20;
 pub(super) enum Edge {
     Start = -2,
     End = -1,
+}
+
+/// What a user may be allowed to do to a topic.
+#[derive(Debug, Clone, Copy)]
+pub enum Operation {
+    /// Read records.
+    Read = 3,
+    /// Write records.
+    Write = 4,
+    /// See that it is there, and where.
+    Describe = 8,
+    /// Read its settings.
+    DescribeConfigs = 10,
 }
 
 /// Who has a partition.
@@ -51,6 +71,9 @@ pub struct Partition {
 /// The nodes that `address` knows to be alive.
 pub(super) fn nodes(address: SocketAddr) -> io::Result<Vec<NodeId>> {
     let response = metadata(address, vec![])?;
+    if response.controller_id.0 < 0 {
+        return Ok(Vec::new()); // nobody who could create a topic
+    }
     Ok(response.brokers.iter().map(|broker| broker.node_id.0).collect())
 }
 
@@ -94,8 +117,32 @@ pub(super) fn create_topic(
         .with_configs(configs.iter().map(config).collect());
     let request =
         CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(TIMEOUT_MS);
-    let response = call(address, 7, &request)?;
+    let response = call(address, CREATE_TOPICS, &request)?;
     let result = response.topics.first().ok_or_else(|| invalid("no topic in the answer"))?;
+    check(result.error_code)
+}
+
+/// Lets a user do something to a topic.
+pub(super) fn allow(
+    address: SocketAddr,
+    user: &str,
+    operation: Operation,
+    topic: &str,
+) -> io::Result<()> {
+    const TOPIC: i8 = 2;
+    const LITERAL: i8 = 3;
+    const ALLOW: i8 = 3;
+    let creation = AclCreation::default()
+        .with_resource_type(TOPIC)
+        .with_resource_name(string(topic))
+        .with_resource_pattern_type(LITERAL)
+        .with_principal(string(&format!("User:{user}")))
+        .with_host(string("*"))
+        .with_operation(operation as i8)
+        .with_permission_type(ALLOW);
+    let request = CreateAclsRequest::default().with_creations(vec![creation]);
+    let response = call(address, CREATE_ACLS, &request)?;
+    let result = response.results.first().ok_or_else(|| invalid("no result in the answer"))?;
     check(result.error_code)
 }
 
@@ -113,7 +160,7 @@ pub(super) fn offset(
     let topic = ListOffsetsTopic::default().with_name(name(topic)).with_partitions(vec![wanted]);
     let request =
         ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
-    let response = call(address, 7, &request)?;
+    let response = call(address, LIST_OFFSETS, &request)?;
     let result = response.topics.first().and_then(|topic| topic.partitions.first());
     let result = result.ok_or_else(|| invalid("no partition in the answer"))?;
     check(result.error_code)?;
@@ -140,7 +187,7 @@ fn metadata(
     topics: Vec<MetadataRequestTopic>,
 ) -> io::Result<MetadataResponse> {
     let request = MetadataRequest::default().with_topics(Some(topics));
-    call(address, 12, &request)
+    call(address, METADATA, &request)
 }
 
 /// One request over a connection of its own.

@@ -1,20 +1,21 @@
-//! A cluster of combined KRaft nodes, started for a test and gone after it.
+//! A cluster of brokers, started for a test and gone after it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::admin::{self, Edge, Partition};
+use super::LAST_3;
+use super::admin::{self, Edge, Operation, Partition};
 use super::jars::Jars;
+use super::layout::lay_out;
 use super::node::Node;
-use super::properties::{self, Door, Listeners};
+use super::properties::{self, Door};
 use super::tool::Tool;
-use crate::ports::Port;
+use super::zookeeper::ZooKeeper;
 use crate::progress::Progress;
 use crate::scratch::Scratch;
 
@@ -29,7 +30,11 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Cluster {
     jars: Jars,
+    /// Those of the tools.
+    tools: Jars,
     nodes: Vec<Node>,
+    /// After the nodes: they take leave of it.
+    _zookeeper: Option<ZooKeeper>,
     // After the nodes: the directory goes when they are dead.
     scratch: Scratch,
 }
@@ -60,15 +65,38 @@ impl Cluster {
         users: &[&str],
     ) -> Self {
         let jars = Jars::fetch(version);
-        let scratch = Scratch::new("kafka");
-        let nodes = lay_out(&scratch, count, overrides, doors);
-        let cluster = Self { jars, nodes, scratch };
-        cluster.format(users);
-        for node in &cluster.nodes {
-            node.launch(&cluster.jars);
+        if jars.is_2() {
+            assert!(doors.is_empty() && users.is_empty(), "a Kafka 2 has one listener here");
+            return Self::start_on_zookeeper(version, count, overrides);
         }
-        cluster.await_ready();
-        cluster
+        let scratch = Scratch::new("kafka");
+        let nodes = lay_out(&scratch, count, overrides, doors, None);
+        let cluster = Self { tools: jars.clone(), jars, nodes, _zookeeper: None, scratch };
+        cluster.format(users);
+        cluster.launch_all()
+    }
+
+    /// As [`Cluster::start`], with ZooKeeper in place of controllers; not for Kafka 4.
+    ///
+    /// # Panics
+    /// As [`Cluster::start`].
+    #[must_use]
+    pub fn start_on_zookeeper(version: &str, count: usize, overrides: &[(&str, &str)]) -> Self {
+        let jars = Jars::fetch(version);
+        // The console consumer of 2.1 does not say which partition a record is from.
+        let tools = if jars.is_2() { Jars::fetch(LAST_3) } else { jars.clone() };
+        let scratch = Scratch::new("kafka");
+        let zookeeper = ZooKeeper::start(&jars, &scratch.path().join("zookeeper"));
+        let nodes = lay_out(&scratch, count, overrides, &[], Some(&zookeeper.address()));
+        Self { jars, tools, nodes, _zookeeper: Some(zookeeper), scratch }.launch_all()
+    }
+
+    fn launch_all(self) -> Self {
+        for node in &self.nodes {
+            node.launch(&self.jars);
+        }
+        self.await_ready();
+        self
     }
 
     /// The cluster that all tests of this process share, started by the first that asks. It ends
@@ -178,6 +206,16 @@ impl Cluster {
         });
     }
 
+    /// Lets a user do something to a topic, some moments later; the cluster needs an authorizer.
+    ///
+    /// # Panics
+    /// If the cluster refuses it.
+    #[track_caller]
+    pub fn allow(&self, user: &str, operation: Operation, topic: &str) {
+        self.ask(|address| admin::allow(address, user, operation, topic))
+            .unwrap_or_else(|e| panic!("cannot allow {user} {operation:?} on {topic}: {e}"));
+    }
+
     /// The partitions of a topic: leaders, replicas, who is in sync.
     ///
     /// # Panics
@@ -267,11 +305,11 @@ impl Cluster {
 
     /// One of Kafka's own tools.
     pub(super) fn tool(&self, class: &'static str) -> Tool<'_> {
-        Tool::new(&self.jars, class, self.scratch.path())
+        Tool::new(&self.tools, class, self.scratch.path())
     }
 
-    pub(super) fn is_3(&self) -> bool {
-        self.jars.is_3()
+    pub(super) fn has_tools_before_4(&self) -> bool {
+        self.tools.is_before_4()
     }
 
     #[track_caller]
@@ -333,34 +371,4 @@ impl Cluster {
             thread::sleep(POLL);
         }
     }
-}
-
-/// Reserves the ports and writes the configurations.
-fn lay_out(
-    scratch: &Scratch,
-    count: usize,
-    overrides: &[(&str, &str)],
-    doors: &[Door],
-) -> Vec<Node> {
-    let names: Vec<&str> =
-        ["PLAINTEXT", "CONTROLLER"].into_iter().chain(doors.iter().map(|door| door.name)).collect();
-    let reserve = |_| names.iter().map(|name| (*name, Port::reserve())).collect();
-    let ports: Vec<Vec<(&str, Port)>> = (0..count).map(reserve).collect();
-    let listeners: Vec<_> = (1..)
-        .zip(&ports)
-        .map(|(id, ports)| Listeners {
-            id,
-            broker: ports[0].1.number,
-            controller: ports[1].1.number,
-            doors: doors.iter().copied().zip(ports[2..].iter().map(|port| port.1.number)).collect(),
-        })
-        .collect();
-    let node = |(own, ports): (&Listeners, _)| {
-        let dir = scratch.path().join(format!("node-{}", own.id));
-        let config = properties::server(own, &listeners, &Node::log_dir_in(&dir), overrides);
-        fs::create_dir_all(&dir).expect("cannot create a node's directory");
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, own.broker));
-        Node::new(own.id, address, dir, &config, ports)
-    };
-    listeners.iter().zip(ports).map(node).collect()
 }

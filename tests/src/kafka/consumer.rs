@@ -88,7 +88,8 @@ impl Cluster {
     }
 
     fn console_consumer(&self, topic: &str, count: u64) -> super::tool::Tool<'_> {
-        let property = if self.is_3() { "--property" } else { "--formatter-property" };
+        let property =
+            if self.has_tools_before_4() { "--property" } else { "--formatter-property" };
         let separator = HEADER_SEPARATOR.to_string();
         let format = [
             ("print.timestamp", "true"),

@@ -52,9 +52,14 @@ impl Jars {
         self.dir.join("*").to_string_lossy().into_owned()
     }
 
-    /// Whether this is a 3.x, whose tools have other class names and options.
-    pub(super) fn is_3(&self) -> bool {
-        self.version.starts_with("3.")
+    /// Whether this is older than 4.0, with other names of tools and options, and Log4j 1.
+    pub(super) fn is_before_4(&self) -> bool {
+        ["2.", "3."].iter().any(|major| self.version.starts_with(major))
+    }
+
+    /// Whether this is a 2.x, which has no controller but ZooKeeper.
+    pub(super) fn is_2(&self) -> bool {
+        self.version.starts_with("2.")
     }
 
     /// The command line that runs `class` with these jars.
@@ -85,21 +90,30 @@ impl Jars {
     }
 
     fn pom(&self) -> String {
-        let kafka = ["kafka_2.13", "kafka-tools", "kafka-clients"]
-            .map(|artifact| dependency("org.apache.kafka", artifact, &self.version));
-        // Kafka 3 brings its own SLF4J binding, Kafka 4 none.
-        let log4j = if self.is_3() {
-            String::new()
+        let artifacts: &[&str] = if self.is_2() {
+            &["kafka_2.12", "kafka-clients"]
         } else {
-            dependency("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4")
+            &["kafka_2.13", "kafka-tools", "kafka-clients"]
         };
+        let mut needed: String = artifacts
+            .iter()
+            .map(|artifact| dependency("org.apache.kafka", artifact, &self.version))
+            .collect();
+        if self.is_2() {
+            // The ZooKeeper client that 2.1 came with can't read addresses on Java 14 and newer
+            // (ZOOKEEPER-3779). The binding's Log4j is the one that is still cared for.
+            needed += &dependency("org.apache.zookeeper", "zookeeper", "3.5.10");
+            needed += &dependency("org.slf4j", "slf4j-log4j12", "1.7.36");
+        } else if !self.is_before_4() {
+            // Kafka 3 brings its own SLF4J binding, Kafka 4 none.
+            needed += &dependency("org.apache.logging.log4j", "log4j-slf4j-impl", "2.25.4");
+        }
         format!(
             "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n\
              <modelVersion>4.0.0</modelVersion>\n\
              <groupId>ottla</groupId><artifactId>kafka</artifactId><version>1</version>\n\
              <packaging>pom</packaging>\n\
-             <dependencies>\n{}{log4j}</dependencies>\n</project>\n",
-            kafka.concat()
+             <dependencies>\n{needed}</dependencies>\n</project>\n"
         )
     }
 }

@@ -9,14 +9,16 @@ mod consumer;
 mod group;
 mod jars;
 mod judge;
+mod layout;
 mod node;
 mod producer;
 mod properties;
 mod segments;
 mod sequenced;
 mod tool;
+mod zookeeper;
 
-pub use admin::Partition;
+pub use admin::{Operation, Partition};
 pub use cluster::{Cluster, NodeId};
 pub use consumer::ConsumedRecord;
 pub use group::GroupReader;
@@ -28,6 +30,9 @@ pub use sequenced::{Identity, produce_frame};
 
 /// The newest Kafka that the tests run against.
 pub const NEWEST: &str = "4.3.1";
+
+/// The oldest that ottla promises to work with.
+pub const OLDEST: &str = "2.1.1";
 
 /// The newest of the 3.x line, the last that speaks some older protocol versions.
 pub const LAST_3: &str = "3.9.2";

@@ -146,7 +146,7 @@ impl Node {
 
     fn flags(&self, jars: &Jars) -> [OsString; 2] {
         let file = self.dir.join("log4j.properties");
-        let (property, config) = if jars.is_3() {
+        let (property, config) = if jars.is_before_4() {
             ("log4j.configuration", LOG4J_1)
         } else {
             ("log4j2.configurationFile", LOG4J_2)

@@ -18,7 +18,7 @@ impl Cluster {
         separator: Option<&str>,
         config: &[(&str, &str)],
     ) {
-        let (class, reader_flag, config_flag) = if self.is_3() {
+        let (class, reader_flag, config_flag) = if self.has_tools_before_4() {
             ("kafka.tools.ConsoleProducer", "--property", "--producer-property")
         } else {
             ("org.apache.kafka.tools.ConsoleProducer", "--reader-property", "--command-property")
@@ -49,7 +49,8 @@ impl Cluster {
         let mut pairs = vec![format!("bootstrap.servers={}", self.bootstrap())];
         pairs.extend(config.iter().map(|(key, value)| format!("{key}={value}")));
         // One flag takes them all; a second one would replace the first.
-        let flag = if self.is_3() { "--producer-props" } else { "--command-property" };
+        let flag =
+            if self.has_tools_before_4() { "--producer-props" } else { "--command-property" };
         let tool = self
             .tool("org.apache.kafka.tools.ProducerPerformance")
             .args(["--topic", topic, "--num-records", &records.to_string()])

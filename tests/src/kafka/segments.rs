@@ -57,7 +57,7 @@ impl Cluster {
             files.push(if i == 0 { "" } else { "," });
             files.push(file);
         }
-        let class = if self.is_3() {
+        let class = if self.has_tools_before_4() {
             "kafka.tools.DumpLogSegments"
         } else {
             "org.apache.kafka.tools.DumpLogSegments"
@@ -122,7 +122,7 @@ fn batch(line: &str, partition: i32) -> Option<Batch> {
         partition,
         base_offset: field(&fields, "baseOffset")?,
         last_offset: field(&fields, "lastOffset")?,
-        count: field(&fields, "count")?,
+        count: field(&fields, "count").or_else(|| count_of_offsets(&fields))?,
         base_sequence: field(&fields, "baseSequence")?,
         producer_id: field(&fields, "producerId")?,
         producer_epoch: field(&fields, "producerEpoch")?,
@@ -132,6 +132,12 @@ fn batch(line: &str, partition: i32) -> Option<Batch> {
         magic: field(&fields, "magic")?,
         valid: field(&fields, "isvalid")?,
     })
+}
+
+/// Batches before version 2 don't know how many records they have (`count: null`).
+fn count_of_offsets(fields: &HashMap<&str, &str>) -> Option<i32> {
+    let [last, base]: [i32; 2] = [field(fields, "lastOffset")?, field(fields, "baseOffset")?];
+    Some(last - base + 1)
 }
 
 fn field<T: FromStr>(fields: &HashMap<&str, &str>, name: &str) -> Option<T> {
@@ -153,6 +159,13 @@ mod tests {
         assert_eq!((batch.partition, batch.base_offset, batch.last_offset), (2, 3, 4));
         assert_eq!((batch.producer_id, batch.producer_epoch, batch.base_sequence), (1000, 1, 7));
         assert_eq!((batch.codec.as_str(), batch.size, batch.valid), ("lz4", 81, true));
+    }
+
+    #[test]
+    fn an_old_batch_is_as_long_as_its_offsets_say() {
+        let line = BATCH.replace("count: 2", "count: null").replace("magic: 2", "magic: 1");
+        let Line::Batch(batch) = parse(&line, 2) else { panic!("not a batch") };
+        assert_eq!((batch.count, batch.magic), (2, 1));
     }
 
     #[test]
