@@ -72,6 +72,8 @@
 //! accepted but not acknowledged; it says [whether it was written](Written) all the same, and
 //! [whether sending it again may help](DeliveryError::is_retriable).
 //!
+//! [`durability::check`] says whether a topic keeps what it acknowledges.
+//!
 //! # Ending
 //!
 //! [`Producer::close`] sends what was accepted and ends the I/O thread. Dropping the last handle
@@ -80,7 +82,9 @@
 #![forbid(unsafe_code)]
 
 mod aws;
+mod client;
 mod delivery;
+pub mod durability;
 mod producer;
 pub mod producer_0_8;
 mod start;
@@ -92,6 +96,7 @@ mod topic;
 pub mod transaction;
 mod typed;
 
+pub use client::BlockingClient;
 pub use delivery::Delivery;
 pub use ottla_core::config::{
     Acks, AddressError, BrokerAddress, ConfigError, DnsLookup, MetadataRecovery, Pem,
@@ -102,6 +107,7 @@ pub use ottla_core::{
     Interceptors, Metrics, Reason, Record, RecordMetadata, SendError, Summary, TopicMetrics,
     Written, partitioner, sasl, serializer,
 };
+pub use ottla_transport_std::{Answer, BlockingConnection, BlockingError};
 pub use producer::Producer;
 pub use start::StartError;
 pub use supervisor::Supervisor;

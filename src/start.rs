@@ -72,6 +72,14 @@ impl From<io::Error> for StartError {
     }
 }
 
+/// What is left open is decided: credentials of the environment, tokens of a server.
+pub(crate) fn complete(mut config: ProducerConfig) -> Result<ProducerConfig, StartError> {
+    aws::complete(&mut config.security.sasl);
+    #[cfg(feature = "oidc")]
+    begin_tokens(&mut config)?;
+    Ok(config)
+}
+
 /// Puts the core, the TCP transport and the I/O thread together. No broker is spoken to yet.
 pub(crate) fn start(
     mut config: ProducerConfig,
@@ -80,9 +88,7 @@ pub(crate) fn start(
     if config.client_id.is_empty() {
         config.client_id = next_client_id();
     }
-    aws::complete(&mut config.security.sasl);
-    #[cfg(feature = "oidc")]
-    begin_tokens(&mut config)?;
+    let config = complete(config)?;
     let reactor = Reactor::new()?;
     let transport = TcpTransport::configured(&reactor, &config)?;
     let (producer, driver) =

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 
+use crate::check::CheckArgs;
 use crate::escape::Delimiter;
 use crate::gateway::{ListenAt, Profile};
 use crate::header::HeaderArg;
+#[cfg(feature = "broker")]
+use crate::read::ReadArgs;
 
 /// Produce to Apache Kafka, measure it, and try it without a cluster.
 #[derive(Parser, Debug)]
@@ -32,6 +35,8 @@ pub(crate) enum Command {
     Produce(ProduceArgs),
     /// Measure throughput and latency, with the flags and output of kafka-producer-perf-test.
     Perf(PerfArgs),
+    /// Say whether a topic keeps what it acknowledges, and if not, what to set.
+    Check(CheckArgs),
     /// Read a topic from its first record to its end and print it.
     #[cfg(feature = "broker")]
     Read(ReadArgs),
@@ -281,46 +286,6 @@ Examples:
       --bootstrap-server localhost:9092 --command-property linger.ms=5 batch.size=65536
   ottla perf --topic t --num-records 1000 --record-size 100 --throughput -1 --await-each \\
       --bootstrap-server localhost:9092 --json";
-
-/// Flags of `ottla read`.
-#[cfg(feature = "broker")]
-#[derive(Args, Debug)]
-#[command(after_help = READ_HELP)]
-pub(crate) struct ReadArgs {
-    /// The first brokers to ask, separated by commas; the port is 9092 where it's missing.
-    #[arg(
-        short = 'b',
-        long = "bootstrap-server",
-        visible_alias = "brokers",
-        value_name = "HOST:PORT,…"
-    )]
-    pub(crate) brokers: String,
-
-    /// The topic to read.
-    #[arg(short = 't', long)]
-    pub(crate) topic: String,
-
-    /// Print the key and this before the value.
-    #[arg(short = 'K', long = "key-delimiter", value_name = "DELIM", conflicts_with = "json")]
-    pub(crate) key_delimiter: Option<Delimiter>,
-
-    /// Print this after each record.
-    #[arg(short = 'D', long = "delimiter", value_name = "DELIM", default_value = "\\n")]
-    pub(crate) delimiter: Delimiter,
-
-    /// Print each record as a JSON object on a line.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[cfg(feature = "broker")]
-const READ_HELP: &str = "\
-Reads every partition from its earliest offset to the end it has at the start, then exits. A null key
-or value prints as nothing, or as null with --json, where bytes that aren't UTF-8 are base64 text in
-key_base64 or value_base64.
-
-Example:
-  ottla read -b localhost:9092 -t users -K :";
 
 /// Flags of `ottla dev`.
 #[cfg(feature = "broker")]

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::{fs, io};
 
 use ottla::transaction::TransactionalProducer;
-use ottla::{Producer, StartError, Supervisor};
+use ottla::{BlockingClient, Producer, ProducerConfig, StartError, Supervisor};
 
+use crate::args::ClientArgs;
 use crate::failure::Failure;
 
 /// Configuration by key; a later value of a key replaces the earlier one.
@@ -16,6 +17,25 @@ impl Properties {
     /// Nothing set yet.
     pub(crate) fn new() -> Self {
         Self::default()
+    }
+
+    /// What the flags say.
+    pub(crate) fn of(args: &ClientArgs) -> Result<Self, Failure> {
+        let mut properties = Self::new();
+        properties.take(args)?;
+        Ok(properties)
+    }
+
+    /// Takes what the flags say: a file, then what wins over it.
+    pub(crate) fn take(&mut self, args: &ClientArgs) -> Result<(), Failure> {
+        if let Some(path) = &args.config {
+            self.read(path)?;
+        }
+        self.set_all(&args.properties)?;
+        if let Some(brokers) = &args.brokers {
+            self.set_brokers(brokers);
+        }
+        Ok(())
     }
 
     /// Sets `key`, whatever it was.
@@ -68,26 +88,40 @@ impl Properties {
 
     /// Starts a producer, within transactions if there is a transactional id.
     pub(crate) fn start(self) -> Result<Client, Failure> {
-        if !self.has("bootstrap.servers") {
-            return Err(Failure::usage(
-                "no brokers: name them with -b HOST:PORT, or try 'ottla quickstart'",
-            ));
-        }
-        let pairs = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let pairs = self.pairs()?;
         let client = if self.has("transactional.id") {
             TransactionalProducer::from_properties_blocking(pairs).map(Client::Transactional)
         } else {
             Producer::from_properties(pairs).map(Client::Plain)
         };
-        client.map_err(|error| match error {
-            StartError::Config(error) => Failure::usage(error.to_string()),
-            other => Failure::new(other.to_string()),
-        })
+        client.map_err(not_started)
+    }
+
+    /// What asks brokers single questions, with the same configuration.
+    pub(crate) fn ask(self) -> Result<BlockingClient, Failure> {
+        let config = ProducerConfig::from_properties(self.pairs()?).map_err(StartError::from);
+        config.and_then(BlockingClient::new).map_err(not_started)
+    }
+
+    fn pairs(&self) -> Result<impl Iterator<Item = (&str, &str)>, Failure> {
+        if !self.has("bootstrap.servers") {
+            return Err(Failure::usage(
+                "no brokers: name them with -b HOST:PORT, or try 'ottla quickstart'",
+            ));
+        }
+        Ok(self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())))
     }
 
     /// Whether `key` is set.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.0.iter().any(|(known, _)| known == key)
+    }
+}
+
+fn not_started(error: StartError) -> Failure {
+    match error {
+        StartError::Config(error) => Failure::usage(error.to_string()),
+        other => Failure::new(other.to_string()),
     }
 }
 
@@ -118,7 +152,7 @@ fn split_property(line: &str) -> Option<(String, String)> {
 }
 
 /// `host1:port1,host2:9092`: each address of a list, with Kafka's port where it has none.
-pub(crate) fn with_ports(brokers: &str) -> String {
+fn with_ports(brokers: &str) -> String {
     brokers.split(',').map(with_port).collect::<Vec<_>>().join(",")
 }
 

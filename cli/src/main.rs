@@ -3,6 +3,7 @@
 mod args;
 #[cfg(feature = "bridge")]
 mod bridge;
+mod check;
 mod client;
 mod cpu;
 #[cfg(feature = "bridge")]
@@ -59,6 +60,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Produce(args) => produce::run(args),
         Command::Perf(args) => perf::run(&args),
+        Command::Check(args) => check::run(&args),
         #[cfg(feature = "broker")]
         Command::Read(args) => read::run(&args),
         #[cfg(feature = "broker")]

@@ -13,6 +13,7 @@ extern crate alloc;
 mod accumulator;
 pub mod config;
 mod driver;
+pub mod durability;
 mod error;
 mod interceptor;
 mod metrics;

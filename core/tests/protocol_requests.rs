@@ -3,9 +3,10 @@
 use bytes::{Buf, Bytes};
 use kafka_protocol::messages::{
     AddOffsetsToTxnRequest as OracleAddOffsets, AddPartitionsToTxnRequest as OracleAddPartitions,
-    ApiVersionsRequest as OracleApiVersions, EndTxnRequest as OracleEndTxn,
-    FindCoordinatorRequest as OracleFindCoordinator, InitProducerIdRequest as OracleInitProducerId,
-    MetadataRequest as OracleMetadata, ProduceRequest as OracleProduce, RequestHeader,
+    ApiVersionsRequest as OracleApiVersions, DescribeConfigsRequest as OracleDescribeConfigs,
+    EndTxnRequest as OracleEndTxn, FindCoordinatorRequest as OracleFindCoordinator,
+    InitProducerIdRequest as OracleInitProducerId, MetadataRequest as OracleMetadata,
+    ProduceRequest as OracleProduce, RequestHeader,
     SaslAuthenticateRequest as OracleSaslAuthenticate, SaslHandshakeRequest as OracleSaslHandshake,
     TxnOffsetCommitRequest as OracleTxnOffsetCommit,
 };
@@ -14,6 +15,7 @@ use ottla_core::protocol::add_offsets_to_txn::AddOffsetsToTxnRequest;
 use ottla_core::protocol::add_partitions_to_txn::AddPartitionsToTxnRequest;
 use ottla_core::protocol::api_key::ApiKey;
 use ottla_core::protocol::api_versions::ApiVersionsRequest;
+use ottla_core::protocol::describe_configs::DescribeConfigsRequest;
 use ottla_core::protocol::end_txn::EndTxnRequest;
 use ottla_core::protocol::find_coordinator::{CoordinatorKind, FindCoordinatorRequest};
 use ottla_core::protocol::header::{begin_request, finish_request};
@@ -65,7 +67,8 @@ fn header_versions_are_the_oracles() {
     let first = [ApiKey::Produce, ApiKey::Metadata, ApiKey::InitProducerId];
     let partitions = [ApiKey::FindCoordinator, ApiKey::AddPartitionsToTxn];
     let offsets = [ApiKey::AddOffsetsToTxn, ApiKey::TxnOffsetCommit, ApiKey::EndTxn];
-    for key in first.into_iter().chain(others).chain(partitions).chain(offsets) {
+    let tools = [ApiKey::DescribeConfigs];
+    for key in first.into_iter().chain(others).chain(partitions).chain(offsets).chain(tools) {
         let oracle = OracleKey::try_from(key.code()).unwrap();
         assert_eq!(ApiKey::from_code(key.code()), Some(key));
         for version in key.min_version()..=key.max_version() {
@@ -259,6 +262,26 @@ proptest! {
         prop_assert_eq!(read.transactional_id.as_str(), id);
         prop_assert_eq!((*read.producer_id, read.producer_epoch), (producer_id, producer_epoch));
         prop_assert_eq!(read.committed, committed);
+    }
+
+    #[test]
+    fn describe_configs(
+        version in versions(ApiKey::DescribeConfigs),
+        topic in TEXT,
+        names in vec(TEXT, 0..4),
+    ) {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let wire = request(ApiKey::DescribeConfigs, version, |buf| {
+            DescribeConfigsRequest { topic: &topic, names: &names }.encode(buf, version);
+        });
+        let read: OracleDescribeConfigs = oracle(ApiKey::DescribeConfigs, version, wire);
+        prop_assert!(!read.include_synonyms && !read.include_documentation);
+        prop_assert_eq!(read.resources.len(), 1);
+        let resource = &read.resources[0];
+        prop_assert_eq!((resource.resource_type, resource.resource_name.as_str()), (2, &*topic));
+        let read: Vec<&str> =
+            resource.configuration_keys.iter().flatten().map(|name| name.as_str()).collect();
+        prop_assert_eq!(read, names);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use ottla_core::protocol::api_key::ApiKey;
 use ottla_core::protocol::api_versions::{ApiVersionsResponse, NodeVersions, VersionRange};
 use ottla_core::protocol::array::Array;
 use ottla_core::protocol::decode_error::DecodeError;
+use ottla_core::protocol::describe_configs::DescribeConfigsResponse;
 use ottla_core::protocol::end_txn::EndTxnResponse;
 use ottla_core::protocol::error_code::ErrorCode;
 use ottla_core::protocol::find_coordinator::FindCoordinatorResponse;
@@ -26,7 +27,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use protocol_oracle as oracle;
 
-const KEYS: [ApiKey; 11] = [
+const KEYS: [ApiKey; 12] = [
     ApiKey::Produce,
     ApiKey::Metadata,
     ApiKey::ApiVersions,
@@ -38,6 +39,7 @@ const KEYS: [ApiKey; 11] = [
     ApiKey::AddOffsetsToTxn,
     ApiKey::TxnOffsetCommit,
     ApiKey::EndTxn,
+    ApiKey::DescribeConfigs,
 ];
 
 proptest! {
@@ -159,6 +161,16 @@ proptest! {
     }
 
     #[test]
+    fn describe_configs(
+        (version, message) in oracle::versions(ApiKey::DescribeConfigs)
+            .prop_flat_map(|version| (Just(version), oracle::describe_configs(version)))
+    ) {
+        let body = oracle::encode(&message, version);
+        let response = DescribeConfigsResponse::parse(&body, version).unwrap();
+        prop_assert_eq!(oracle::describe_configs_as_oracle(&response), oracle::plain(message));
+    }
+
+    #[test]
     fn init_producer_id(
         version in oracle::versions(ApiKey::InitProducerId),
         message in oracle::init_producer_id(),
@@ -273,6 +285,11 @@ fn read_all(key: ApiKey, version: i16, body: &[u8]) -> Result<(), DecodeError> {
         ApiKey::FindCoordinator => drop(FindCoordinatorResponse::parse(body, version)?),
         ApiKey::AddOffsetsToTxn => drop(AddOffsetsToTxnResponse::parse(body, version)?),
         ApiKey::EndTxn => drop(EndTxnResponse::parse(body, version)?),
+        ApiKey::DescribeConfigs => {
+            let response = DescribeConfigsResponse::parse(body, version)?;
+            let entries = response.resources.iter().map(|resource| resource.configs.iter().count());
+            elements += response.resources.len() + entries.sum::<usize>();
+        }
         ApiKey::AddPartitionsToTxn => {
             let topics = results(AddPartitionsToTxnResponse::parse(body, version)?.topics);
             elements += topics.iter().map(|(_, partitions)| 1 + partitions.len()).sum::<usize>();
@@ -314,6 +331,9 @@ fn rich_bodies() -> Vec<(ApiKey, i16, Vec<u8>)> {
                 }
                 ApiKey::AddOffsetsToTxn => {
                     sample(&oracle::add_offsets_to_txn(), &mut runner, version)
+                }
+                ApiKey::DescribeConfigs => {
+                    sample(&oracle::describe_configs(version), &mut runner, version)
                 }
                 ApiKey::EndTxn => sample(&oracle::end_txn(version), &mut runner, version),
                 _ => sample(&oracle::init_producer_id(), &mut runner, version),

@@ -9,11 +9,14 @@
 //! 3. [`IoThread::spawn`] runs the producer's driver on one thread: it sleeps in the reactor until
 //!    a socket is ready, a deadline has come, or a sender woke it.
 //!
+//! Tools that ask a broker single questions do so over a [`BlockingConnection`].
+//!
 //! However many brokers there are, there is one thread, and a connection without news costs no
 //! system call.
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod blocking;
 mod connection;
 mod dial;
 mod error;
@@ -29,6 +32,7 @@ mod stream;
 mod tls;
 mod transport;
 
+pub use blocking::{Answer, BlockingConnection, BlockingError};
 pub use connection::TcpConnection;
 pub use error::{AddressFailure, TcpError};
 pub use io_thread::IoThread;

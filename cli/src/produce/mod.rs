@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use ottla::{Metrics, Supervisor};
 
-use crate::args::{ClientArgs, ProduceArgs};
+use crate::args::ProduceArgs;
 use crate::client::Properties;
 use crate::failure::{FAILED, Failure, INTERRUPTED};
 use crate::gateway::Profile;
@@ -173,14 +173,7 @@ fn properties(args: &ProduceArgs) -> Result<Properties, Failure> {
     if args.profile == Some(Profile::Small) {
         SMALL.iter().for_each(|(key, value)| properties.set(key, *value));
     }
-    let ClientArgs { brokers, properties: pairs, config } = &args.client;
-    if let Some(path) = config {
-        properties.read(path)?;
-    }
-    properties.set_all(pairs)?;
-    if let Some(brokers) = brokers {
-        properties.set_brokers(brokers);
-    }
+    properties.take(&args.client)?;
     if let Some(codec) = &args.compression {
         properties.set("compression.type", codec);
     }

@@ -19,7 +19,7 @@ use clap::Parser;
 use ottla_sim::dev::{DevBroker, DevBrokerOptions};
 
 use crate::args::{Cli, Command, ProduceArgs, QuickstartArgs};
-use crate::client::reason;
+use crate::client::{Properties, reason};
 use crate::failure::Failure;
 use crate::produce::{self, Outcome};
 use crate::read;
@@ -47,7 +47,9 @@ pub(crate) fn run(args: &QuickstartArgs) -> Result<ExitCode, Failure> {
     show.produced(&outcome);
     check(&outcome)?;
     let mut topic = stored::Topic::default();
-    read::all(&mut read::Topic::open(&address, TOPIC)?, &mut topic)?;
+    let mut reader = Properties::new();
+    reader.set_brokers(&address);
+    read::all(&mut read::Topic::open(reader.ask()?, TOPIC)?, &mut topic)?;
     show.stored(&topic);
     topic.verify(&input)?;
     show.verified(&outcome, &topic, start.elapsed());

@@ -2,12 +2,14 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | [`connection`] | requests and responses over TCP |
+//! | [`args`] | its flags |
+//! | [`connection`] | requests and responses |
 //! | [`topic`] | partitions, offsets, fetching |
 //! | [`batches`] | from fetched bytes to records |
 //! | [`print`](mod@print) | records as text or JSON |
 
-pub(crate) mod batches;
+pub(crate) mod args;
+mod batches;
 mod connection;
 mod print;
 pub(crate) mod topic;
@@ -15,18 +17,18 @@ pub(crate) mod topic;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
+pub(crate) use args::ReadArgs;
 pub(crate) use batches::{Reader, Stored};
 pub(crate) use topic::Topic;
 
-use crate::args::ReadArgs;
-use crate::client;
+use crate::client::Properties;
 use crate::failure::Failure;
 use crate::stdout;
 use print::Printer;
 
 /// Prints all records, partition by partition.
 pub(crate) fn run(args: &ReadArgs) -> Result<ExitCode, Failure> {
-    let mut topic = Topic::open(&client::with_ports(&args.brokers), &args.topic)?;
+    let mut topic = Topic::open(Properties::of(&args.client)?.ask()?, &args.topic)?;
     let mut printer = Printer::new(args, BufWriter::new(io::stdout().lock()));
     let read = all(&mut topic, &mut printer);
     match (printer.reader_left(), read) {

@@ -12,7 +12,7 @@ use kafka_protocol::messages::{
     BrokerId, FetchRequest, ListOffsetsRequest, MetadataRequest, MetadataResponse, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
-use ottla::ErrorCode;
+use ottla::{BlockingClient, BrokerAddress, ErrorCode};
 
 use super::connection::Connection;
 use crate::failure::Failure;
@@ -45,19 +45,9 @@ pub(crate) struct Range {
 }
 
 impl Topic {
-    /// Asks the first of `brokers` (`host:port,…`) that answers. Never creates the topic.
-    pub(crate) fn open(brokers: &str, name: &str) -> Result<Self, Failure> {
-        let mut last = Failure::usage("no brokers: name them with -b HOST:PORT");
-        for address in brokers.split(',').filter(|address| !address.is_empty()) {
-            match Connection::open(address) {
-                Ok(connection) => return Self::from_metadata(connection, name),
-                Err(failure) => last = failure,
-            }
-        }
-        Err(last)
-    }
-
-    fn from_metadata(mut bootstrap: Connection, name: &str) -> Result<Self, Failure> {
+    /// Asks the first of the bootstrap servers that answers. Never creates the topic.
+    pub(crate) fn open(client: BlockingClient, name: &str) -> Result<Self, Failure> {
+        let mut bootstrap = Connection::new(client.bootstrap())?;
         let name = TopicName(StrBytes::from_string(name.to_owned()));
         let topic = MetadataRequestTopic::default().with_name(Some(name.clone()));
         let request = MetadataRequest::default()
@@ -68,8 +58,10 @@ impl Topic {
         let mut connections = BTreeMap::new();
         for broker in &metadata.brokers {
             if leaders.values().any(|leader| *leader == broker.node_id) {
-                let address = format!("{}:{}", &*broker.host, broker.port);
-                connections.insert(broker.node_id, Connection::open(&address)?);
+                let port = u16::try_from(broker.port).unwrap_or_default();
+                let address = BrokerAddress::new(&*broker.host, port);
+                let connection = Connection::new(client.connect(&address))?;
+                connections.insert(broker.node_id, connection);
             }
         }
         Ok(Self { name, leaders, connections })

@@ -26,11 +26,13 @@ pub enum ApiKey {
     TxnOffsetCommit,
     /// Commits or aborts a transaction.
     EndTxn,
+    /// Asks for settings of topics and brokers (KIP-133). Tools ask, a producer does not.
+    DescribeConfigs,
 }
 
 impl ApiKey {
     /// All of them; the position of each is [`ApiKey::index`].
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Produce,
         Self::Metadata,
         Self::ApiVersions,
@@ -42,6 +44,7 @@ impl ApiKey {
         Self::AddOffsetsToTxn,
         Self::TxnOffsetCommit,
         Self::EndTxn,
+        Self::DescribeConfigs,
     ];
 
     /// A small number for tables of one entry per kind.
@@ -63,6 +66,7 @@ impl ApiKey {
             Self::AddOffsetsToTxn => 25,
             Self::EndTxn => 26,
             Self::TxnOffsetCommit => 28,
+            Self::DescribeConfigs => 32,
             Self::SaslAuthenticate => 36,
         }
     }
@@ -85,6 +89,8 @@ impl ApiKey {
             Self::SaslHandshake => 1,
             // The first that knows transactional ids.
             Self::FindCoordinator => 1,
+            // The first that says where a value comes from.
+            Self::DescribeConfigs => 1,
             _ => 0,
         }
     }
@@ -94,7 +100,7 @@ impl ApiKey {
     pub fn max_version(self) -> i16 {
         match self {
             Self::Produce | Self::Metadata => 13,
-            Self::ApiVersions => 4,
+            Self::ApiVersions | Self::DescribeConfigs => 4,
             Self::InitProducerId => 5,
             Self::SaslHandshake => 1,
             Self::SaslAuthenticate => 2,
@@ -118,6 +124,7 @@ impl ApiKey {
         let first = match self {
             Self::Produce | Self::Metadata => 9,
             Self::InitProducerId | Self::SaslAuthenticate => 2,
+            Self::DescribeConfigs => 4,
             Self::SaslHandshake => return false,
             _ => 3,
         };

@@ -19,6 +19,11 @@ pub fn put_bool(buf: &mut Vec<u8>, value: bool) {
     buf.push(u8::from(value));
 }
 
+/// Appends an `int8`.
+pub fn put_i8(buf: &mut Vec<u8>, value: i8) {
+    buf.extend_from_slice(&value.to_be_bytes());
+}
+
 /// Appends an `int16`.
 pub fn put_i16(buf: &mut Vec<u8>, value: i16) {
     buf.extend_from_slice(&value.to_be_bytes());
@@ -157,6 +162,11 @@ impl<'a> Decoder<'a> {
     /// Reads a boolean; every byte but 0 is true.
     pub fn bool(&mut self) -> Result<bool, DecodeError> {
         Ok(self.take_array::<1>()? != [0])
+    }
+
+    /// Reads an `int8`.
+    pub fn i8(&mut self) -> Result<i8, DecodeError> {
+        self.take_array().map(i8::from_be_bytes)
     }
 
     /// Reads an `int16`.

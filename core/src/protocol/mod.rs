@@ -15,6 +15,7 @@ pub mod array;
 pub mod codec;
 pub mod condenser;
 pub mod decode_error;
+pub mod describe_configs;
 pub mod end_txn;
 pub mod error_code;
 pub mod find_coordinator;

@@ -1,6 +1,7 @@
 //! Random responses of `kafka-protocol`, an independent implementation, and ours translated back
 //! into its types.
 
+mod configs;
 mod transactions;
 
 use bytes::{Bytes, BytesMut};
@@ -26,6 +27,7 @@ use proptest::option;
 use proptest::prelude::*;
 use uuid::Uuid;
 
+pub(crate) use configs::{describe_configs, describe_configs_as_oracle, plain};
 pub(crate) use transactions::{
     add_offsets_to_txn, add_partitions_to_txn, end_txn, find_coordinator, only_coordinator,
     txn_offset_commit,

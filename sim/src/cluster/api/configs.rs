@@ -58,6 +58,7 @@ fn settings(
             ("max.message.bytes", max_bytes),
             ("message.timestamp.type", "CreateTime".to_owned()),
             ("min.insync.replicas", min_in_sync),
+            ("unclean.leader.election.enable", "false".to_owned()),
         ]),
         TOPIC => Err(ResponseError::UnknownTopicOrPartition),
         BROKER => Ok(vec![
