@@ -82,7 +82,8 @@ fn build(program: Program) -> Outcome<Vec<String>> {
 fn rust(package: &str) -> Outcome<Vec<String>> {
     say(&format!("building {package}"));
     let mut build = cargo(&home().join("clients"));
-    build.args(["build", "--release", "--locked", "-p", package]);
+    // Not `--locked`: what ottla depends on changes without this lock file. The peers are pinned.
+    build.args(["build", "--release", "-p", package]);
     run(build.env("CARGO_TARGET_DIR", kept()))?;
     Ok(vec![text(&kept().join("release").join(package))])
 }
