@@ -14,7 +14,8 @@ pub(crate) const TOPIC: &str = "bench";
 /// A running broker.
 pub(crate) enum Broker {
     Sink(Sink),
-    Kafka(Box<Cluster>),
+    /// With the records that were counted so far.
+    Kafka(Box<Cluster>, u64),
 }
 
 /// What arrived between two looks.
@@ -38,7 +39,7 @@ impl Broker {
                 // A segment or two of each partition: the disk is not what is measured.
                 let configs = [("retention.bytes", "268435456"), ("segment.bytes", "134217728")];
                 cluster.create_topic(TOPIC, workload.partitions as i32, 1, &configs);
-                Ok(Self::Kafka(Box::new(cluster)))
+                Ok(Self::Kafka(Box::new(cluster), 0))
             }
         }
     }
@@ -47,16 +48,18 @@ impl Broker {
     pub(crate) fn bootstrap(&self) -> String {
         match self {
             Self::Sink(sink) => sink.addresses.clone(),
-            Self::Kafka(cluster) => cluster.bootstrap(),
+            Self::Kafka(cluster, _) => cluster.bootstrap(),
         }
     }
 
-    /// What has arrived since the last call (in a Kafka: since its start).
+    /// What has arrived since the last call.
     pub(crate) fn arrived(&mut self) -> Outcome<Arrived> {
         match self {
             Self::Sink(sink) => sink.arrived(),
-            Self::Kafka(cluster) => {
-                let records = cluster.end_offsets(TOPIC).iter().sum::<i64>().unsigned_abs();
+            Self::Kafka(cluster, counted) => {
+                let all = cluster.end_offsets(TOPIC).iter().sum::<i64>().unsigned_abs();
+                let records = all - *counted;
+                *counted = all;
                 Ok(Arrived { records, ..Arrived::default() })
             }
         }
