@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::TOPIC;
+use crate::client::Properties;
 use crate::failure::Failure;
 use crate::read::batches::{self, Reader, Stored};
 use crate::read::topic::{Range, Topic};
@@ -12,7 +13,9 @@ use crate::read::topic::{Range, Topic};
 /// What is stored from these offsets on, one for each partition and 0 where one is missing:
 /// `{"records": […], "next": […]}`, with the offsets to go on from.
 pub(super) fn read(brokers: &str, from: &[i64]) -> Result<Value, Failure> {
-    let mut topic = Topic::open(brokers, TOPIC)?;
+    let mut properties = Properties::new();
+    properties.set_brokers(brokers);
+    let mut topic = Topic::open(properties.ask()?, TOPIC)?;
     let (mut records, mut next) = (Records::default(), BTreeMap::new());
     for partition in topic.partitions() {
         let index = usize::try_from(partition).unwrap_or_default();

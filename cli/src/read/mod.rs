@@ -8,8 +8,8 @@
 //! | [`batches`] | from fetched bytes to records |
 //! | [`print`](mod@print) | records as text or JSON |
 
-pub(crate) mod args;
-mod batches;
+mod args;
+pub(crate) mod batches;
 mod connection;
 mod print;
 pub(crate) mod topic;

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::{Reader, Stored};
-use crate::args::ReadArgs;
+use super::{ReadArgs, Reader, Stored};
+
 use crate::failure::Failure;
 use crate::stdout;
 
