@@ -2,6 +2,7 @@
 
 use std::env;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use ottla_core::config::SaslConfig;
 use ottla_core::sasl::{AwsCredentials, AwsCredentialsProvider, Mechanism, Secret};
@@ -11,8 +12,8 @@ use ottla_core::sasl::{AwsCredentials, AwsCredentialsProvider, Mechanism, Secret
 struct Environment;
 
 impl AwsCredentialsProvider for Environment {
-    fn credentials(&self) -> Result<AwsCredentials, String> {
-        from_variables(|name| env::var(name).ok())
+    fn poll_credentials(&self, _: &mut Context<'_>) -> Poll<Result<AwsCredentials, String>> {
+        Poll::Ready(from_variables(|name| env::var(name).ok()))
     }
 }
 

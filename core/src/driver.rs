@@ -84,6 +84,7 @@ impl<X: Platform, T: Transport> Driver<X, T> {
             let now = self.shared.clock.now();
             self.sender.follow_session(self.transport.session(), now);
             let running = self.sender.advance(now);
+            self.sender.begin_logins(cx, now);
             self.fulfil_wishes(now);
             if !running {
                 return Poll::Ready(());

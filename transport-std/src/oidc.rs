@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -116,12 +117,13 @@ impl Tokens {
 }
 
 impl TokenProvider for Tokens {
-    fn token(&self) -> Result<Secret, String> {
+    fn poll_token(&self, _: &mut Context<'_>) -> Poll<Result<Secret, String>> {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if newest.token.is_valid() {
-            return Ok(newest.token.secret.clone());
+            return Poll::Ready(Ok(newest.token.secret.clone()));
         }
-        Err(newest.trouble.clone().unwrap_or_else(|| "the last one is over".into()))
+        let why = newest.trouble.clone();
+        Poll::Ready(Err(why.unwrap_or_else(|| "the last one is over".into())))
     }
 }
 

@@ -4,11 +4,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ottla_core::config::{OidcConfig, TlsConfig};
-use ottla_core::sasl::TokenProvider;
+use ottla_core::sasl::{Secret, TokenProvider};
 use ottla_transport_std::{TokenError, Tokens};
 
 /// Answers one request after the other, and passes on what they said.
@@ -43,11 +44,18 @@ fn fetch(oidc: &OidcConfig) -> Result<Tokens, TokenError> {
     Tokens::fetch(oidc, &TlsConfig::default())
 }
 
+fn newest(tokens: &Tokens) -> Result<Secret, String> {
+    let Poll::Ready(token) = tokens.poll_token(&mut Context::from_waker(Waker::noop())) else {
+        panic!("tokens are fetched before they are asked for")
+    };
+    token
+}
+
 #[test]
 fn the_request_is_that_of_the_rfc() {
     let (oidc, seen) = serve(&[("200 OK", r#"{"access_token":"one","expires_in":3600}"#)]);
     let tokens = fetch(&oidc).unwrap();
-    assert_eq!(tokens.token().unwrap().reveal(), "one");
+    assert_eq!(newest(&tokens).unwrap().reveal(), "one");
     let request = seen.recv().unwrap();
     assert!(request.starts_with("POST /token HTTP/1.1"), "{request}");
     assert!(request.ends_with("grant_type=client_credentials&scope=kafka+write"), "{request}");
@@ -65,7 +73,7 @@ fn a_token_is_followed_by_the_next_before_it_ends() {
     let tokens = fetch(&oidc).unwrap();
     let start = Instant::now();
     (0..3).for_each(|_| drop(seen.recv_timeout(Duration::from_secs(10)).unwrap()));
-    let next = || tokens.token().is_ok_and(|token| token.reveal() == "two");
+    let next = || newest(&tokens).is_ok_and(|token| token.reveal() == "two");
     while !next() {
         assert!(start.elapsed() < Duration::from_secs(10), "the next token never came");
         thread::yield_now();

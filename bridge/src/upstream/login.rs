@@ -1,5 +1,6 @@
 //! Logging in at a broker, with core's state machines (KIP-43, KIP-152).
 
+use std::future::poll_fn;
 use std::time::Duration;
 
 use ottla_core::config::SaslConfig;
@@ -50,7 +51,8 @@ async fn converse(
     let (words, _) = entropy.as_chunks();
     let entropy = std::array::from_fn(|at| u32::from_ne_bytes(words[at]));
     let occasion = Occasion { entropy, host, unix_millis: now_ms() };
-    let (mut login, mut message) = Login::begin(sasl, &occasion).map_err(refused)?;
+    let begun = poll_fn(|cx| Login::begin(sasl, &occasion, cx)).await;
+    let (mut login, mut message) = begun.map_err(refused)?;
     loop {
         let request = SaslAuthenticateRequest { message: &message };
         let key = ApiKey::SaslAuthenticate;

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::task::{Context, Poll};
 
 use super::Secret;
 use crate::sync::{Arc, Shareable};
@@ -19,14 +20,13 @@ pub struct AwsCredentials {
 
 /// Hands out credentials that are valid now.
 pub trait AwsCredentialsProvider: Shareable {
-    /// Credentials for a login that begins now.
+    /// Credentials for a login that begins now; or why there are none, and the login fails with
+    /// this text.
     ///
-    /// Called by the driver for each connection and each re-authentication, so it must not block:
-    /// fetch those that end elsewhere, well before they do, and hand out the newest here.
-    ///
-    /// # Errors
-    /// Why there are none; the login fails with this text.
-    fn credentials(&self) -> Result<AwsCredentials, String>;
+    /// Called by the driver for each connection and each re-authentication, so it must not block.
+    /// While they are being fetched: pending, and `cx`'s waker is woken when that is over. The
+    /// login waits for it, up to `request.timeout.ms`, and then asks again.
+    fn poll_credentials(&self, cx: &mut Context<'_>) -> Poll<Result<AwsCredentials, String>>;
 }
 
 /// Where credentials come from, and for which region they sign.

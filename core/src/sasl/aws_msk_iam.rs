@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
+use core::task::{Context, Poll, ready};
 
 use time::OffsetDateTime;
 
@@ -24,13 +25,26 @@ const EXPIRES: &str = "900";
 const VERSION: &str = "2020_10_22";
 const AGENT: &str = concat!("ottla/", env!("CARGO_PKG_VERSION"));
 
-pub(super) fn message(config: &SaslConfig, occasion: &Occasion<'_>) -> Result<Vec<u8>, Failure> {
+pub(super) fn poll_message(
+    config: &SaslConfig,
+    occasion: &Occasion<'_>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Vec<u8>, Failure>> {
+    let credentials = ready!(poll_credentials(&config.aws, cx));
+    Poll::Ready(credentials.map_err(|why| format!("no AWS credentials: {why}").into()).and_then(
+        |credentials| message(&credentials, config.aws.region.as_deref(), occasion),
+    ))
+}
+
+fn message(
+    credentials: &AwsCredentials,
+    region: Option<&str>,
+    occasion: &Occasion<'_>,
+) -> Result<Vec<u8>, Failure> {
     let host = occasion.host;
-    let region = config.aws.region.as_deref().or_else(|| region_of(host)).ok_or_else(|| {
+    let region = region.or_else(|| region_of(host)).ok_or_else(|| {
         format!("the name {} does not say which region it is in: set sasl.aws.region", Quoted(host))
     })?;
-    let credentials =
-        credentials(&config.aws).map_err(|why| format!("no AWS credentials: {why}"))?;
     let token = credentials.session_token.as_ref().map(|token| token.reveal());
     let id = &credentials.access_key_id;
     // Nothing here is escaped in the message, and nothing here has to be.
@@ -59,17 +73,20 @@ pub(super) fn message(config: &SaslConfig, occasion: &Occasion<'_>) -> Result<Ve
 }
 
 /// Those that are set, or the program's own.
-fn credentials(config: &AwsConfig) -> Result<AwsCredentials, String> {
+fn poll_credentials(
+    config: &AwsConfig,
+    cx: &mut Context<'_>,
+) -> Poll<Result<AwsCredentials, String>> {
     match (&config.access_key_id, &config.secret_access_key, &config.provider) {
-        (Some(id), Some(key), _) => Ok(AwsCredentials {
+        (Some(id), Some(key), _) => Poll::Ready(Ok(AwsCredentials {
             access_key_id: id.clone(),
             secret_access_key: key.clone(),
             session_token: config.session_token.clone(),
-        }),
-        (.., Some(provider)) => provider.credentials(),
-        _ => Err("set sasl.aws.access.key.id and sasl.aws.secret.access.key, or an \
-                  AwsCredentialsProvider in code"
-            .into()),
+        })),
+        (.., Some(provider)) => provider.poll_credentials(cx),
+        _ => Poll::Ready(Err("set sasl.aws.access.key.id and sasl.aws.secret.access.key, or an \
+                              AwsCredentialsProvider in code"
+            .into())),
     }
 }
 
@@ -147,6 +164,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
+    use core::task::Waker;
 
     use super::super::{AwsCredentialsProvider, Login, Mechanism, Step};
     use super::*;
@@ -166,8 +184,11 @@ mod tests {
 
     fn begin(config: &SaslConfig, host: &str) -> Result<(Login, String), Failure> {
         let occasion = Occasion { entropy: [0; 4], host, unix_millis: NOW };
-        let (login, first) = Login::begin(config, &occasion)?;
-        Ok((login, String::from_utf8(first).unwrap()))
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(begun) = Login::begin(config, &occasion, &mut cx) else {
+            panic!("credentials are there")
+        };
+        begun.map(|(login, first)| (login, String::from_utf8(first).unwrap()))
     }
 
     /// The signatures are those of botocore 1.43 (`SigV4QueryAuth`), AWS's own implementation.
@@ -224,8 +245,11 @@ mod tests {
     fn a_provider_is_asked_each_time_and_may_have_none() {
         struct None;
         impl AwsCredentialsProvider for None {
-            fn credentials(&self) -> Result<AwsCredentials, String> {
-                Err("the role is gone".into())
+            fn poll_credentials(
+                &self,
+                _: &mut Context<'_>,
+            ) -> Poll<Result<AwsCredentials, String>> {
+                Poll::Ready(Err("the role is gone".into()))
             }
         }
         let mut config =

@@ -3,6 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
+use core::task::{Context, Poll, ready};
 
 use super::Mechanism;
 use super::{oauth_bearer, plain};
@@ -45,21 +46,25 @@ enum State {
 }
 
 impl Login {
-    /// Begins a login and says the first message.
-    ///
-    /// # Errors
-    /// What is missing in the configuration.
-    pub fn begin(config: &SaslConfig, occasion: &Occasion<'_>) -> Result<(Self, Vec<u8>), Failure> {
+    /// Begins a login and says the first message, or what is missing for it. Pending while a
+    /// provider fetches a token or credentials; `cx` hears of the end of that.
+    pub fn begin(
+        config: &SaslConfig,
+        occasion: &Occasion<'_>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(Self, Vec<u8>), Failure>> {
         let mechanism = config.mechanism.ok_or("sasl.mechanism is not set")?;
         let (state, first) = match mechanism {
             Mechanism::Plain => (State::Said, plain::message(config)?),
-            Mechanism::OauthBearer => (State::OauthBearer, oauth_bearer::message(config)?),
+            Mechanism::OauthBearer => {
+                (State::OauthBearer, ready!(oauth_bearer::poll_message(config, cx))?)
+            }
             Mechanism::ScramSha256 | Mechanism::ScramSha512 => {
                 begin_scram(config, occasion.entropy)?
             }
-            Mechanism::AwsMskIam => (State::Said, aws_msk_iam(config, occasion)?),
+            Mechanism::AwsMskIam => (State::Said, ready!(aws_msk_iam(config, occasion, cx))?),
         };
-        Ok((Self(state), first))
+        Poll::Ready(Ok((Self(state), first)))
     }
 
     /// The broker's answer to the last message.
@@ -100,11 +105,16 @@ fn begin_scram(config: &SaslConfig, entropy: [u32; 4]) -> Result<(State, Vec<u8>
 }
 
 #[cfg(feature = "aws-msk-iam")]
-use super::aws_msk_iam::message as aws_msk_iam;
+use super::aws_msk_iam::poll_message as aws_msk_iam;
 
 #[cfg(not(feature = "aws-msk-iam"))]
-fn aws_msk_iam(_: &SaslConfig, _: &Occasion<'_>) -> Result<Vec<u8>, Failure> {
-    Err("AWS_MSK_IAM is not compiled in; build with the Cargo feature `aws-msk-iam`".into())
+fn aws_msk_iam(
+    _: &SaslConfig,
+    _: &Occasion<'_>,
+    _: &mut Context<'_>,
+) -> Poll<Result<Vec<u8>, Failure>> {
+    let why = "AWS_MSK_IAM is not compiled in; build with the Cargo feature `aws-msk-iam`";
+    Poll::Ready(Err(why.into()))
 }
 
 #[cfg(not(feature = "scram"))]

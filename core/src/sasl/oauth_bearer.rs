@@ -1,7 +1,10 @@
 //! OAUTHBEARER (RFC 7628, KIP-255): a token in one message.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::task::{Context, Poll, ready};
 
 use super::login::Failure;
 use crate::config::SaslConfig;
@@ -14,15 +17,22 @@ const SEPARATOR: char = '\x01';
 pub(super) const GIVE_UP: &[u8] = b"\x01";
 
 /// The token and the extensions (KIP-342).
-pub(super) fn message(config: &SaslConfig) -> Result<Vec<u8>, Failure> {
+pub(super) fn poll_message(
+    config: &SaslConfig,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Vec<u8>, Failure>> {
     let source = config.token.as_ref().ok_or("no token: set sasl.oauthbearer.token")?;
-    let token = source.token().map_err(|why| Failure::from(format!("no token: {why}")))?;
-    let token = token.reveal().trim();
+    let token = ready!(source.poll_token(cx));
+    let token = token.map_err(|why| Failure::from(format!("no token: {why}")));
+    Poll::Ready(token.and_then(|token| message(token.reveal().trim(), &config.extensions)))
+}
+
+fn message(token: &str, extensions: &BTreeMap<String, String>) -> Result<Vec<u8>, Failure> {
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("the token is not one: it has to be ASCII without spaces".into());
     }
     let mut message = format!("n,,{SEPARATOR}auth=Bearer {token}{SEPARATOR}");
-    for (name, value) in &config.extensions {
+    for (name, value) in extensions {
         if !is_extension(name, value) {
             return Err(format!(
                 "the extension {} has a name or value that none can have",
@@ -46,14 +56,24 @@ fn is_extension(name: &str, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use alloc::string::String;
+    use alloc::vec::Vec;
+    use core::task::{Context, Poll, Waker};
 
-    use super::super::{Login, Mechanism, Occasion, Step, TokenProvider, TokenSource};
+    use super::super::{Failure, Login, Mechanism, Occasion, Step, TokenProvider, TokenSource};
     use crate::config::SaslConfig;
     use crate::sasl::Secret;
     use crate::sync::Arc;
 
-    /// The token's occasion is its own.
-    const NOBODY: Occasion<'_> = Occasion { entropy: [0; 4], host: "", unix_millis: 0 };
+    /// At any occasion.
+    fn poll(config: &SaslConfig) -> Poll<Result<(Login, Vec<u8>), Failure>> {
+        let occasion = Occasion { entropy: [0; 4], host: "", unix_millis: 0 };
+        Login::begin(config, &occasion, &mut Context::from_waker(Waker::noop()))
+    }
+
+    fn begin(config: &SaslConfig) -> Result<(Login, Vec<u8>), Failure> {
+        let Poll::Ready(begun) = poll(config) else { panic!("the token is there") };
+        begun
+    }
 
     fn config(token: TokenSource) -> SaslConfig {
         let mechanism = Some(Mechanism::OauthBearer);
@@ -68,42 +88,53 @@ mod tests {
     #[test]
     fn the_message_is_that_of_the_rfc() {
         let mut config = given("vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==");
-        let (mut login, first) = Login::begin(&config, &NOBODY).unwrap();
+        let (mut login, first) = begin(&config).unwrap();
         assert_eq!(first, b"n,,\x01auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\x01\x01");
         assert!(login.step(b"") == Ok(Step::Done));
 
         config.extensions.insert("logicalCluster".into(), "lkc-1".into());
-        let (_, first) = Login::begin(&config, &NOBODY).unwrap();
+        let (_, first) = begin(&config).unwrap();
         assert!(first.ends_with(b"==\x01logicalCluster=lkc-1\x01\x01"));
     }
 
     #[test]
     fn a_refusal_is_answered_so_that_the_broker_tells_why() {
-        let (mut login, _) = Login::begin(&given("t"), &NOBODY).unwrap();
+        let (mut login, _) = begin(&given("t")).unwrap();
         assert!(login.step(br#"{"status":"invalid_token"}"#) == Ok(Step::Send(b"\x01".to_vec())));
     }
 
     #[test]
     fn what_would_break_the_message_is_refused() {
         for token in ["", " ", "a b", "a\x01b", "é"] {
-            assert!(Login::begin(&given(token), &NOBODY).is_err(), "{token:?}");
+            assert!(begin(&given(token)).is_err(), "{token:?}");
         }
         for (name, value) in [("auth", "x"), ("a b", "x"), ("", "x"), ("a", ""), ("a", "\x01")] {
             let mut config = given("t");
             config.extensions.insert(name.into(), value.into());
-            assert!(Login::begin(&config, &NOBODY).is_err(), "{name:?} {value:?}");
+            assert!(begin(&config).is_err(), "{name:?} {value:?}");
         }
     }
 
-    #[test]
-    fn a_provider_is_asked_each_time_and_may_have_none() {
-        struct None;
-        impl TokenProvider for None {
-            fn token(&self) -> Result<Secret, String> {
-                Err("the token server is down".into())
-            }
+    /// Hands out what it has.
+    struct Provider(Poll<Result<Secret, String>>);
+
+    impl TokenProvider for Provider {
+        fn poll_token(&self, _: &mut Context<'_>) -> Poll<Result<Secret, String>> {
+            self.0.clone()
         }
-        let failure = Login::begin(&config(TokenSource::Provider(Arc::new(None))), &NOBODY).err();
+    }
+
+    fn provided(token: Poll<Result<Secret, String>>) -> SaslConfig {
+        config(TokenSource::Provider(Arc::new(Provider(token))))
+    }
+
+    #[test]
+    fn a_provider_is_waited_for_and_may_have_none() {
+        assert!(poll(&provided(Poll::Pending)).is_pending());
+        let (_, first) = begin(&provided(Poll::Ready(Ok("t".into())))).unwrap();
+        assert_eq!(first, b"n,,\x01auth=Bearer t\x01\x01");
+        let none = Poll::Ready(Err("the token server is down".into()));
+        let failure = begin(&provided(none)).err();
         assert_eq!(failure.unwrap(), "no token: the token server is down");
     }
 }

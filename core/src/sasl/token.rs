@@ -2,20 +2,20 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::task::{Context, Poll};
 
 use super::Secret;
 use crate::sync::{Arc, Shareable};
 
 /// Hands out tokens that are valid now.
 pub trait TokenProvider: Shareable {
-    /// A token for a login that begins now, without `Bearer` before it.
+    /// A token for a login that begins now, without `Bearer` before it; or why there is none, and
+    /// the login fails with this text.
     ///
-    /// Called by the driver for each connection and each re-authentication, so it must not block:
-    /// fetch tokens elsewhere, well before the old one ends, and hand out the newest here.
-    ///
-    /// # Errors
-    /// Why there is none; the login fails with this text.
-    fn token(&self) -> Result<Secret, String>;
+    /// Called by the driver for each connection and each re-authentication, so it must not block.
+    /// While it is being fetched: pending, and `cx`'s waker is woken when that is over. The login
+    /// waits for it, up to `request.timeout.ms`, and then asks again.
+    fn poll_token(&self, cx: &mut Context<'_>) -> Poll<Result<Secret, String>>;
 }
 
 /// Where a token comes from.
@@ -28,10 +28,10 @@ pub enum TokenSource {
 }
 
 impl TokenSource {
-    pub(super) fn token(&self) -> Result<Secret, String> {
+    pub(super) fn poll_token(&self, cx: &mut Context<'_>) -> Poll<Result<Secret, String>> {
         match self {
-            Self::Given(token) => Ok(token.clone()),
-            Self::Provider(provider) => provider.token(),
+            Self::Given(token) => Poll::Ready(Ok(token.clone())),
+            Self::Provider(provider) => provider.poll_token(cx),
         }
     }
 }

@@ -161,6 +161,7 @@ impl<X: Platform> Sender<X> {
     fn check_link(&mut self, id: NodeId, now: Instant) {
         let Some(node) = self.nodes.get(&id) else { return };
         let late = node.request_deadline().is_some_and(|deadline| deadline <= now);
+        let unready = node.session.login_deadline().is_some_and(|deadline| deadline <= now);
         let idle = node.in_flight.is_empty() && node.idle_at.is_some_and(|at| at <= now);
         match node.link {
             Link::Opening { until } if until <= now => {
@@ -169,6 +170,9 @@ impl<X: Platform> Sender<X> {
             }
             Link::Handshaking | Link::LoggingIn | Link::Up if late => {
                 self.refuse_node(id, "no answer within request.timeout.ms", now);
+            }
+            Link::LoggingIn if unready => {
+                self.refuse_node(id, "nothing to log in with within request.timeout.ms", now);
             }
             Link::Up if idle && node.ready.is_empty() => self.hang_up(id),
             _ => {

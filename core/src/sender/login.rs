@@ -5,9 +5,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::task::{Context, Poll};
 use core::time::Duration;
 
-use super::node::{Link, Request};
+use super::node::{Link, Node, Request};
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
@@ -26,6 +27,8 @@ use crate::transport::NodeId;
 pub(super) struct Session {
     /// The login that goes on.
     login: Option<Box<Login>>,
+    /// It has yet to say its first message, for which something may have to be fetched until then.
+    begins_until: Option<Instant>,
     /// When to log in again.
     renew_at: Option<Instant>,
     /// It is time to log in again: no request is begun until that is done.
@@ -36,6 +39,11 @@ impl Session {
     /// Whether requests may be begun.
     pub(super) fn is_open(&self) -> bool {
         !self.draining
+    }
+
+    /// Until when a login may wait for what it needs.
+    pub(super) fn login_deadline(&self) -> Option<Instant> {
+        self.begins_until
     }
 
     /// When it wants to be looked at; while requests are in flight their answers are waited for.
@@ -100,19 +108,42 @@ impl<X: Platform> Sender<X> {
                 return self.refuse_login(id, error, Some(why), now);
             }
         }
+        let until = now + self.config().request_timeout;
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.session.begins_until = Some(until);
+            self.logins_begin = true;
+        }
+    }
+
+    /// Begins the logins that brokers wait for, as far as what they need is there.
+    pub(crate) fn begin_logins(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if !SASL || !core::mem::take(&mut self.logins_begin) {
+            return;
+        }
+        let begins = |node: &Node<X>| node.session.begins_until.is_some();
+        let ids: Vec<NodeId> =
+            self.nodes.iter().filter(|(_, node)| begins(node)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.say_first_message(id, cx, now);
+        }
+    }
+
+    fn say_first_message(&mut self, id: NodeId, cx: &mut Context<'_>, now: Instant) {
         let entropy = core::array::from_fn(|_| self.rng.next_u32());
         let address = self.nodes.get(&id).and_then(|node| node.address.as_ref());
         let host = address.map_or("", |address| &address.host);
         let unix_millis = self.shared.clock.unix_millis();
         let occasion = Occasion { entropy, host, unix_millis };
-        match Login::begin(&self.config().security.sasl, &occasion) {
-            Ok((login, first)) => {
+        match Login::begin(&self.config().security.sasl, &occasion, cx) {
+            Poll::Pending => self.logins_begin = true,
+            Poll::Ready(Ok((login, first))) => {
                 if let Some(node) = self.nodes.get_mut(&id) {
+                    node.session.begins_until = None;
                     node.session.login = Some(Box::new(login));
                 }
                 self.send_message(id, &first, now);
             }
-            Err(why) => self.distrust(id, &why, now),
+            Poll::Ready(Err(why)) => self.distrust(id, &why, now),
         }
     }
 

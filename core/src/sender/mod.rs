@@ -121,6 +121,8 @@ pub(crate) struct Sender<X: Platform> {
     receive_buffers: Vec<Vec<u8>>,
     /// The share of the pool that was last given to a node.
     last_account: u16,
+    /// Some login has yet to begin.
+    logins_begin: bool,
 }
 
 impl<X: Platform> Sender<X> {
@@ -156,6 +158,7 @@ impl<X: Platform> Sender<X> {
             heads: Vec::with_capacity(room::heads(config)),
             receive_buffers: Vec::new(),
             last_account: 0,
+            logins_begin: false,
             shared,
         };
         sender.preallocate();

@@ -268,7 +268,8 @@ impl<X: Platform> Node<X> {
         match self.link {
             Link::Down { not_before } => wanted.then_some(not_before),
             Link::Opening { until } => Some(until),
-            Link::Handshaking | Link::LoggingIn => self.request_deadline(),
+            Link::Handshaking => self.request_deadline(),
+            Link::LoggingIn => earliest(self.request_deadline(), self.session.login_deadline()),
             Link::Up => {
                 let throttle = self.throttled_until;
                 let idle = self.idle_at.filter(|_| self.in_flight.is_empty() && !wanted);

@@ -2,6 +2,7 @@
 
 mod door;
 mod login;
+mod token;
 #[path = "../regressions/world.rs"]
 #[allow(dead_code, reason = "the other tests use the rest")]
 mod world;
