@@ -17,6 +17,7 @@ usage: cargo xtask sim [options]
   --seeds N        how many seeds (default 10000)
   --from S         the first of them (default 0)
   --seed S         only this one
+  --transactions   every seed sends in transactions, not some of them
   --trace          print the timeline of a run that fails, and of --seed
   --keep-going     list every seed that fails instead of ending at the first
   --threads N      default: one per core
@@ -80,6 +81,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Arguments>, S
             "--from" => arguments.from = number(value()?)?,
             "--seed" => (arguments.from, arguments.seeds) = (number(value()?)?, 1),
             "--threads" => arguments.threads = number(value()?)?.clamp(1, 256) as usize,
+            "--transactions" => arguments.options.transactions = true,
             "--trace" => arguments.options.trace = true,
             "--keep-going" => arguments.keep_going = true,
             "--sabotage" => arguments.options.sabotage = Some(value()?.parse()?),

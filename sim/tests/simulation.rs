@@ -48,6 +48,21 @@ fn a_transaction_that_is_committed_instead_of_aborted_is_found() {
 }
 
 #[test]
+fn a_transaction_that_is_aborted_instead_of_committed_is_found() {
+    assert!(found(Sabotage::AbortedCommit).contains("was committed, but record"));
+}
+
+#[test]
+fn a_transaction_without_one_of_its_batches_is_found() {
+    found(Sabotage::MissingBatch);
+}
+
+#[test]
+fn offsets_that_are_not_committed_with_their_transaction_are_found() {
+    assert!(found(Sabotage::MissingOffsets).contains("the group's offset is"));
+}
+
+#[test]
 fn a_batch_that_is_not_part_of_its_transaction_is_found() {
     assert!(found(Sabotage::UnmarkedBatch).contains("was aborted, but record"));
 }

@@ -14,9 +14,12 @@ const REPORT: &str = "tests/FULL.md";
 
 const SABOTAGES: &str = "sabotages";
 const SIMULATION: &str = "simulation";
+const SIMULATED_TRANSACTIONS: &str = "simulated_transactions";
 
 /// Simulated runs.
 const SEEDS: &str = "1000000";
+/// Simulated runs that all send in transactions.
+const TRANSACTION_SEEDS: &str = "100000";
 
 /// A line that a test prints for the report: `full: 5000000 records, none lost`.
 const FINDING: &str = "full: ";
@@ -66,7 +69,8 @@ fn names() -> Outcome<Vec<String>> {
         .filter_map(|p| stem(&p))
         .collect();
     names.sort();
-    names.splice(0..0, ["workspace", SABOTAGES, SIMULATION].map(str::to_owned));
+    let first = ["workspace", SABOTAGES, SIMULATION, SIMULATED_TRANSACTIONS];
+    names.splice(0..0, first.map(str::to_owned));
     Ok(names)
 }
 
@@ -84,6 +88,7 @@ fn command(name: &str) -> Command {
     let simulation = match name {
         SABOTAGES => &["--sabotages"][..],
         SIMULATION => &["--seeds", SEEDS],
+        SIMULATED_TRANSACTIONS => &["--transactions", "--seeds", TRANSACTION_SEEDS],
         _ => return tests(name),
     };
     let mut command = sim::command();

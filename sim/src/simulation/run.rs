@@ -39,6 +39,8 @@ pub struct Options {
     pub trace: bool,
     /// Breaks the producer on purpose.
     pub sabotage: Option<Sabotage>,
+    /// Sends in transactions whatever the seed says.
+    pub transactions: bool,
 }
 
 /// A run that ended as it should.
@@ -83,7 +85,11 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// The first rule that was broken.
 pub fn run(seed: u64, options: &Options) -> Result<Report, Failure> {
-    run_scenario(seed, Scenario::of(seed), options)
+    let mut scenario = Scenario::of(seed);
+    if options.transactions {
+        scenario.send_in_transactions(seed);
+    }
+    run_scenario(seed, scenario, options)
 }
 
 /// Runs a scenario that a seed does not stand for alone.

@@ -3,6 +3,8 @@
 //! The producer itself stays as it is: what it sends is changed before the broker sees it, into
 //! what a producer with such a bug would have sent.
 
+mod transactions;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +16,7 @@ use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::Encodable;
 
 use super::dice::Dice;
-use super::watch::{api_of, decode_produce};
+use super::watch::decode_produce;
 use crate::batch::BatchHeader;
 use crate::cluster::{Cluster, ProduceFault};
 
@@ -35,13 +37,19 @@ pub enum Sabotage {
     LostWakeup,
     /// A transaction that is to be aborted is committed.
     CommittedAbort,
+    /// A transaction that is to be committed is aborted.
+    AbortedCommit,
+    /// Offsets are not committed with their transaction.
+    MissingOffsets,
     /// A batch of a transaction is sent as one of none.
     UnmarkedBatch,
+    /// A transaction is committed without one of its batches.
+    MissingBatch,
 }
 
 impl Sabotage {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::ReusedBuffer,
         Self::TornBuffer,
         Self::ReorderedRetry,
@@ -49,7 +57,10 @@ impl Sabotage {
         Self::FalseAcknowledgement,
         Self::LostWakeup,
         Self::CommittedAbort,
+        Self::AbortedCommit,
+        Self::MissingOffsets,
         Self::UnmarkedBatch,
+        Self::MissingBatch,
     ];
 
     /// Its name on the command line.
@@ -63,7 +74,10 @@ impl Sabotage {
             Self::FalseAcknowledgement => "false-acknowledgement",
             Self::LostWakeup => "lost-wakeup",
             Self::CommittedAbort => "committed-abort",
+            Self::AbortedCommit => "aborted-commit",
+            Self::MissingOffsets => "missing-offsets",
             Self::UnmarkedBatch => "unmarked-batch",
+            Self::MissingBatch => "missing-batch",
         }
     }
 }
@@ -126,12 +140,7 @@ impl Saboteur {
 
     /// Changes a request, if it is one of those that carry records or end transactions.
     pub(crate) fn spoil_request(&mut self, frame: Bytes, cluster: &mut Cluster) -> Bytes {
-        if self.kind == Sabotage::CommittedAbort
-            && api_of(&frame) == Some(ApiKey::EndTxn)
-            && self.dice.percent(20)
-        {
-            return committed(&frame);
-        }
+        let frame = transactions::spoil(self.kind, frame, &mut self.dice);
         let Some((version, header, mut request)) = decode_produce(&frame) else { return frame };
         for topic in &mut request.topic_data {
             let by_id = cluster.topics().find(|(_, id, _)| *id == topic.topic_id);
@@ -153,7 +162,10 @@ impl Saboteur {
     fn spoil(&mut self, batch: Bytes, place: (String, i32), cluster: &mut Cluster) -> Bytes {
         let Some(header) = BatchHeader::parse(&batch) else { return batch };
         match self.kind {
-            Sabotage::LostWakeup | Sabotage::CommittedAbort => batch,
+            Sabotage::LostWakeup
+            | Sabotage::CommittedAbort
+            | Sabotage::AbortedCommit
+            | Sabotage::MissingOffsets => batch,
             Sabotage::UnmarkedBatch if header.is_transactional() && self.dice.percent(20) => {
                 edited(&batch, |it| it[22] &= !0b1_0000)
             }
@@ -168,7 +180,8 @@ impl Saboteur {
             }
             Sabotage::RepeatedSequence => self.repeat_sequence(&batch, &header, place),
             Sabotage::ReorderedRetry => self.forget_order(batch, &header, place, cluster),
-            Sabotage::FalseAcknowledgement => {
+            Sabotage::MissingBatch if !header.is_transactional() => batch,
+            Sabotage::FalseAcknowledgement | Sabotage::MissingBatch => {
                 if self.dice.percent(5) {
                     cluster.faults().next_produce(&place.0, place.1, KNOWN);
                 }
@@ -228,15 +241,6 @@ impl Saboteur {
             }
         }
     }
-}
-
-/// The EndTxn request as one that commits: the flag is its last field, before the tags.
-fn committed(frame: &Bytes) -> Bytes {
-    let version = i16::from_be_bytes([frame[2], frame[3]]);
-    let at = frame.len() - if version >= 3 { 2 } else { 1 };
-    let mut bytes = BytesMut::from(&frame[..]);
-    bytes[at] = 1;
-    bytes.freeze()
 }
 
 /// The batch with its end overwritten by the other's.

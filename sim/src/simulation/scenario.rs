@@ -68,6 +68,15 @@ impl Scenario {
         scenario
     }
 
+    /// The same seed as one that sends in transactions, if it isn't.
+    pub(crate) fn send_in_transactions(&mut self, seed: u64) {
+        if self.config.transactional_id.is_none() {
+            self.config.enable_idempotence = true;
+            self.config.acks = Acks::All;
+            self.use_transactions(&mut Dice::new(seed, Stream::Transactions));
+        }
+    }
+
     /// Sends in transactions, with more that can go wrong.
     fn use_transactions(&mut self, dice: &mut Dice) {
         self.config.transactional_id = Some("transactions".to_owned());
