@@ -1,5 +1,5 @@
-//! A map as a sorted list: for the nodes of a cluster, which are few and seldom change. A `BTreeMap`
-//! takes ten times its code.
+//! A map as a sorted list: for the nodes of a cluster, which are few and seldom change. A
+//! `BTreeMap` takes ten times its code.
 
 use alloc::vec::Vec;
 

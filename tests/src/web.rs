@@ -40,6 +40,9 @@ impl Runtime {
     }
 }
 
+/// The packages that a worker in workerd needs: its runtime, and what packs it.
+const WORKERD: [&str; 2] = ["workerd@1.20261117.1", "esbuild@0.28.2"];
+
 /// A project of a user's that has the package, packed as it would be published.
 #[derive(Debug)]
 pub struct App {
@@ -112,7 +115,20 @@ impl App {
         self.run(runtime, program.to_str().expect("a plain path"), arguments)
     }
 
-    /// The same with the programs of npm packages in its `PATH`.
+    /// Has a worker in workerd produce, where `query` says, the lines of a file; the arguments are
+    /// those of `workerd.mjs`.
+    ///
+    /// # Panics
+    /// As [`App::run`].
+    #[track_caller]
+    pub fn run_in_workerd<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> String {
+        self.run_with(Runtime::NODE_20, &WORKERD, "workerd.mjs", arguments)
+    }
+
+    /// The same as [`App::run`] with the programs of npm packages in its `PATH`.
     ///
     /// # Panics
     /// As [`App::run`].

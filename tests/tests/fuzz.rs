@@ -2,6 +2,7 @@
 //! and no more memory than the bytes that are there account for.
 
 use std::collections::BTreeMap;
+use std::task::{Context, Poll, Waker};
 use std::time::SystemTime;
 
 use allocation_counter::measure;
@@ -89,11 +90,19 @@ fn the_core_reads_what_a_login_is_answered() {
         config.set(key, value).unwrap();
     }
     let occasion = Occasion { entropy: [1, 2, 3, 4], host: "broker", unix_millis: 0 };
-    let first = Login::begin(&config.security.sasl, &occasion).unwrap().1;
+    let begin = || match Login::begin(
+        &config.security.sasl,
+        &occasion,
+        &mut Context::from_waker(Waker::noop()),
+    ) {
+        Poll::Ready(begun) => begun.unwrap(),
+        Poll::Pending => panic!("a password is there"),
+    };
+    let first = begin().1;
     let nonce = String::from_utf8(first).unwrap().split_once(",r=").unwrap().1.to_owned();
     let challenge = format!("r={nonce}theirs,s=c2FsdHNhbHQ=,i=4096").into_bytes();
     fuzz("logins", &[challenge], |message| {
-        let mut login = Login::begin(&config.security.sasl, &occasion).unwrap().0;
+        let mut login = begin().0;
         if let Ok(Step::Send(_)) = login.step(message) {
             assert!(login.step(message).is_err(), "no broker proves itself like this");
         }

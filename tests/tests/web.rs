@@ -3,16 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::fs;
 use std::sync::OnceLock;
 
 use ottla_bridge::config::AuthMode;
 use ottla_bridge::{Config, Running};
-use ottla_tests::certificates::Authority;
-use ottla_tests::kafka::{Cluster, Door, NEWEST};
+use ottla_tests::budget;
+use ottla_tests::kafka::{Cluster, NEWEST};
 use ottla_tests::text::{ReadBack, SEPARATOR, Text};
 use ottla_tests::web::{App, Runtime};
-use ottla_tests::{Scratch, budget};
 
 const PARTITIONS: i32 = 6;
 
@@ -20,7 +18,6 @@ const ESBUILD: &str = "esbuild@0.28.2";
 const TYPESCRIPT: &str = "typescript@5.9.3";
 const VITE: &str = "vite@8.3.8";
 const WEBPACK: &str = "webpack@5.112.2 webpack-cli@7.3.1";
-const WORKERD: &str = "workerd@1.20261117.1";
 
 #[test]
 fn node_20_produces_over_tcp() {
@@ -146,35 +143,6 @@ fn a_warm_edge_function_needs_one_request_and_no_further_producer_id() {
     assert_eq!(values.iter().collect::<BTreeSet<_>>().len(), 40);
 }
 
-#[test]
-fn node_20_produces_over_tls_with_a_login() {
-    let files = Scratch::new("web-tls");
-    let authority = Authority::new("ottla test authority");
-    let file = |name: &str, text: String| {
-        let path = files.path().join(name);
-        fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let store = file("broker.pem", authority.certify("broker", &["localhost"]).store());
-    let trust = file("ca.pem", authority.pem());
-    let login = "org.apache.kafka.common.security.plain.PlainLoginModule required \
-                 user_alice=\"alice-secret\";";
-    let overrides = [
-        ("ssl.keystore.type", "PEM"),
-        ("ssl.keystore.location", &store),
-        ("listener.name.secure.sasl.enabled.mechanisms", "PLAIN"),
-        ("listener.name.secure.plain.sasl.jaas.config", login),
-    ];
-    let door = Door { name: "SECURE", protocol: "SASL_SSL" };
-    let kafka = Cluster::start_with_doors(NEWEST, 1, &overrides, &[door], &[]);
-    kafka.create_topic("tls", 1, 1, &[]);
-    let broker = format!("localhost:{}", kafka.door(door.name));
-    App::shared().run(Runtime::NODE_20, "tls.mjs", [broker, trust]);
-    let stored = kafka.consume_all("tls");
-    let values = stored.into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap());
-    assert!(values.eq((0..100).map(|index| format!("secret {index}"))));
-}
-
 /// Kafka, a bridge, a text, and where Java's producer puts each of its keys.
 struct Setting {
     kafka: &'static Cluster,
@@ -258,7 +226,7 @@ fn in_workerd(topic: &str, worker: &str, where_to: impl FnOnce(&Setting) -> Stri
     check(topic, |setting, topic| {
         let query = format!("{}&topic={topic}", where_to(setting));
         let arguments = [OsStr::new(&query), setting.text.path().as_os_str(), OsStr::new(worker)];
-        App::shared().run_with(Runtime::NODE_20, &[WORKERD, ESBUILD], "workerd.mjs", arguments)
+        App::shared().run_in_workerd(arguments)
     });
 }
 

@@ -47,6 +47,19 @@ for (const where of [{ brokers }, { url }]) {
   assert.equal(error.code, 'INVALID_RECORD');
   assert.equal(typeof error.outcomes[0].offset, 'number');
   await producer.flush();
+
+  // A flush and an end come after records that wait for their topic.
+  const fresh = await connect(where);
+  const waits = fresh.send({ topic: 'errors', value: 'waits' });
+  await fresh.flush();
+  assert.equal(fresh.metrics().recordsAcknowledged, 1);
+  await waits;
+  await fresh.close();
+  const brief = await connect(where);
+  const last = brief.send({ topic: 'errors', value: 'waits' });
+  await brief.close();
+  assert.equal(typeof (await last).offset, 'number');
+
   await producer.close();
   await refused(send({}), 'CLOSED', /closed/);
 }

@@ -1,4 +1,5 @@
-// QUERY FILE WORKER: has a worker in workerd produce the lines of a file, to where the query says.
+// QUERY FILE WORKER [CA]: has a worker in workerd produce the lines of a file, to where the query says.
+// It trusts nobody but the authority, if one is given.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,7 +8,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const [query, file, script] = process.argv.slice(2);
+const [query, file, script, authority] = process.argv.slice(2);
 const dir = mkdtempSync('./worker-');
 
 /** As a user's bundler does it: the module stays a file of its own. */
@@ -22,7 +23,7 @@ using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
-    (name = "internet", network = (allow = ["local", "private", "public"])),
+    (name = "internet", network = (allow = ["local", "private", "public"], ${trust(authority)})),
   ],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
 );
@@ -58,6 +59,11 @@ async function up() {
       await sleep(100);
     }
   }
+}
+
+function trust(file) {
+  const list = file ? JSON.stringify(readFileSync(file, 'utf8')) : '';
+  return `tlsOptions = (trustBrowserCas = ${!file}, trustedCertificates = [${list}])`;
 }
 
 function freePort() {

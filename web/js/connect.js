@@ -1,15 +1,14 @@
 import { openSession } from './bridge.js';
-import { OttlaError } from './errors.js';
+import { checked, configuration, lines, random } from './options.js';
 import { followPage, sendLastWords } from './page.js';
 import { Producer } from './producer.js';
-import { Sockets } from './sockets.js';
 
 /**
  * The `connect` of a runtime. `load()` resolves, once, with what the module exports:
- * `Engine`, `Link` and its memory; `tcp(options)` returns how to open sockets, where the runtime can
- * and the module speaks to brokers; `loadLasting` is for the module that stores batches, in pages.
+ * `Engine`, `Link` and its memory; `connectBrokers(module, options)` does without a bridge, where the
+ * runtime has TCP; `loadLasting` is for the module that stores batches, in pages.
  */
-export function makeConnect({ load, loadLasting, tcp }) {
+export function makeConnect({ load, loadLasting, connectBrokers }) {
   let module;
   let lasting;
   return async function connect(options) {
@@ -17,7 +16,7 @@ export function makeConnect({ load, loadLasting, tcp }) {
     if ((brokers === undefined) === (url === undefined)) {
       throw configuration('connect needs either url or brokers');
     }
-    if (brokers !== undefined && !tcp) {
+    if (brokers !== undefined && !connectBrokers) {
       throw configuration('this runtime has no TCP: connect({url}) to a bridge');
     }
     if (options.shared && url !== undefined) {
@@ -29,26 +28,13 @@ export function makeConnect({ load, loadLasting, tcp }) {
       lasting ??= loadLasting();
       return connectDurable(lasting, options);
     }
+    if (options.transactionalId !== undefined && url !== undefined) {
+      throw configuration('transactions need brokers: a bridge has none');
+    }
     module ??= load();
     if (url !== undefined) return overBridge(await module, options);
-    return connectBrokers(await module, options, tcp);
+    return connectBrokers(await module, options);
   };
-}
-
-function connectBrokers({ Engine, memory }, options, tcp) {
-  const tls = options.tls === true ? {} : options.tls || undefined;
-  const sockets = new Sockets(tcp(tls));
-  const properties = lines({
-    'bootstrap.servers': [options.brokers].flat().join(','),
-    'client.id': 'ottla-js',
-    ...security(tls, options.sasl),
-    ...options.config,
-  });
-  return new Producer(memory, (wake) => {
-    const engine = checked(() => new Engine(properties, ...random(), sockets));
-    sockets.attach(engine, wake);
-    return engine;
-  });
 }
 
 async function connectDurable(module, options) {
@@ -91,44 +77,4 @@ export async function overBridge(module, options, durable) {
     link.close();
     throw error;
   }
-}
-
-/** Two random halves of a seed. */
-function random() {
-  return crypto.getRandomValues(new Uint32Array(2));
-}
-
-function checked(make) {
-  try {
-    return make();
-  } catch (error) {
-    throw configuration(error.message);
-  }
-}
-
-function security(tls, sasl) {
-  if (!sasl) return { 'security.protocol': tls ? 'SSL' : 'PLAINTEXT' };
-  const { mechanism = 'PLAIN', username, password } = sasl;
-  return {
-    'security.protocol': tls ? 'SASL_SSL' : 'SASL_PLAINTEXT',
-    'sasl.mechanism': mechanism,
-    'sasl.username': username,
-    'sasl.password': password,
-  };
-}
-
-/** `key=value` in lines, as the module takes them. */
-function lines(properties) {
-  const line = ([key, value]) => {
-    if (/[=\n\r]/.test(key) || /[\n\r]/.test(String(value))) {
-      throw configuration(`${JSON.stringify(key)} can't have that value`);
-    }
-    return `${key}=${value}`;
-  };
-  const given = Object.entries(properties).filter(([, value]) => value !== undefined);
-  return given.map(line).join('\n');
-}
-
-function configuration(message) {
-  return new OttlaError('CONFIGURATION', message);
 }

@@ -1,20 +1,29 @@
 /**
  * What every promise of this package is rejected with. `code` is a name to compare, Kafka's own
  * where a broker refused; `retriable` says whether the same call may succeed later; `written`
- * whether the record is in the log all the same: 'no', 'maybe' or 'yes'.
+ * whether the record is in the log all the same: 'no', 'maybe' or 'yes'. `abortable`: the transaction
+ * is aborted, and another may succeed; `fatal`: the producer is of no more use.
  */
 export class OttlaError extends Error {
-  constructor(code, message, { retriable = false, written = 'no', cause } = {}) {
+  constructor(code, message, details = {}) {
+    const { retriable = false, written = 'no', abortable = false, fatal = false, cause } = details;
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'OttlaError';
     this.code = code;
     this.retriable = retriable;
     this.written = written;
+    this.abortable = abortable;
+    this.fatal = fatal;
   }
 }
 
 /** An error as the module tells it: four lines, the last of which may hold newlines. */
 export function parseError(text) {
-  const [code, retriable, written, ...message] = text.split('\n');
-  return new OttlaError(code, message.join('\n'), { retriable: retriable === 'yes', written });
+  const [code, remedy, written, ...message] = text.split('\n');
+  return new OttlaError(code, message.join('\n'), {
+    retriable: remedy === 'yes',
+    written,
+    abortable: remedy === 'abortable',
+    fatal: remedy === 'fatal',
+  });
 }

@@ -90,6 +90,10 @@ export class OttlaError extends Error {
   readonly retriable: boolean;
   /** Whether the record is in the log all the same. */
   readonly written: 'no' | 'maybe' | 'yes';
+  /** The transaction is aborted; another may succeed. */
+  readonly abortable: boolean;
+  /** This producer can't go on; another may. */
+  readonly fatal: boolean;
   /** Of `sendBatch`: what became of each record. */
   readonly outcomes?: ReadonlyArray<RecordMetadata | OttlaError>;
 }
@@ -116,6 +120,62 @@ export interface Producer extends AsyncDisposable {
   /** Resolves when every record sent before has its outcome; sends them without lingering. */
   flush(): Promise<void>;
   /** Sends what is waiting, then ends. What has no outcome after `timeout` ms (30 s) is rejected. */
+  close(options?: { timeout?: number }): Promise<void>;
+  metrics(): Metrics;
+}
+
+/** Up to where a partition was consumed. */
+export interface ConsumedOffset {
+  topic: string;
+  partition: number;
+  /** Of the next record to be consumed. */
+  offset: number | bigint | string;
+  /** Of the last record consumed, where it is known. */
+  leaderEpoch?: number;
+  /** A note for the group's next consumer. */
+  metadata?: string;
+}
+
+/** What a consumer knows of its group, so that the broker refuses one that has lost its partitions. */
+export interface GroupMetadata {
+  groupId: string;
+  /** The generation, or the member's epoch; −1 or missing if it chose its partitions itself. */
+  generationId?: number;
+  memberId?: string;
+  groupInstanceId?: string | null;
+}
+
+/** What is sent in it becomes visible with its commit, or never. A record that fails dooms it. */
+export interface Transaction extends AsyncDisposable {
+  /** As a `Producer`'s. */
+  send(record: ProducerRecord, options?: SendOptions): Promise<RecordMetadata>;
+  /** As a `Producer`'s. */
+  sendBatch(
+    topic: string,
+    records: ReadonlyArray<RecordFields>,
+    options?: SendOptions,
+  ): Promise<RecordMetadata[]>;
+  /** Makes a consumer group's offsets part of it. */
+  sendOffsets(
+    group: string | GroupMetadata,
+    offsets: ReadonlyArray<ConsumedOffset>,
+  ): Promise<void>;
+  /**
+   * Waits for all records, then makes them visible at once. If one has failed it aborts, and rejects
+   * with an `abortable` error. After `TIMED_OUT` another call waits on.
+   */
+  commit(): Promise<void>;
+  /** Nothing of it is ever visible. */
+  abort(): Promise<void>;
+}
+
+/** A producer that sends within transactions alone, one after another. */
+export interface TransactionalProducer extends AsyncDisposable {
+  /** Begins one. A transaction that is disposed of without an end is aborted. */
+  transaction(): Promise<Transaction>;
+  /** As a `Producer`'s. */
+  reports(): AsyncIterableIterator<Report>;
+  /** Aborts the transaction that is open, if one is, and ends. */
   close(options?: { timeout?: number }): Promise<void>;
   metrics(): Metrics;
 }
@@ -164,8 +224,44 @@ export interface BrokerOptions extends CommonOptions {
   brokers: string | ReadonlyArray<string>;
   /** True, or the runtime's own options: in Node, Bun and Deno those of `tls.connect`. */
   tls?: boolean | object;
-  sasl?: { mechanism?: 'PLAIN'; username: string; password: string };
+  sasl?: PasswordLogin | TokenLogin | AwsLogin;
 }
 
+export interface PasswordLogin {
+  /** PLAIN if missing. */
+  mechanism?: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+  username: string;
+  password: string;
+}
+
+export interface TokenLogin {
+  mechanism: 'OAUTHBEARER';
+  /** A function is asked by every login, also by those that renew a session (KIP-368). */
+  token: string | (() => string | Promise<string>);
+  /** What the broker wants to know beside (KIP-342). */
+  extensions?: Readonly<Record<string, string>>;
+}
+
+/** As AWS's SDK has them: its credential providers fit here. */
+export interface AwsCredentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+}
+
+export interface AwsLogin {
+  mechanism: 'AWS_MSK_IAM';
+  /** Missing: what the broker's name says. */
+  region?: string;
+  credentials: AwsCredentials | (() => AwsCredentials | Promise<AwsCredentials>);
+}
+
+export interface TransactionalOptions extends BrokerOptions {
+  /** Whoever had this id before is fenced, and what it left open is aborted. */
+  transactionalId: string;
+}
+
+/** A producer for transactions, once the transactional id is its own. */
+export function connect(options: TransactionalOptions): Promise<TransactionalProducer>;
 /** A producer over a bridge, once there is a session; or over TCP, which connects when needed. */
 export function connect(options: BridgeOptions | BrokerOptions): Promise<Producer>;

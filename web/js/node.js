@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 
+import { makeConnectBrokers } from './brokers.js';
 import { makeConnect } from './connect.js';
 import { Engine, Link, initSync } from './full.js';
 import { opener } from './tcp_node.js';
@@ -12,5 +13,5 @@ async function load() {
   return { Engine, Link, memory };
 }
 
-export const connect = makeConnect({ load, tcp: opener });
+export const connect = makeConnect({ load, connectBrokers: makeConnectBrokers(opener) });
 export { OttlaError } from './errors.js';

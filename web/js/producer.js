@@ -220,6 +220,17 @@ export class Producer {
     return number;
   }
 
+  /** Asks the module for something of which a slot hears; for the package's own use. */
+  ask(begin) {
+    return new Promise((resolve, reject) => {
+      this.#begin(undefined, undefined, () => {
+        this.#staging.submit();
+        begin(this.#engine, this.#slots.take(new SingleSlot(undefined, resolve, reject)));
+        this.wake();
+      });
+    });
+  }
+
   #chore(begin) {
     if (this.#closed) return this.#closed;
     return new Promise((resolve) => {

@@ -56,5 +56,7 @@ export class Sockets {
 /** Whether an error says that one side doesn't accept the other's certificate. */
 function isDistrust(error) {
   const code = String(error?.code ?? '');
-  return /^(ERR_TLS_|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(GET|VERIFY))/.test(code);
+  if (/^(ERR_TLS_|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(GET|VERIFY))/.test(code)) return true;
+  // Not every runtime has a code for it.
+  return /certificate/i.test(String(error?.message ?? ''));
 }

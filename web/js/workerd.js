@@ -1,5 +1,6 @@
 // The entry for workerd: Cloudflare Workers and what is built on it.
 
+import { makeConnectBrokers } from './brokers.js';
 import { makeConnect } from './connect.js';
 import { Engine, Link, initSync } from './full.js';
 import module from './full_bg.wasm';
@@ -10,5 +11,5 @@ async function load() {
   return { Engine, Link, memory };
 }
 
-export const connect = makeConnect({ load, tcp: opener });
+export const connect = makeConnect({ load, connectBrokers: makeConnectBrokers(opener) });
 export { OttlaError } from './errors.js';

@@ -26,6 +26,9 @@ pub struct Engine {
     pub(crate) storing: Vec<(u32, ottla_core::StoreTicket)>,
     #[cfg(feature = "store")]
     pub(crate) next_number: u32,
+    /// For the next [`send_offsets`](Self::send_offsets).
+    #[cfg(feature = "full")]
+    pub(crate) offsets: Vec<crate::transactions::Offset>,
 }
 
 #[wasm_bindgen]
@@ -58,6 +61,8 @@ impl Engine {
             storing: Vec::new(),
             #[cfg(feature = "store")]
             next_number: 0,
+            #[cfg(feature = "full")]
+            offsets: Vec::new(),
         })
     }
 
@@ -94,12 +99,12 @@ impl Engine {
         self.inner.results().rows().len()
     }
 
-    /// The error of this number, as `code`, `retriable`, `written` and the text, with newlines
+    /// The error of this number, as `code`, remedy, `written` and the text, with newlines
     /// between.
     pub fn error(&mut self, number: u32) -> Option<String> {
         let error = self.inner.results().error(number)?;
-        let retriable = if error.retriable { "yes" } else { "no" };
-        Some(format!("{}\n{retriable}\n{}\n{}", error.code, error.written, error.message))
+        let remedy = error.remedy.name();
+        Some(format!("{}\n{remedy}\n{}\n{}", error.code, error.written, error.message))
     }
 
     /// The rows have been read.

@@ -6,13 +6,14 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::bindings::{Engine, configuration, seed};
+use crate::secrets::Secrets;
 use crate::sockets::{SocketError, SocketTransport, Sockets};
 use crate::wire::Wire;
 
 #[wasm_bindgen]
 impl Engine {
-    /// A producer that speaks to brokers over `sockets`; the rest as
-    /// [`over_bridge`](Self::over_bridge).
+    /// A producer that speaks to brokers over `sockets`, with logins for which `secrets` fetches
+    /// what they need; the rest as [`over_bridge`](Self::over_bridge).
     ///
     /// # Errors
     /// The first property that can't be, in words.
@@ -22,8 +23,12 @@ impl Engine {
         seed_high: u32,
         seed_low: u32,
         sockets: Sockets,
+        secrets: Option<Secrets>,
     ) -> Result<Self, JsError> {
-        let config = configuration(properties)?;
+        let mut config = configuration(properties)?;
+        if let Some(secrets) = secrets {
+            secrets.serve(&mut config.security.sasl);
+        }
         let transport = SocketTransport::new(sockets, config.security.protocol.uses_tls());
         Self::start(config, seed(seed_high, seed_low), Wire::Sockets(transport))
     }

@@ -1,13 +1,10 @@
 //! Records in, outcomes out, the driver in between.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::future::Future;
 use core::mem;
-use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Waker};
 use core::time::Duration;
 
 use ottla_core::sync::Platform;
@@ -17,10 +14,13 @@ use ottla_core::{ConfigError, Driver, Metrics, Producer, ProducerConfig};
 #[cfg(feature = "store")]
 use ottla_core::{StoreTicket, ToStore};
 
+use crate::chore::{Chore, Task};
 use crate::queue::{Surroundings, TopicQueue};
 use crate::results::Results;
 use crate::signal::Signal;
 use crate::staged::StagedRecords;
+#[cfg(feature = "full")]
+use crate::transactions::{Asked, Transactions};
 
 /// A transport that has something to do by itself, beside what its connections do.
 pub trait Driven: Transport {
@@ -53,8 +53,8 @@ pub struct Engine<X: Platform, T: Transport> {
     clock: X::Clock,
     topics: Vec<TopicQueue<X>>,
     chores: Vec<Chore>,
-    /// Flushes that wait for records to reach the producer: how many bytes of each topic.
-    flushes: Vec<(u32, Vec<u64>)>,
+    #[cfg(feature = "full")]
+    transactions: Option<Transactions>,
     results: Results,
     lane_woken: Arc<Signal>,
     /// Bytes of records that may wait beside `buffer.memory`: as many as that again.
@@ -69,12 +69,6 @@ impl<X: Platform, T: Transport> fmt::Debug for Engine<X, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("producer", &self.producer).finish_non_exhaustive()
     }
-}
-
-/// A flush or a close, and who hears of its end.
-struct Chore {
-    slot: u32,
-    future: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 impl<X: Platform, T: Driven> Engine<X, T>
@@ -99,7 +93,8 @@ where
             clock,
             topics: Vec::new(),
             chores: Vec::new(),
-            flushes: Vec::new(),
+            #[cfg(feature = "full")]
+            transactions: None,
             results: Results::default(),
             lane_woken: Arc::default(),
             room,
@@ -161,13 +156,13 @@ where
 
     /// Tells `slot` when all records before this have their outcome.
     pub fn flush(&mut self, slot: u32) {
-        self.flushes.push((slot, self.topics.iter().map(TopicQueue::queued).collect()));
-        self.client_woken.0.set();
+        self.chores.push(Chore::new(slot, Task::Flush, &self.topics));
     }
 
     /// Ends the producer, by force after `timeout`, and tells `slot`.
     pub fn close(&mut self, slot: u32, timeout: Duration) {
-        self.chores.push(Chore { slot, future: Box::pin(self.producer.close(timeout)) });
+        let until = self.clock.now() + timeout;
+        self.chores.push(Chore::new(slot, Task::Close { until }, &self.topics));
     }
 
     /// From now on batches are stored before they are sent. Say so before the first record.
@@ -252,22 +247,20 @@ where
     }
 
     fn poll_chores(&mut self) {
-        let Self { chores, flushes, topics, producer, results, client_woken, .. } = self;
-        flushes.retain(|(slot, before)| {
-            let waits = topics.iter().zip(before).any(|(topic, queued)| !topic.is_past(*queued));
-            if !waits {
-                chores.push(Chore { slot: *slot, future: Box::pin(producer.flush()) });
-            }
-            waits
-        });
+        let Self { producer, topics, chores, results, client_woken, .. } = self;
         let mut context = Context::from_waker(&client_woken.1);
-        chores.retain_mut(|chore| match chore.future.as_mut().poll(&mut context) {
-            Poll::Ready(()) => {
+        let now = self.clock.now();
+        chores.retain_mut(|chore| {
+            let done = chore.poll(producer, topics, now, &mut context).is_ready();
+            if done {
                 results.done(chore.slot);
-                false
             }
-            Poll::Pending => true,
+            !done
         });
+        #[cfg(feature = "full")]
+        if let Some(transactions) = &mut self.transactions {
+            transactions.poll(&mut context, results);
+        }
     }
 
     fn next_wake(&mut self, now: Instant) -> Option<Instant> {
@@ -275,6 +268,37 @@ where
         let max_block = self.producer.config().max_block;
         let waiting = self.topics.iter().filter_map(|topic| topic.deadline(max_block));
         let driver = self.driver.next_wake().filter(|_| !self.closed);
-        waiting.chain(driver).chain(transport).min()
+        let chores = self.chores.iter().filter_map(Chore::deadline);
+        waiting.chain(driver).chain(transport).chain(chores).min()
+    }
+}
+
+#[cfg(feature = "full")]
+impl<X: Platform, T: Driven> Engine<X, T>
+where
+    X::Clock: Clone,
+{
+    /// Tells `slot` when all records before this were taken or refused, so that none of them gets
+    /// into another transaction.
+    pub fn accept(&mut self, slot: u32) {
+        self.chores.push(Chore::new(slot, Task::Accept, &self.topics));
+    }
+
+    /// Takes over the transactional id, and tells `slot`.
+    pub fn initialise(&mut self, slot: u32) {
+        self.transactions = Some(Transactions::initialise(self.producer.clone(), slot));
+    }
+
+    /// Goes on with the transactions. `slot` hears what became of it.
+    pub fn ask(&mut self, slot: u32, asked: Asked) {
+        if let Asked::End { commit: false } = asked {
+            // They were for the transaction that ends, not for the next.
+            self.topics
+                .iter_mut()
+                .for_each(|topic| topic.give_up(&mut self.results, &mut self.room));
+        }
+        if let Some(transactions) = &mut self.transactions {
+            transactions.ask(slot, asked);
+        }
     }
 }

@@ -3,6 +3,8 @@
 
 use alloc::string::{String, ToString};
 
+#[cfg(feature = "full")]
+use ottla_core::transaction::{AbortCause, FatalError, TransactionError};
 use ottla_core::{DeliveryError, Reason, SendError, Written};
 
 /// What a rejected promise says.
@@ -10,12 +12,42 @@ use ottla_core::{DeliveryError, Reason, SendError, Written};
 pub struct Failure {
     /// A name in capitals: Kafka's, where a broker refused.
     pub code: &'static str,
-    /// Whether the same call may succeed later.
-    pub retriable: bool,
+    /// What may help.
+    pub remedy: Remedy,
     /// `no`, `maybe` or `yes`.
     pub written: &'static str,
     /// For people.
     pub message: String,
+}
+
+/// What whoever hears of a failure may do about it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remedy {
+    /// Nothing.
+    None,
+    /// The same call again, later.
+    Again,
+    /// Another transaction: this one is aborted.
+    NextTransaction,
+    /// Another producer: this one is of no more use.
+    NextProducer,
+}
+
+impl Remedy {
+    /// Its name on the way to JavaScript.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "no",
+            Self::Again => "yes",
+            Self::NextTransaction => "abortable",
+            Self::NextProducer => "fatal",
+        }
+    }
+
+    fn again_if(retriable: bool) -> Self {
+        if retriable { Self::Again } else { Self::None }
+    }
 }
 
 impl From<&SendError> for Failure {
@@ -29,8 +61,8 @@ impl From<&SendError> for Failure {
             SendError::Closed => "CLOSED",
             _ => "INVALID_RECORD",
         };
-        let retriable = error.is_retriable();
-        Self { code, retriable, written: "no", message: error.to_string() }
+        let remedy = Remedy::again_if(error.is_retriable());
+        Self { code, remedy, written: "no", message: error.to_string() }
     }
 }
 
@@ -43,6 +75,7 @@ impl From<&DeliveryError> for Failure {
             Reason::TopicRecreated => "TOPIC_RECREATED",
             Reason::Authentication => "AUTHENTICATION_FAILED",
             Reason::LeaseLost => "LEASE_LOST",
+            Reason::TransactionAborted => "TRANSACTION_ABORTED",
             Reason::Closed => "CLOSED",
             _ => "COMPRESSION_FAILED",
         };
@@ -51,6 +84,47 @@ impl From<&DeliveryError> for Failure {
             Written::Maybe => "maybe",
             Written::Yes => "yes",
         };
-        Self { code, retriable: error.is_retriable(), written, message: error.to_string() }
+        let remedy = Remedy::again_if(error.is_retriable());
+        Self { code, remedy, written, message: error.to_string() }
+    }
+}
+
+#[cfg(feature = "full")]
+impl From<&TransactionError> for Failure {
+    fn from(error: &TransactionError) -> Self {
+        let (code, remedy, written) = match error {
+            TransactionError::Abortable(cause) => {
+                (abort_code(cause), Remedy::NextTransaction, "no")
+            }
+            TransactionError::Fatal(error) => (fatal_code(error), Remedy::NextProducer, "no"),
+            TransactionError::Undecided(_) => ("UNDECIDED", Remedy::NextProducer, "maybe"),
+            TransactionError::TimedOut { .. } => ("TIMED_OUT", Remedy::Again, "maybe"),
+            _ => ("TRANSACTION_FAILED", Remedy::NextProducer, "maybe"),
+        };
+        Self { code, remedy, written, message: error.to_string() }
+    }
+}
+
+#[cfg(feature = "full")]
+fn abort_code(cause: &AbortCause) -> &'static str {
+    match cause {
+        AbortCause::Record(error) => Failure::from(error).code,
+        AbortCause::Refused { code, .. } => code.name(),
+        AbortCause::TopicRecreated => "TOPIC_RECREATED",
+        AbortCause::Closed => "CLOSED",
+        AbortCause::GroupNotChecked => "UNSUPPORTED_VERSION",
+        _ => "TRANSACTION_ABORTED",
+    }
+}
+
+#[cfg(feature = "full")]
+fn fatal_code(error: &FatalError) -> &'static str {
+    match error {
+        FatalError::Fenced => "PRODUCER_FENCED",
+        FatalError::Refused { code, .. } => code.name(),
+        FatalError::Authentication { .. } => "AUTHENTICATION_FAILED",
+        FatalError::Unsupported(_) => "UNSUPPORTED_VERSION",
+        FatalError::Closed => "CLOSED",
+        _ => "TRANSACTION_FAILED",
     }
 }

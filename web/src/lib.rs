@@ -18,6 +18,9 @@
 //! | `bindings.rs`, `platform.rs` | the border itself; only where there is one |
 //! | `channel.rs` | a WebSocket to a bridge |
 //! | `brokers.rs`, `sockets.rs`, `wire.rs` | with the feature `full`: brokers, TCP, or either way |
+//! | `transactions/` | also with `full`: one after another |
+//! | `secrets.rs` | who fetches tokens for logins |
+//! | `chore.rs` | what is no record and takes its time |
 //! | `bottom.rs` | what a module without `std` needs: memory, and an end for panics |
 #![cfg_attr(target_family = "wasm", no_std)]
 #![forbid(unsafe_code)]
@@ -34,6 +37,7 @@ mod broker_settings;
 mod brokers;
 #[cfg(target_family = "wasm")]
 mod channel;
+mod chore;
 #[cfg(all(target_family = "wasm", feature = "store"))]
 mod durable;
 mod engine;
@@ -47,11 +51,15 @@ mod metrics;
 mod platform;
 mod queue;
 mod results;
+#[cfg(all(target_family = "wasm", feature = "full"))]
+mod secrets;
 mod settings;
 mod signal;
 #[cfg(all(target_family = "wasm", feature = "full"))]
 mod sockets;
 mod staged;
+#[cfg(feature = "full")]
+mod transactions;
 #[cfg(all(target_family = "wasm", feature = "full"))]
 mod wire;
 #[cfg(all(target_family = "wasm", not(feature = "full")))]
@@ -59,7 +67,9 @@ mod wire;
 mod wire;
 
 pub use engine::{Driven, Engine};
-pub use failure::Failure;
+pub use failure::{Failure, Remedy};
 pub use results::Results;
 pub use settings::read as read_settings;
 pub use staged::{Layout, StagedRecord, StagedRecords};
+#[cfg(feature = "full")]
+pub use transactions::{Asked, Group, Offset, Offsets};

@@ -10,6 +10,8 @@ use core::time::Duration;
 
 use ottla_core::sync::Platform;
 use ottla_core::time::{Clock, Instant};
+#[cfg(feature = "full")]
+use ottla_core::{DeliveryError, Reason, Written};
 use ottla_core::{Partitions, Producer, SendError, Topic};
 
 use crate::lane::Lane;
@@ -163,6 +165,18 @@ impl<X: Platform> TopicQueue<X> {
         self.start = 0;
     }
 
+    /// Records that wait are not sent: their transaction is aborted.
+    #[cfg(feature = "full")]
+    pub(crate) fn give_up(&mut self, results: &mut Results, room: &mut usize) {
+        let waiting = mem::take(&mut self.waiting);
+        for record in StagedRecords::new(waiting.get(self.start..).unwrap_or_default()) {
+            results.outcome(record.slot, record.index, Err(aborted()));
+        }
+        *room += waiting.len() - self.start;
+        self.gone += (waiting.len() - self.start) as u64;
+        self.start = 0;
+    }
+
     fn try_send<C: Clock>(
         &mut self,
         record: &StagedRecord<'_>,
@@ -262,5 +276,15 @@ impl<X: Platform> TopicQueue<X> {
             self.waiting.drain(..self.start);
             self.start = 0;
         }
+    }
+}
+
+#[cfg(feature = "full")]
+fn aborted() -> DeliveryError {
+    DeliveryError {
+        reason: Reason::TransactionAborted,
+        written: Written::No,
+        attempts: 0,
+        message: None,
     }
 }

@@ -49,6 +49,14 @@ impl Results {
         self.row(slot, 0, -1, 0, -1.0, 0.0);
     }
 
+    /// Something that is not a record could not be done.
+    #[cfg(feature = "full")]
+    pub(crate) fn undone(&mut self, slot: u32, failure: Failure) {
+        self.errors.push(failure);
+        self.last = None;
+        self.row(slot, 0, -1, self.errors.len() as u32, -1.0, 0.0);
+    }
+
     /// A record was not accepted.
     pub(crate) fn refused(&mut self, slot: u32, index: u32, error: &SendError) {
         let failure = Failure::from(error);

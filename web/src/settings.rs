@@ -125,9 +125,16 @@ mod tests {
     use super::*;
 
     /// The core's own reader is the oracle.
+    fn compare(settings: &[(&str, &str)]) {
+        let lines: String =
+            settings.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        let core = ProducerConfig::from_properties(settings.iter().copied()).unwrap();
+        assert_eq!(format!("{:?}", read(&lines).unwrap()), format!("{core:?}"));
+    }
+
     #[test]
     fn the_settings_mean_what_they_mean_to_the_core() {
-        let settings = [
+        compare(&[
             ("bootstrap.servers", "a:1,b:2"),
             ("linger.ms", "20"),
             ("batch.size", "1000"),
@@ -135,15 +142,38 @@ mod tests {
             ("acks", "all"),
             ("linger.adaptive", "true"),
             ("batch.max.records", "7"),
-            ("security.protocol", "SASL_SSL"),
-            ("sasl.mechanism", "PLAIN"),
+        ]);
+    }
+
+    #[cfg(feature = "full")]
+    #[test]
+    fn so_do_those_of_logins_and_transactions() {
+        let login = |more: &[(&'static str, &'static str)]| {
+            let common = [("bootstrap.servers", "a:1"), ("security.protocol", "SASL_SSL")];
+            compare(&[&common, more].concat());
+        };
+        login(&[
+            ("sasl.mechanism", "SCRAM-SHA-512"),
             ("sasl.username", "alice"),
             ("sasl.password", "a=b"),
-        ];
-        let lines: String =
-            settings.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
-        let core = ProducerConfig::from_properties(settings).unwrap();
-        assert_eq!(format!("{:?}", read(&lines).unwrap()), format!("{core:?}"));
+        ]);
+        login(&[
+            ("sasl.mechanism", "OAUTHBEARER"),
+            ("sasl.oauthbearer.token", "a.b.c"),
+            ("sasl.oauthbearer.extensions", "logicalCluster=lkc-1,identityPoolId=p"),
+        ]);
+        login(&[
+            ("sasl.mechanism", "AWS_MSK_IAM"),
+            ("sasl.aws.access.key.id", "id"),
+            ("sasl.aws.secret.access.key", "key"),
+            ("sasl.aws.security.token", "token"),
+            ("sasl.aws.region", "eu-west-1"),
+        ]);
+        compare(&[
+            ("bootstrap.servers", "a:1"),
+            ("transactional.id", "billing"),
+            ("transaction.timeout.ms", "1000"),
+        ]);
     }
 
     #[test]

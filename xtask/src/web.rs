@@ -34,8 +34,11 @@ const TYPES: [&str; 3] = ["edge.d.ts", "index.d.ts", "loader.d.ts"];
 
 /// The modules of the package, and the Cargo features of each: what a page downloads, what it does
 /// if its records are to outlive it, and what servers get, who have TCP.
-const MODULES: [(&str, &[&str]); 3] =
-    [("core", &[]), ("lasting", &["--features", "store"]), ("full", &["--features", "full"])];
+const MODULES: [(&str, &[&str]); 3] = [
+    ("core", &["--no-default-features"]),
+    ("lasting", &["--no-default-features", "--features", "store"]),
+    ("full", &[]),
+];
 
 /// What browsers have had for years and Rust makes use of.
 const WASM_FEATURES: [&str; 6] = [

@@ -31,9 +31,11 @@ pub(super) fn poll_message(
     cx: &mut Context<'_>,
 ) -> Poll<Result<Vec<u8>, Failure>> {
     let credentials = ready!(poll_credentials(&config.aws, cx));
-    Poll::Ready(credentials.map_err(|why| format!("no AWS credentials: {why}").into()).and_then(
-        |credentials| message(&credentials, config.aws.region.as_deref(), occasion),
-    ))
+    Poll::Ready(
+        credentials
+            .map_err(|why| format!("no AWS credentials: {why}").into())
+            .and_then(|credentials| message(&credentials, config.aws.region.as_deref(), occasion)),
+    )
 }
 
 fn message(
