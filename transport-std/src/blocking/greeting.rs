@@ -1,7 +1,10 @@
 //! What is said before the first question: which versions the broker speaks, and the login.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant, SystemTime};
 
 use ottla_core::config::SaslConfig;
 use ottla_core::protocol::api_key::ApiKey;
@@ -9,7 +12,7 @@ use ottla_core::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse
 use ottla_core::protocol::error_code::ErrorCode;
 use ottla_core::protocol::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 use ottla_core::protocol::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
-use ottla_core::sasl::{Login, Occasion, Step};
+use ottla_core::sasl::{Failure, Login, Occasion, Step};
 use ottla_core::time::Clock;
 
 use super::{BlockingConnection, BlockingError, CLIENT_ID};
@@ -17,6 +20,9 @@ use crate::platform::NativeClock;
 
 const SOFTWARE: ApiVersionsRequest<'static> =
     ApiVersionsRequest { software_name: CLIENT_ID, software_version: env!("CARGO_PKG_VERSION") };
+
+/// How long a login waits for a token or credentials.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl BlockingConnection {
     /// Learns what the broker speaks.
@@ -53,7 +59,7 @@ impl BlockingConnection {
         let host = self.broker.host.clone();
         let unix_millis = NativeClock.unix_millis();
         let occasion = Occasion { entropy: entropy(), host: &host, unix_millis };
-        let begun = Login::begin(sasl, &occasion).map_err(|why| self.refused(why))?;
+        let begun = begin(sasl, &occasion).map_err(|why| self.refused(why))?;
         self.converse(mechanism, begun)
     }
 
@@ -87,4 +93,29 @@ impl BlockingConnection {
 /// The hasher has random keys, and none is used twice.
 fn entropy() -> [u32; 4] {
     std::array::from_fn(|_| RandomState::new().hash_one(SystemTime::now()) as u32)
+}
+
+/// Waits until what the login needs was fetched.
+fn begin(sasl: &SaslConfig, occasion: &Occasion<'_>) -> Result<(Login, Vec<u8>), Failure> {
+    let waker = Waker::from(Arc::new(Parked(thread::current())));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Poll::Ready(begun) = Login::begin(sasl, occasion, &mut Context::from_waker(&waker)) {
+            return begun;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err("nothing to log in with within 30 s".into());
+        }
+        thread::park_timeout(left);
+    }
+}
+
+/// The thread that waits.
+struct Parked(Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
