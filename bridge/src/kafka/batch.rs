@@ -31,6 +31,9 @@ pub(crate) struct Identity {
 /// very well.
 const ALWAYS_INSPECTED: usize = 256 << 10;
 
+/// Kafka's word for a record without a time. Brokers count with what is far below it, and overflow.
+const NO_TIMESTAMP: i64 = -1;
+
 /// The batch's identity, as far as its bytes let it be read: for the rule that comes first of all.
 pub(crate) fn identity(bytes: &[u8]) -> Option<Identity> {
     let producer_id = i64::from_be_bytes(*bytes.get(43..)?.first_chunk()?);
@@ -81,7 +84,8 @@ fn check_records(
     let newest = batch.header().max_timestamp;
     for (index, record) in (0..).zip(records) {
         let record = record.map_err(|error| code(&error))?;
-        if record.offset_delta != index || record.timestamp > newest {
+        let times = NO_TIMESTAMP..=newest;
+        if record.offset_delta != index || !times.contains(&record.timestamp) {
             return Err(ErrorCode::InvalidRecord);
         }
     }
