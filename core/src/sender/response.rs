@@ -77,10 +77,14 @@ impl<X: Platform> Sender<X> {
                 Err(error) => break Some(error.to_string()),
             }
         };
-        match self.nodes.get_mut(&id) {
-            Some(node) if !node.is_down() => node.reader = reader,
-            _ => self.recycle_receive_buffer(reader.clear()),
+        let node = self.nodes.get_mut(&id);
+        // What is left of a connection that was lost meanwhile must not be read from the next one.
+        let lost = node.as_ref().is_none_or(|node| node.is_down());
+        let buffer = if lost { reader.clear() } else { Vec::new() };
+        if let Some(node) = node {
+            node.reader = reader;
         }
+        self.recycle_receive_buffer(buffer);
         match broken {
             Some(why) => self.refuse_node(id, &why, now),
             None if login => {} // nobody asked for it
