@@ -80,6 +80,7 @@
 #![forbid(unsafe_code)]
 
 mod aws;
+mod deliveries;
 mod delivery;
 mod producer;
 pub mod producer_0_8;
@@ -92,13 +93,14 @@ mod topic;
 pub mod transaction;
 mod typed;
 
+pub use deliveries::Deliveries;
 pub use delivery::Delivery;
 pub use ottla_core::config::{
     Acks, AddressError, BrokerAddress, ConfigError, DnsLookup, MetadataRecovery, Pem,
     ProducerConfig, Roots, SaslConfig, SecurityConfig, SecurityProtocol, TlsConfig, TopicOverrides,
 };
 pub use ottla_core::{
-    Acknowledgement, Codec, Compression, DeliveryError, ErrorCode, Header, Interceptor,
+    Acknowledgement, Codec, Compression, Delivered, DeliveryError, ErrorCode, Header, Interceptor,
     Interceptors, Metrics, Reason, Record, RecordMetadata, SendError, Summary, TopicMetrics,
     Written, partitioner, sasl, serializer,
 };
