@@ -1,11 +1,13 @@
 //! Everything a shell script would otherwise do: `cargo xtask --help`.
 #![forbid(unsafe_code)]
 
+mod callgrind;
 mod command;
 mod firmware;
 mod full;
 mod gates;
 mod gateway;
+mod growth;
 mod instructions;
 mod msrv;
 mod prerequisites;
@@ -83,6 +85,8 @@ enum Chore {
         #[arg(long)]
         json: bool,
     },
+    /// Count the instructions of a record in small and in large clusters, with callgrind
+    Growth,
     /// Compile the published crates with the oldest Rust that they promise
     Msrv,
 }
@@ -98,7 +102,8 @@ fn main() -> ExitCode {
         Chore::Sim { arguments } => sim::run(&arguments),
         Chore::Tidy { fix: true } => tidy::fix(),
         Chore::Tidy { fix: false } => tidy::run(),
-        Chore::Instructions { json } => instructions::run(json),
+        Chore::Growth => growth::run(),
+        Chore::Instructions { json } => instructions::run(json, false),
         Chore::Msrv => msrv::run(),
     };
     match outcome {

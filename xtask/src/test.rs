@@ -2,14 +2,14 @@
 
 use crate::command::{cargo, execute};
 use crate::steps::Steps;
-use crate::{Outcome, gates, prerequisites, sim, tidy};
+use crate::{Outcome, gates, growth, instructions, prerequisites, sim, tidy};
 
 /// Simulated runs.
 const SEEDS: u32 = 10_000;
 
 /// Runs every check at its reduced size; ends at the first that fails.
 pub(crate) fn run() -> Outcome {
-    let mut steps = Steps::new(8);
+    let mut steps = Steps::new(10);
     steps.step("tools", prerequisites::install)?;
     steps.step("formatting", || execute(&mut cargo(&["fmt", "--all", "--check"])))?;
     steps.step("tidy", tidy::run)?;
@@ -19,6 +19,8 @@ pub(crate) fn run() -> Outcome {
     // One command, so that Cargo settles on one set of features and compiles nothing twice.
     steps.step("tests", || execute(&mut cargo(&["test", "--workspace", "--locked"])))?;
     steps.step("simulation", || sim::check(SEEDS))?;
+    steps.step("instructions", || instructions::run(false, true))?;
+    steps.step("growth", growth::run)?;
     steps.finish();
     Ok(())
 }
