@@ -1,5 +1,5 @@
-//! One line for each thing that is refused, with the number of the threat (`SECURITY.md`). A flood of
-//! refusals is no flood of lines: beyond a rate they are counted.
+//! One line for each thing that is refused, with the number of the threat (`SECURITY.md`). A flood
+//! of refusals is no flood of lines: beyond a rate they are counted.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -69,7 +69,8 @@ impl Security {
     }
 }
 
-/// TLS that trusts the certificates of a file, or Mozilla's; `key` is the configuration's word for it.
+/// TLS that trusts the certificates of a file, or Mozilla's; `key` is the configuration's word for
+/// it.
 pub(crate) fn connector(ca: Option<&Path>, key: &str) -> Result<TlsConnector, ConfigError> {
     let mut roots = RootCertStore::empty();
     match ca {
