@@ -80,7 +80,7 @@ fn what_vite_and_webpack_make_of_it_works() {
 fn the_types_say_what_can_be_said() {
     let options = ["--noEmit", "--strict", "--target", "esnext", "--module", "nodenext"];
     let lib = ["--lib", "esnext,dom,dom.asynciterable"];
-    let arguments = [&options[..], &lib[..], &["--types", "", "types.mts"]].concat();
+    let arguments = [&options[..], &lib[..], &["types.mts"]].concat();
     App::shared().run_package(Runtime::NODE_20, TYPESCRIPT, "tsc", arguments);
 }
 

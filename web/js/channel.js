@@ -1,3 +1,4 @@
+import { produceUrl, sessionUrl } from './address.js';
 import { OttlaError } from './errors.js';
 
 /** The WebSocket to a bridge, for the module (web/src/channel.rs). */
@@ -21,7 +22,7 @@ export class Channel {
 
   /** Where a request without a session goes. */
   get produceUrl() {
-    return this.#url.replace(/^ws/, 'http').replace(/\/v1\/session(?=$|\?)/, '/v1/produce');
+    return produceUrl(this.#url);
   }
 
   attach(link, wake) {
@@ -87,19 +88,4 @@ export class Channel {
       this.#link.received(new Uint8Array(data));
     }
   }
-}
-
-/** Where sessions are, from a bridge's address in whichever form. */
-function sessionUrl(address) {
-  let url;
-  try {
-    url = new URL(address, globalThis.location?.href);
-  } catch (cause) {
-    throw new OttlaError('CONFIGURATION', `${address} is no URL`, { cause });
-  }
-  url.protocol = url.protocol.replace(/^http/, 'ws');
-  if (!url.pathname.endsWith('/v1/session')) {
-    url.pathname = url.pathname.replace(/\/?$/, '/v1/session');
-  }
-  return url.href;
 }

@@ -2,6 +2,7 @@
 // it looks like one (bridge/PROTOCOL.md). What a bridge answers by itself is answered here, from the
 // last WELCOME; only Produce requests leave.
 
+import { produceUrl } from './address.js';
 import { Bytes, frame, frames, join } from './frames.js';
 
 const HELLO = 1;
@@ -52,7 +53,7 @@ export class OneShotChannel {
   #session = 0;
 
   constructor(url, token) {
-    this.#url = `${new URL(url, globalThis.location?.href).href.replace(/\/?$/, '')}/v1/produce`;
+    this.#url = produceUrl(url);
     this.#askToken = token;
   }
 
