@@ -127,9 +127,11 @@ export class Browser {
   }
 }
 
-/** Waits until something is so. */
+/** Waits until something is so, and returns what it was told then. */
 export async function until(what, isSo) {
-  for (const begun = performance.now(); !(await isSo()); await sleep(20)) {
-    if (performance.now() - begun > PATIENCE_MS) throw new Error(`never: ${what}`);
+  for (const begun = performance.now(); performance.now() - begun < PATIENCE_MS; await sleep(20)) {
+    const told = await isSo();
+    if (told) return told;
   }
+  throw new Error(`never: ${what}`);
 }

@@ -76,7 +76,11 @@ const scenarios = {
     const other = await browser.open(page('back', 0, {}, 'leaving'));
     await until('the page has sent', () => check() && connected.has('back'));
     await browser.command(other, 'Page.navigate', { url: `${address}/package.json` });
-    const { currentIndex, entries } = await browser.command(other, 'Page.getNavigationHistory');
+    // While the tab changes its process, it does not say where it was.
+    const { currentIndex, entries } = await until('the tab has a history', async () => {
+      const history = await browser.command(other, 'Page.getNavigationHistory');
+      return history?.currentIndex > 0 && history;
+    });
     await browser.command(other, 'Page.navigateToHistoryEntry', { entryId: entries[currentIndex - 1].id });
     await isDone('back');
     stored.set('gone', Array.from({ length: 31 }, (_, index) => `gone:${index}`));
