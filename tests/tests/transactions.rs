@@ -1,12 +1,10 @@
-//! Transactions on real clusters, of version 2 (Kafka 4.3) and version 1 (Kafka 3.9): what was
-//! committed is seen once, what was aborted never, whoever dies meanwhile; a producer whose id
-//! another has taken hears of it; consume, transform, produce counts every record exactly once.
+//! Transactions on real clusters, of version 2 (Kafka 4.3) and version 1 (Kafka 3.9): a producer
+//! whose id another has taken hears of it; consume, transform, produce counts every record exactly
+//! once. What holds whoever dies meanwhile is in `atomicity.rs`.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +16,6 @@ use ottla_tests::kafka::{Cluster, GroupReader, LAST_3, NEWEST};
 use ottla_tests::{Guarded, budget};
 use rustix::process::Signal;
 
-const TOPICS: [&str; 2] = ["left", "right"];
 const PARTITIONS: i32 = 3;
 
 /// In the child process that consumes, transforms and produces: where.
@@ -33,147 +30,6 @@ fn producer(bootstrap: &str, id: &str) -> TransactionalProducer {
         ("linger.ms", "1"),
     ];
     TransactionalProducer::from_properties_blocking(properties).unwrap()
-}
-
-fn sessions() -> [(&'static str, &'static str); 2] {
-    [("broker.session.timeout.ms", "4000"), ("broker.heartbeat.interval.ms", "500")]
-}
-
-#[test]
-fn what_is_committed_is_seen_once_and_what_is_aborted_never_on_the_newest() {
-    atomicity(NEWEST);
-}
-
-#[test]
-fn what_is_committed_is_seen_once_and_what_is_aborted_never_on_3_9() {
-    atomicity(LAST_3);
-}
-
-fn atomicity(version: &str) {
-    let kafka = Cluster::start(version, 3, &sessions());
-    for topic in TOPICS {
-        kafka.create_topic(topic, PARTITIONS, 3, &[("min.insync.replicas", "2")]);
-    }
-    let calm = AtomicBool::new(false);
-    let committed = thread::scope(|scope| {
-        let faults = scope.spawn(|| {
-            let done = Calm(&calm);
-            kill_in_turn(&kafka);
-            drop(done);
-        });
-        let committed = run_transactions(&kafka, &calm);
-        faults.join().expect("the faults went wrong");
-        committed
-    });
-    for topic in TOPICS {
-        kafka.await_in_sync(topic);
-    }
-    for (side, topic) in TOPICS.iter().enumerate() {
-        check(&kafka, topic, side, &committed);
-    }
-}
-
-/// Tells that the faults are over, even when that is because of a panic.
-struct Calm<'a>(&'a AtomicBool);
-
-impl Drop for Calm<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Kills nodes one after another, of which one leads and one coordinates.
-fn kill_in_turn(kafka: &Cluster) {
-    let nodes: Vec<_> = kafka.node_ids().collect();
-    for turn in 0..budget::get("transactions.kills") as usize {
-        thread::sleep(Duration::from_secs(2));
-        let victim = match turn % 2 {
-            0 => kafka.leader(TOPICS[0], 0),
-            _ => nodes[turn % nodes.len()],
-        };
-        kafka.kill(victim);
-        thread::sleep(Duration::from_secs(6));
-        kafka.launch(victim);
-        TOPICS.iter().for_each(|topic| kafka.await_in_sync(topic));
-    }
-}
-
-/// Each transaction sends its number to both topics; a third of them is not committed. Returns
-/// the numbers of those that were.
-fn run_transactions(kafka: &Cluster, calm: &AtomicBool) -> Vec<u64> {
-    let bootstrap = kafka.bootstrap();
-    let mut producer = producer(&bootstrap, "atomicity");
-    let mut committed = Vec::new();
-    let (mut number, mut aborted_by_faults) = (0, 0);
-    let count = budget::get("transactions.count");
-    while number < count || !calm.load(Ordering::Relaxed) {
-        let transaction = producer.begin_blocking().unwrap();
-        for (side, topic) in TOPICS.iter().enumerate() {
-            for copy in 0..3 {
-                let value = format!("{number} {side} {copy}");
-                let key = [copy];
-                let record = Record::new(value.as_bytes()).key(&key);
-                transaction.send_blocking(topic, record).unwrap();
-            }
-        }
-        match number % 6 {
-            0 => transaction.abort_blocking().unwrap(),
-            3 => {
-                // What was sent reaches the brokers before it is aborted.
-                transaction.flush_blocking();
-                drop(transaction);
-            }
-            _ => match transaction.commit_blocking() {
-                Ok(()) => committed.push(number),
-                Err(TransactionError::Abortable(cause)) => {
-                    println!("transaction {number} had to be aborted: {cause}");
-                    aborted_by_faults += 1;
-                }
-                Err(error) => panic!("transaction {number}: {error}"),
-            },
-        }
-        number += 1;
-    }
-    println!(
-        "full: {number} transactions, {} committed, {aborted_by_faults} aborted by faults",
-        committed.len()
-    );
-    producer.close_blocking(Duration::from_secs(30));
-    committed
-}
-
-/// Exactly the records of the committed transactions are there, in their order.
-fn check(kafka: &Cluster, topic: &str, side: usize, committed: &[u64]) {
-    // Behind them comes one that is seen only where nothing else is.
-    let bootstrap = kafka.bootstrap();
-    let last = u64::MAX;
-    let mut producer = producer(&bootstrap, "sentinel");
-    let transaction = producer.begin_blocking().unwrap();
-    for partition in 0..PARTITIONS {
-        let value = format!("{last} {side} {partition}");
-        let record = Record::new(value.as_bytes()).partition(partition);
-        transaction.send_blocking(topic, record).unwrap();
-    }
-    transaction.commit_blocking().unwrap();
-    let expected = committed.len() as u64 * 3 + PARTITIONS as u64;
-    let mut seen = BTreeSet::new();
-    let mut before = [None; PARTITIONS as usize];
-    kafka.consume_committed(topic, expected, |record| {
-        let value = String::from_utf8(record.value.expect("every record has one")).unwrap();
-        let mut fields = value.split(' ').map(|field| field.parse::<u64>().unwrap());
-        let number = fields.next().unwrap();
-        assert_eq!(fields.next(), Some(side as u64));
-        let before = before[record.partition as usize].replace(number);
-        assert!(before <= Some(number), "{topic}: {number} after {before:?}");
-        assert!(seen.insert((number, fields.next().unwrap())), "{topic}: {value} twice");
-    });
-    let numbers = committed.iter().copied();
-    let mut wanted: BTreeSet<_> =
-        numbers.flat_map(|it| (0..3).map(move |copy| (it, copy))).collect();
-    wanted.extend((0..PARTITIONS as u64).map(|partition| (last, partition)));
-    let missing: Vec<_> = wanted.difference(&seen).take(5).collect();
-    let visible: Vec<_> = seen.difference(&wanted).take(5).collect();
-    assert!(missing.is_empty() && visible.is_empty(), "missing {missing:?}, visible {visible:?}");
 }
 
 #[test]

@@ -48,15 +48,32 @@ impl GroupReader<'_> {
     #[must_use]
     #[track_caller]
     pub fn committed(&self) -> i64 {
+        Self::committed_at_any(&[self.address], self.group, self.topic, self.partition)
+    }
+
+    /// The same where one of several nodes coordinates, and others may be down.
+    ///
+    /// # Panics
+    /// If none of them answers within a minute.
+    #[must_use]
+    #[track_caller]
+    pub fn committed_at_any(
+        addresses: &[SocketAddr],
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> i64 {
         let deadline = Instant::now() + PATIENCE;
+        let ask = |address: &SocketAddr| {
+            let reader = GroupReader { address: *address, group, topic, partition };
+            reader.try_committed().ok().flatten()
+        };
         loop {
-            match self.try_committed() {
-                Ok(Some(offset)) => return offset.max(0),
-                answer => {
-                    assert!(Instant::now() < deadline, "no committed offset: {answer:?}");
-                    thread::sleep(Duration::from_millis(50));
-                }
+            if let Some(offset) = addresses.iter().find_map(ask) {
+                return offset.max(0);
             }
+            assert!(Instant::now() < deadline, "no committed offset of {group} at {addresses:?}");
+            thread::sleep(Duration::from_millis(50));
         }
     }
 
