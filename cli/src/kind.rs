@@ -30,6 +30,7 @@ pub(crate) fn of_delivery_error(error: &DeliveryError) -> &'static str {
         Reason::TopicRecreated => "TOPIC_RECREATED",
         Reason::TransactionAborted => "TRANSACTION_ABORTED",
         Reason::Closed => "CLOSED",
+        Reason::MessageFormat(_) => "MESSAGE_FORMAT",
         Reason::Compression(_) => "COMPRESSION",
         _ => "OTHER",
     }

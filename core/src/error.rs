@@ -180,6 +180,8 @@ pub enum Reason {
     TransactionAborted,
     /// The producer was closed by force before the record was acknowledged.
     Closed,
+    /// The broker's old message format can't hold the record (Cargo feature `legacy-formats`).
+    MessageFormat(&'static str),
     /// No codec could compress the batch.
     Compression(&'static str),
 }
@@ -196,7 +198,7 @@ impl DeliveryError {
             | Reason::TransactionAborted
             | Reason::Closed => true,
             Reason::Broker(code) => code.retriable(),
-            Reason::Authentication | Reason::Compression(_) => false,
+            Reason::Authentication | Reason::MessageFormat(_) | Reason::Compression(_) => false,
         }
     }
 }
@@ -217,6 +219,7 @@ impl fmt::Display for DeliveryError {
             Reason::LeaseLost => f.write_str("the lease of the producer id has ended")?,
             Reason::TransactionAborted => f.write_str("the transaction was aborted")?,
             Reason::Closed => f.write_str("the producer was closed by force")?,
+            Reason::MessageFormat(why) => f.write_str(why)?,
             Reason::Compression(why) => write!(f, "compression failed: {why}")?,
         }
         if let Some(message) = &self.message {

@@ -201,3 +201,18 @@ fn refuse_self(stream: &TcpStream, peer: SocketAddr) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn sockets_do_not_wait_for_more_to_send() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = begin_to_connect(address, &TcpOptions::default()).unwrap();
+        assert!(stream.nodelay().unwrap());
+    }
+}

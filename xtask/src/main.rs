@@ -8,6 +8,7 @@ mod full;
 mod gates;
 mod gateway;
 mod instructions;
+mod mechanisms;
 mod msrv;
 mod prerequisites;
 mod sim;

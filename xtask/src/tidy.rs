@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::Outcome;
 use crate::command::{output, root};
+use crate::mechanisms;
 use crate::wrap::wrap_comments;
 
 const MAX_LINES: usize = 400;
@@ -42,6 +43,7 @@ pub(crate) fn run() -> Outcome {
             complaints.extend(check(file, &text));
         }
     }
+    complaints.extend(mechanisms::check(&files.lines().collect::<Vec<_>>()));
     for complaint in &complaints {
         println!("{complaint}");
     }

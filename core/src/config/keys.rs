@@ -192,6 +192,9 @@ const KEYS: &[Key] = &[
         "1 (fast) to 17 (small)"),
     key("compression.zstd.level", "3", |config, text| set_level(config, Codec::Zstd, text),
         "-131072 (fast) to 22 (small)"),
+    #[cfg(feature = "legacy-formats")]
+    field!("message.format.version", "", message_format, parse::message_format;
+        "as of 0.9, 0.10 or 0.11, whatever the broker takes; for brokers before 0.11 (as in topics)"),
     topic_key("topic.NAME.acks", |topic, text| { topic.acks = Some(parse::acks(text)?); Ok(()) },
         "acks of one topic (ottla)"),
     topic_key("topic.NAME.compression.type", set_topic_codec,

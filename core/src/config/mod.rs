@@ -31,6 +31,8 @@ pub use security::{
 };
 
 use crate::partitioner::PartitionerKind;
+#[cfg(feature = "legacy-formats")]
+pub use crate::records::MessageFormat;
 use crate::records::compression::Compression;
 
 /// Everything a producer can be told. Each field names its key in Kafka's property files.
@@ -94,6 +96,10 @@ pub struct ProducerConfig {
     /// `topic.NAME.acks`, `topic.NAME.compression.type` (ottla's own): what single topics do
     /// differently.
     pub topics: BTreeMap<String, TopicOverrides>,
+    /// `message.format.version` (a key of Kafka's brokers and topics up to 3.x): none, so that
+    /// each broker gets the newest format that it takes. When set, only that one is used.
+    #[cfg(feature = "legacy-formats")]
+    pub message_format: Option<MessageFormat>,
     /// `record.errors.resend` (ottla's own): false. When true, a batch refused for single bad
     /// records (KIP-467) is sent again without them; when false all its records fail, as in Java.
     pub resend_valid_records: bool,
@@ -177,6 +183,8 @@ impl Default for ProducerConfig {
             max_request_size: 1024 * 1024,
             compression: Compression::default(),
             topics: BTreeMap::new(),
+            #[cfg(feature = "legacy-formats")]
+            message_format: None,
             resend_valid_records: false,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),

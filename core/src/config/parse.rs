@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
+#[cfg(feature = "legacy-formats")]
+use super::MessageFormat;
 use super::{Acks, BrokerAddress, DnsLookup, MetadataRecovery};
 use crate::partitioner::PartitionerKind;
 use crate::records::compression::{Codec, Compression};
@@ -85,6 +87,18 @@ pub(super) fn acks(text: &str) -> Parsed<Acks> {
 
 pub(super) fn codec(text: &str) -> Parsed<Codec> {
     text.trim().parse().map_err(|_| "none, gzip, snappy, lz4 or zstd".into())
+}
+
+/// The format that a version of Kafka was the first or last with: `0.9.0`, `0.10.2-IV0`, `1.0`.
+#[cfg(feature = "legacy-formats")]
+pub(super) fn message_format(text: &str) -> Parsed<Option<MessageFormat>> {
+    let mut numbers = text.trim().split('.').map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(0)), Some(Ok(8 | 9))) => Ok(Some(MessageFormat::V0)),
+        (Some(Ok(0)), Some(Ok(10))) => Ok(Some(MessageFormat::V1)),
+        (Some(Ok(0)), Some(Ok(11))) | (Some(Ok(1..=4)), _) => Ok(Some(MessageFormat::V2)),
+        _ => Err("a version of Kafka, such as 0.10.0".into()),
+    }
 }
 
 /// `codec` at the level that `text` says.

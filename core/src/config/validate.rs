@@ -4,7 +4,11 @@ use alloc::borrow::Cow;
 use alloc::format;
 use core::time::Duration;
 
+#[cfg(feature = "legacy-formats")]
+use super::MessageFormat;
 use super::{Acks, ConfigError, ProducerConfig, topic_name};
+#[cfg(feature = "legacy-formats")]
+use crate::records::{Codec, Compression};
 
 type Checked = Result<(), ConfigError>;
 
@@ -24,6 +28,8 @@ impl ProducerConfig {
         self.check_sizes()?;
         self.check_times()?;
         self.check_idempotence()?;
+        #[cfg(feature = "legacy-formats")]
+        self.check_message_format()?;
         self.security.check()?;
         #[cfg(feature = "transactions")]
         self.check_transactions()?;
@@ -144,6 +150,22 @@ impl ProducerConfig {
                 "must be at most 5 for the idempotent producer; lower it or set \
                  enable.idempotence=false"
             },
+        )
+    }
+
+    #[cfg(feature = "legacy-formats")]
+    fn check_message_format(&self) -> Checked {
+        let old = self.message_format.is_some_and(|format| format != MessageFormat::V2);
+        let zstd = |compression: Compression| compression.codec() == Codec::Zstd;
+        require(
+            !old || !self.enable_idempotence,
+            "message.format.version",
+            || "before 0.11 there is no idempotent producer; set enable.idempotence=false",
+        )?;
+        require(
+            !old || !zstd(self.compression),
+            "compression.type",
+            || "zstd needs record batches; set message.format.version to 0.11, or another codec",
         )
     }
 

@@ -1,5 +1,8 @@
 //! The requests that ottla sends, and the versions of each that it speaks.
 
+/// Whether brokers before Kafka 0.11 are spoken to.
+const LEGACY: bool = cfg!(feature = "legacy-formats");
+
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -77,14 +80,27 @@ impl ApiKey {
         Self::ALL.into_iter().find(|key| key.code() == code)
     }
 
-    /// The lowest version that ottla speaks. Brokers from 2.1 on understand it (KIP-896).
+    /// The lowest version that ottla speaks. Brokers from 2.1 on understand it (KIP-896), and with
+    /// the Cargo feature `legacy-formats` those from 0.10 on.
     #[must_use]
     pub fn min_version(self) -> i16 {
         match self {
-            // The first with record batches v2.
-            Self::Produce => 3,
-            // The first that can forbid the creation of topics.
-            Self::Metadata => 4,
+            // Before 3 with message sets.
+            Self::Produce => {
+                if LEGACY {
+                    0
+                } else {
+                    3
+                }
+            }
+            // The first that can forbid the creation of topics. Kafka 0.10 has 1 and 2.
+            Self::Metadata => {
+                if LEGACY {
+                    1
+                } else {
+                    4
+                }
+            }
             // The first after which the mechanism's messages have frames of their own.
             Self::SaslHandshake => 1,
             // The first that knows transactional ids.

@@ -1,4 +1,5 @@
-//! Metadata (key 3, versions 4–13): brokers, topics, partitions and who leads them.
+//! Metadata (key 3, versions 4–13, with the Cargo feature `legacy-formats` 1–13): brokers, topics,
+//! partitions and who leads them.
 
 use alloc::vec::Vec;
 
@@ -14,7 +15,8 @@ use super::uuid::Uuid;
 pub struct MetadataRequest<'a> {
     /// The topics' names; `None` asks about all topics, an empty slice about the brokers only.
     pub topics: Option<&'a [&'a str]>,
-    /// Whether the broker may create a topic that it does not know, if it is configured to.
+    /// Whether the broker may create a topic that it does not know, if it is configured to. Before
+    /// version 4 it always may.
     pub allow_auto_topic_creation: bool,
 }
 
@@ -30,7 +32,9 @@ impl MetadataRequest<'_> {
             put_string(buf, name, flexible);
             put_no_tags(buf, flexible);
         }
-        put_bool(buf, self.allow_auto_topic_creation);
+        if version >= 4 {
+            put_bool(buf, self.allow_auto_topic_creation);
+        }
         if (8..=10).contains(&version) {
             put_bool(buf, false); // include_cluster_authorized_operations
         }
@@ -69,9 +73,9 @@ impl<'a> MetadataResponse<'a> {
             return Err(DecodeError::UnsupportedVersion { version });
         }
         let mut decoder = Decoder::new(body, version, ApiKey::Metadata.is_flexible(version));
-        let throttle_time_ms = decoder.i32()?;
+        let throttle_time_ms = if version >= 3 { decoder.i32()? } else { 0 };
         let brokers = decoder.array()?;
-        let cluster_id = decoder.nullable_string()?;
+        let cluster_id = if version >= 2 { decoder.nullable_string()? } else { None };
         let controller_id = decoder.i32()?;
         let topics = decoder.array()?;
         if (8..=10).contains(&version) {

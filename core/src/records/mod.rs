@@ -6,6 +6,7 @@
 //! | [`record`] | one record's bytes |
 //! | [`batch`] | growing a batch and sealing it |
 //! | `header` | a batch's 61-byte header; a new producer state for a finished batch |
+//! | `message_set` | formats v0 and v1, made of a finished batch (feature `legacy-formats`) |
 //! | [`reader`] | reading a batch back, trusting no byte of it |
 //! | [`crc32c`] | the checksum of a batch |
 //! | [`compression`] | gzip, snappy, lz4 and zstd in the framings that Kafka reads |
@@ -19,6 +20,8 @@ pub mod crc32c;
 #[cfg(any(all(not(feature = "std"), target_family = "wasm"), test))]
 mod crc_late;
 mod header;
+#[cfg(feature = "legacy-formats")]
+pub mod message_set;
 pub mod ratio;
 pub mod reader;
 pub mod record;
@@ -26,6 +29,8 @@ pub mod varint;
 
 pub use batch::{AppendError, Attributes, BATCH_OVERHEAD, BatchBuilder, BatchHeader};
 pub use compression::{Codec, Compression, CompressionError, Compressor};
+#[cfg(feature = "legacy-formats")]
+pub use message_set::{MessageFormat, MessageSetError};
 pub use ratio::{CompressionRatioEstimator, Ratio};
 pub use reader::{RecordBatchError, RecordBatchView, RecordView};
 pub use record::{Header, RecordFields};

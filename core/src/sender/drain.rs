@@ -57,7 +57,7 @@ impl<X: Platform> Sender<X> {
                     let topic = |lane| self.lanes[lane as usize].topic;
                     let at =
                         batches.partition_point(|sent: &Sent<X>| topic(sent.lane) <= topic(lane));
-                    batches.insert(at, Sent { lane, splice: 0, batch });
+                    batches.insert(at, Sent::new(lane, batch));
                     self.requeue(lane, now);
                 }
                 Taken::Nothing => self.requeue(lane, now),
@@ -144,7 +144,7 @@ impl<X: Platform> Sender<X> {
         state.metrics.with(|metrics| metrics.compression_per_mille.record(per_mille));
     }
 
-    fn compressor(&mut self, compression: Compression) -> Option<&mut Compressor> {
+    pub(super) fn compressor(&mut self, compression: Compression) -> Option<&mut Compressor> {
         let known = self.compressors.iter().position(|(known, _)| *known == compression);
         let index = match known {
             Some(index) => index,
@@ -178,6 +178,10 @@ impl<X: Platform> Sender<X> {
             batches.into_iter().rev().for_each(|sent| self.unsend(sent, now));
             return;
         };
+        #[cfg(feature = "legacy-formats")]
+        if !self.fit_format(version, &mut batches, now) {
+            return;
+        }
         let correlation_id = self.next_correlation_id();
         let mut head = self.head_buffer();
         let acks = self.topics[self.lanes[batches[0].lane as usize].topic].state.acks;
@@ -195,7 +199,10 @@ impl<X: Platform> Sender<X> {
         let lane_topic = |sent: &Sent<X>| &self.topics[self.lanes[sent.lane as usize].topic];
         let all_ids = batches.iter().all(|sent| !lane_topic(sent).id.is_zero());
         let limit = if all_ids { i16::MAX } else { 12 };
-        versions.select_at_most(ApiKey::Produce, limit.min(self.produce_limit()))
+        let version = versions.select_at_most(ApiKey::Produce, limit.min(self.produce_limit()));
+        #[cfg(feature = "legacy-formats")]
+        let version = self.in_format(version, versions);
+        version
     }
 
     fn write_produce(
@@ -229,8 +236,9 @@ impl<X: Platform> Sender<X> {
             request.topic(&topic.state.name, topic.id, group.len());
             for sent in group {
                 let index = self.lanes[sent.lane as usize].partition.index;
-                sent.splice = request.partition(index, sent.batch.len());
-                bytes += sent.batch.len();
+                let len = sent.bytes().len();
+                sent.splice = request.partition(index, len);
+                bytes += len;
                 request.end_partition();
             }
             request.end_topic();

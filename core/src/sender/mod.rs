@@ -40,6 +40,8 @@ mod lane;
 mod link;
 mod load;
 mod login;
+#[cfg(feature = "legacy-formats")]
+mod message_format;
 mod metadata;
 mod node;
 mod outcome;

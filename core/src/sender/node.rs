@@ -106,6 +106,30 @@ pub(super) struct Sent<X: Platform> {
     /// Where in the head its bytes belong.
     pub(super) splice: usize,
     pub(super) batch: Box<ProducerBatch<X>>,
+    /// Its records in the format of the request, where that is none of batches.
+    #[cfg(feature = "legacy-formats")]
+    pub(super) message_set: Option<Vec<u8>>,
+}
+
+impl<X: Platform> Sent<X> {
+    pub(super) fn new(lane: LaneId, batch: Box<ProducerBatch<X>>) -> Self {
+        Self {
+            lane,
+            splice: 0,
+            batch,
+            #[cfg(feature = "legacy-formats")]
+            message_set: None,
+        }
+    }
+
+    /// What is sent.
+    pub(super) fn bytes(&self) -> &[u8] {
+        #[cfg(feature = "legacy-formats")]
+        if let Some(set) = &self.message_set {
+            return set;
+        }
+        self.batch.bytes()
+    }
 }
 
 impl<X: Platform> InFlight<X> {
@@ -118,7 +142,7 @@ impl<X: Platform> InFlight<X> {
         sent_at: Instant,
     ) -> Self {
         let batches = match &request {
-            Request::Produce(batches) => batches.iter().map(|sent| sent.batch.len()).sum(),
+            Request::Produce(batches) => batches.iter().map(|sent| sent.bytes().len()).sum(),
             _ => 0,
         };
         let len = head.len() + batches;
@@ -144,7 +168,7 @@ impl<X: Platform> InFlight<X> {
         if let Request::Produce(batches) = &self.request {
             for sent in batches {
                 add(&self.head[from..sent.splice]);
-                add(sent.batch.bytes());
+                add(sent.bytes());
                 from = sent.splice;
             }
         }

@@ -67,7 +67,7 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    fn most_uncompressed(&self) -> usize {
+    pub(super) fn most_uncompressed(&self) -> usize {
         self.config().max_request_size.saturating_mul(MOST_EXPANSION)
     }
 

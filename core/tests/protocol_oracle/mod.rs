@@ -40,8 +40,13 @@ pub(crate) fn encode(message: &impl Encodable, version: i16) -> Vec<u8> {
     buf.to_vec()
 }
 
+/// The oldest version that both speak: message sets are not the oracle's.
+pub(crate) fn oldest(key: ApiKey) -> i16 {
+    if key == ApiKey::Produce { 3 } else { key.min_version() }
+}
+
 pub(crate) fn versions(key: ApiKey) -> impl Strategy<Value = i16> {
-    key.min_version()..=key.max_version()
+    oldest(key)..=key.max_version()
 }
 
 fn text() -> impl Strategy<Value = StrBytes> + Clone {
@@ -211,9 +216,9 @@ pub(crate) fn metadata(version: i16) -> impl Strategy<Value = MetadataResponse> 
     (any::<(i32, i32, i16)>(), brokers, maybe_text(), topics).prop_map(
         move |((throttle_time_ms, controller, error), brokers, cluster_id, topics)| {
             MetadataResponse::default()
-                .with_throttle_time_ms(throttle_time_ms)
+                .with_throttle_time_ms(if version >= 3 { throttle_time_ms } else { 0 })
                 .with_brokers(brokers)
-                .with_cluster_id(cluster_id)
+                .with_cluster_id(cluster_id.filter(|_| version >= 2))
                 .with_controller_id(BrokerId(controller))
                 .with_topics(topics)
                 .with_error_code(if version >= 13 { error } else { 0 })

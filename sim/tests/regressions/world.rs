@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use bytes::Bytes;
 use embedded_io::ErrorKind;
 use ottla_core::time::{Clock, Instant};
 use ottla_core::transport::{Connection, NodeId, Transport};
-use ottla_core::{BrokerAddress, Delivery, Driver, Producer, ProducerConfig, Record, SendError};
+use ottla_core::{
+    BrokerAddress, Delivery, Driver, Interceptor, Producer, ProducerConfig, Record, SendError,
+};
 use ottla_sim::cluster::{Cluster, ClusterConfig, Reply};
 use ottla_sim::records::StoredRecord;
 use ottla_sim::simulation::{Simulated, VirtualClock};
@@ -123,6 +126,16 @@ impl World {
         let (producer, driver) = ottla_core::producer(config.clone(), clock.clone(), 1, network)
             .expect("a valid configuration");
         Self { clock, producer, driver, wire, config, store: None, polls: 0 }
+    }
+
+    /// Another producer in the place of the first, with an interceptor.
+    pub(crate) fn intercepted(mut self, interceptor: Arc<dyn Interceptor>) -> Self {
+        let (config, network) = (self.config.clone(), Network(self.wire.clone()));
+        let interceptors = vec![interceptor];
+        (self.producer, self.driver) =
+            ottla_core::producer_with(config, interceptors, self.clock.clone(), 1, network)
+                .expect("it was valid");
+        self
     }
 
     /// Stores batches before they are sent.

@@ -107,6 +107,7 @@ fn every_key_changes_something_of_its_own() {
         ("enable.idempotence", "false"),
         ("metadata.recovery.strategy", "none"),
         ("compression.type", "lz4"),
+        ("message.format.version", "0.10.0"),
         ("partitioner.class", "random"),
         ("bootstrap.servers", "a:1,b:2"),
         ("security.protocol", "ssl"),
@@ -136,6 +137,20 @@ fn every_key_changes_something_of_its_own() {
         assert!(!seen.contains(&changed), "{} changes what another key changes", key.name);
         seen.push(changed);
     }
+}
+
+#[cfg(feature = "legacy-formats")]
+#[test]
+fn old_message_formats_go_without_what_they_can_not_hold() {
+    let key = "message.format.version";
+    let refused = with(&[(key, "0.9.0")]).unwrap_err();
+    assert!(refused.contains("set enable.idempotence=false"), "{refused}");
+    let plain = ("enable.idempotence", "false");
+    assert!(with(&[plain, (key, "0.10.2-IV0")]).is_ok());
+    let refused = with(&[plain, (key, "0.10"), ("compression.type", "zstd")]).unwrap_err();
+    assert!(refused.contains("zstd needs record batches"), "{refused}");
+    assert!(with(&[(key, "2.8"), ("compression.type", "zstd")]).is_ok());
+    assert!(with(&[(key, "7777")]).unwrap_err().contains("a version of Kafka, such as 0.10.0"));
 }
 
 #[test]

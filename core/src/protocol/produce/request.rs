@@ -51,7 +51,9 @@ impl<'b> ProduceRequestBuilder<'b> {
     ) -> Self {
         let flexible = ApiKey::Produce.is_flexible(version);
         let start = begin_request(buf, ApiKey::Produce, version, correlation_id, client_id);
-        put_nullable_string(buf, transactional_id, flexible);
+        if version >= 3 {
+            put_nullable_string(buf, transactional_id, flexible);
+        }
         put_i16(buf, acks);
         put_i32(buf, timeout_ms);
         put_length(buf, Some(topic_count as u32), flexible);

@@ -30,7 +30,7 @@ impl<'a> ProduceResponse<'a> {
         }
         let mut decoder = Decoder::new(body, version, ApiKey::Produce.is_flexible(version));
         let topics = decoder.array()?;
-        let throttle_time_ms = decoder.i32()?;
+        let throttle_time_ms = if version >= 1 { decoder.i32()? } else { 0 };
         let mut node_endpoints = Array::empty();
         decoder.tags(|tag, value| {
             let known = tag == 0 && version >= 10;
@@ -86,7 +86,8 @@ pub struct PartitionProduceResponse<'a> {
     pub error: ErrorCode,
     /// The offset of the batch's first record; −1 where it is not known.
     pub base_offset: i64,
-    /// The time that the broker gave to the records, in ms since 1970; −1 where they kept theirs.
+    /// The time that the broker gave to the records, in ms since 1970; −1 where they kept theirs,
+    /// and before version 2.
     pub log_append_time_ms: i64,
     /// The first offset that the log still has; −1 where unknown, and before version 5.
     pub log_start_offset: i64,
@@ -99,7 +100,7 @@ pub struct PartitionProduceResponse<'a> {
 }
 
 impl<'a> Decode<'a> for PartitionProduceResponse<'a> {
-    const MIN_SIZE: usize = 22;
+    const MIN_SIZE: usize = 14;
 
     fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
         let version = decoder.version();
@@ -107,7 +108,7 @@ impl<'a> Decode<'a> for PartitionProduceResponse<'a> {
             partition: decoder.i32()?,
             error: ErrorCode::from_i16(decoder.i16()?),
             base_offset: decoder.i64()?,
-            log_append_time_ms: decoder.i64()?,
+            log_append_time_ms: if version >= 2 { decoder.i64()? } else { -1 },
             log_start_offset: if version >= 5 { decoder.i64()? } else { -1 },
             record_errors: if version >= 8 { decoder.array()? } else { Array::empty() },
             error_message: if version >= 8 { decoder.nullable_string()? } else { None },

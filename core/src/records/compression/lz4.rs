@@ -87,6 +87,15 @@ impl BlockEncoder {
     }
 }
 
+/// See [`break_lz4_checksum`](super::break_lz4_checksum).
+#[cfg(feature = "legacy-formats")]
+pub(super) fn break_checksum(frame: &mut [u8]) {
+    if let Some((checksum, before)) = frame.get_mut(..HEADER.len()).and_then(<[u8]>::split_last_mut)
+    {
+        *checksum = (xxh32(before) >> 8) as u8;
+    }
+}
+
 /// One frame. Linked blocks and dictionaries are refused, as Kafka's own reader does.
 pub(super) fn decompress(
     mut input: &[u8],

@@ -30,6 +30,16 @@ mod zstd;
 pub use codec::{Codec, Compression, UnknownCodec};
 pub use error::CompressionError;
 
+/// In a frame of message format v0 the header's checksum is of the frame's magic as well: a mistake
+/// that became part of the format (KIP-57).
+#[cfg(feature = "legacy-formats")]
+pub(super) fn break_lz4_checksum(frame: &mut [u8]) {
+    #[cfg(feature = "lz4")]
+    lz4::break_checksum(frame);
+    #[cfg(not(feature = "lz4"))]
+    let _ = frame;
+}
+
 /// Compresses whole inputs, one after the other, keeping its working memory in between.
 pub trait Encoder {
     /// Appends `input`, compressed in its codec's framing, to `out`.

@@ -1,0 +1,82 @@
+//! What is asked of the cluster, and how often (rows A9, E2).
+
+use std::time::Duration;
+
+use kafka_protocol::messages::ApiKey;
+use ottla_core::Record;
+use ottla_sim::cluster::RequestFault;
+
+use crate::world::{World, poll};
+
+fn updates(world: &World) -> u64 {
+    world.producer.metrics().metadata_updates
+}
+
+/// E2.9: however many wait for a topic that is not there, one asks, and no more often than the
+/// backoff allows.
+#[test]
+fn those_who_wait_for_a_topic_ask_once_for_all() {
+    let mut world = World::new(1, &[], &[("retry.backoff.ms", "100")]);
+    let producer = world.producer.clone();
+    let mut waiting: Vec<_> =
+        (0..50).map(|_| Box::pin(producer.send("nowhere", Record::new(b"x")))).collect();
+    for send in &mut waiting {
+        assert!(poll(send).is_pending());
+    }
+    world.pass(Duration::from_secs(10));
+    let asked = updates(&world);
+    // After 100, 200, 400, 800 ms, and then once a second.
+    assert!((5..=20).contains(&asked), "{asked} answers in 10 s");
+}
+
+/// E2.1: a topic that nothing was sent to for `metadata.max.idle.ms` is asked about no more.
+#[test]
+fn a_topic_that_is_not_used_is_forgotten() {
+    let settings = [
+        ("metadata.max.idle.ms", "10000"),
+        ("metadata.max.age.ms", "4000"),
+        ("connections.max.idle.ms", "-1"),
+    ];
+    let mut world = World::new(1, &[("t", 1)], &settings);
+    world.know("t");
+    assert!(world.wait(world.send_to(0, "x")).0.is_ok());
+    world.pass(Duration::from_secs(30));
+    let (requests, topics) = {
+        let asked = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let seen = asked.clone();
+        world.guard(Box::new(move |_, frame| {
+            if frame.first_chunk::<2>() == Some(&[0, ApiKey::Metadata as u8]) {
+                seen.borrow_mut().push(frame.windows(2).any(|bytes| bytes == [2, b't']));
+            }
+            None
+        }));
+        world.pass(Duration::from_secs(30));
+        let asked = asked.borrow();
+        (asked.len(), asked.iter().filter(|names_it| **names_it).count())
+    };
+    assert_eq!(topics, 0, "of {requests} requests");
+    let producer = world.producer.clone();
+    let mut again = Box::pin(producer.send("t", Record::new(b"y")));
+    let delivery = world.wait(&mut again).0.unwrap();
+    assert!(world.wait(delivery).0.is_ok(), "the next record asks again");
+}
+
+/// A9.4, E2.10 (KIP-899): when no broker that is known answers, the bootstrap servers are asked.
+#[test]
+fn a_cluster_that_is_gone_is_looked_for_where_it_was_found() {
+    let settings = [
+        ("metadata.recovery.rebootstrap.trigger.ms", "1000"),
+        ("request.timeout.ms", "1000"),
+        ("metadata.max.age.ms", "2000"),
+    ];
+    let mut world = World::new(2, &[("t", 2)], &settings);
+    world.know("t");
+    for _ in 0..20 {
+        world.cluster(|cluster, _| {
+            cluster.faults().next_request(None, ApiKey::Metadata, RequestFault::CloseBefore);
+        });
+    }
+    world.pass(Duration::from_secs(20));
+    world.cluster(|cluster, _| cluster.faults().clear());
+    assert!(world.wait(world.send_to(0, "x")).0.is_ok());
+}

@@ -1,0 +1,147 @@
+//! When a batch leaves (rows E5, C2, C8, B4.7), and in which order (E6.4, E6.12).
+
+use std::task::Poll;
+use std::time::Duration;
+
+use kafka_protocol::ResponseError;
+use ottla_sim::cluster::ProduceFault;
+
+use crate::world::{World, poll};
+
+const LATE: Duration = Duration::from_secs(10);
+
+/// A world in which a batch lingers for ten seconds unless there is another reason to leave.
+fn lingering(settings: &[(&str, &str)]) -> World {
+    let linger = [("linger.ms", "10000"), ("batch.size", "1000")];
+    let mut world = World::new(1, &[("t", 2)], &[&linger[..], settings].concat());
+    world.know("t");
+    world
+}
+
+#[track_caller]
+fn leaves_at_once(
+    world: &mut World,
+    delivery: ottla_core::Delivery<ottla_sim::simulation::Simulated>,
+) {
+    let (outcome, waited) = world.wait(delivery);
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert!(waited < Duration::from_millis(100), "{waited:?}");
+}
+
+/// E5, E6.8: the linger is that of the batch, from its first record on.
+#[test]
+fn a_batch_leaves_when_it_has_lingered() {
+    let mut world = lingering(&[]);
+    let first = world.send_to(0, "a");
+    world.pass(Duration::from_secs(6));
+    let second = world.send_to(0, "b");
+    let (outcome, waited) = world.wait(first);
+    assert_eq!(outcome.unwrap().offset, Some(0));
+    assert_eq!(waited, Duration::from_secs(4));
+    assert_eq!(world.wait(second).0.unwrap().offset, Some(1));
+    assert_eq!(world.producer.metrics().records_per_request.max, 2, "both left together");
+}
+
+/// E5: full, by bytes and by count.
+#[test]
+fn a_full_batch_leaves_at_once() {
+    let mut world = lingering(&[]);
+    let first = world.send_to(0, &"a".repeat(600));
+    let mut second = world.send_to(0, &"b".repeat(600));
+    leaves_at_once(&mut world, first);
+    assert!(poll(&mut second).is_pending(), "the next batch lingers");
+
+    let mut world = lingering(&[("batch.max.records", "3")]);
+    let [a, b, c] = ["a", "b", "c"].map(|text| world.send_to(0, text));
+    for delivery in [a, b, c] {
+        leaves_at_once(&mut world, delivery);
+    }
+}
+
+/// E5, E6.15: a flush sends what there is, and nothing that comes later.
+#[test]
+fn a_flush_sends_what_was_there_before_it() {
+    let mut world = lingering(&[]);
+    let before = world.send_to(0, "a");
+    let mut flush = world.producer.flush();
+    assert!(poll(&mut flush).is_pending());
+    leaves_at_once(&mut world, before);
+    let mut after = world.send_to(1, "b");
+    assert!(matches!(poll(&mut flush), Poll::Ready(())), "it does not wait for later records");
+    world.pass(Duration::from_secs(5));
+    assert!(poll(&mut after).is_pending());
+}
+
+/// E5.1: whoever waits for memory makes every batch ready.
+#[test]
+fn short_memory_sends_what_there_is() {
+    let mut world = lingering(&[("buffer.memory", "2000")]);
+    let (a, b) = (world.send_to(0, "a"), world.send_to(1, "b"));
+    world.settle();
+    let producer = world.producer.clone();
+    let value = "c".repeat(990);
+    let record = ottla_core::Record::new(value.as_bytes()).partition(0);
+    let mut waiting = Box::pin(producer.send("t", record));
+    let (accepted, waited) = world.wait(&mut waiting);
+    assert!(accepted.is_ok() && waited < LATE, "{waited:?}");
+    for mut delivery in [a, b] {
+        let Poll::Ready(outcome) = poll(&mut delivery) else { panic!("it still lingers") };
+        assert!(outcome.is_ok());
+    }
+}
+
+/// C2, E6.16: a close sends what there is, and takes nothing more.
+#[test]
+fn a_close_sends_what_there_is() {
+    let mut world = lingering(&[]);
+    let delivery = world.send_to(0, "a");
+    let close = world.producer.close(LATE);
+    let ((), waited) = world.wait(close);
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    assert!(delivery.try_get().expect("closed").is_ok());
+    let refused = world.producer.try_send("t", ottla_core::Record::new(b"b"));
+    assert!(matches!(refused, Err(ottla_core::SendError::Closed)));
+    world.assert_memory_is_back();
+}
+
+/// E5.2: a batch that waits to be tried again is not hurried by a flush.
+#[test]
+fn a_backoff_outlasts_a_flush() {
+    let settings = [("retry.backoff.ms", "1000"), ("retry.backoff.max.ms", "1000")];
+    let mut world = lingering(&settings);
+    let refuse = ProduceFault::Refuse(ResponseError::NotEnoughReplicas);
+    world.cluster(|cluster, _| cluster.faults().next_produce("t", 0, refuse));
+    let _delivery = world.send_to(0, "a");
+    let flush = world.producer.flush();
+    let ((), waited) = world.wait(flush);
+    let (least, most) = (Duration::from_millis(800), Duration::from_millis(1200));
+    assert!(waited >= least && waited <= most, "{waited:?}");
+}
+
+/// C8: a batch that is ready takes no other along.
+#[test]
+fn a_ready_batch_leaves_alone() {
+    let mut world = lingering(&[]);
+    let mut other = world.send_to(1, "other");
+    let _filled = world.send_to(0, &"a".repeat(600));
+    let _next = world.send_to(0, &"b".repeat(600));
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.log("t", 0).len(), 1);
+    assert!(poll(&mut other).is_pending(), "it has its own time");
+}
+
+/// E6.4, D5: without idempotence a partition has one batch in flight, so a retry reorders nothing.
+#[test]
+fn order_holds_without_idempotence() {
+    let settings = [("enable.idempotence", "false"), ("linger.ms", "0"), ("batch.size", "100")];
+    let mut world = World::new(1, &[("t", 1)], &settings);
+    world.know("t");
+    let refuse = ProduceFault::Refuse(ResponseError::NotEnoughReplicas);
+    world.cluster(|cluster, _| cluster.faults().next_produce("t", 0, refuse));
+    let texts: Vec<String> = (0..6).map(|n| format!("{n}{}", ".".repeat(90))).collect();
+    let deliveries: Vec<_> = texts.iter().map(|text| world.send_to(0, text)).collect();
+    for delivery in deliveries {
+        assert!(world.wait(delivery).0.is_ok());
+    }
+    assert_eq!(world.log("t", 0), texts);
+}

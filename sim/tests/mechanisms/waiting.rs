@@ -1,0 +1,61 @@
+//! Waiting to be accepted: for memory and for metadata (rows B1.1, B2.2, B5, D3, E3).
+
+use std::time::Duration;
+
+use ottla_core::{Record, SendError};
+
+use crate::world::{World, poll, refusal};
+
+const SMALL: [(&str, &str); 4] = [
+    ("buffer.memory", "4096"),
+    ("batch.size", "1024"),
+    ("max.block.ms", "1000"),
+    ("linger.ms", "10000"),
+];
+
+/// B5.2: what can never fit is refused at once, and the words name the limit.
+#[test]
+fn more_than_all_memory_is_refused_at_once() {
+    let settings = [("buffer.memory", "4096"), ("batch.size", "1024")];
+    let world = World::new(1, &[("t", 1)], &settings);
+    let huge = "x".repeat(5000);
+    let error = refusal(world.producer.try_send("t", Record::new(huge.as_bytes())));
+    let SendError::RecordTooLarge { limit: 4096, key: "buffer.memory", .. } = error else {
+        panic!("{error:?}")
+    };
+}
+
+/// B2.1, E1.3: what is wrong with a record is said before anything is asked or waited for.
+#[test]
+fn an_invalid_record_is_refused_before_anything_else() {
+    let mut world = World::new(1, &[], &[]);
+    let refused = |record| refusal(world.producer.try_send("unknown", record)).to_string();
+    assert_eq!(refused(Record::new(b"x").timestamp(-1)), "a record's timestamp can't be negative");
+    assert_eq!(refused(Record::new(b"x").partition(-1)), "a record's partition can't be negative");
+    world.settle();
+    assert_eq!(world.connections(), 0);
+}
+
+/// B2.2, D3: metadata and memory share one `max.block.ms`.
+#[test]
+fn the_waits_for_metadata_and_for_memory_share_their_time() {
+    let mut world = World::new(1, &[("t", 1)], &SMALL);
+    world.know("t");
+    world.hold(1, true);
+    let text = "x".repeat(900);
+    let _full: Vec<_> = (0..4).map(|_| world.send_to(0, &text)).collect();
+    let producer = world.producer.clone();
+    let mut unknown = Box::pin(producer.send("later", Record::new(text.as_bytes())));
+    assert!(poll(&mut unknown).is_pending());
+    let (refused, waited) = world.wait(&mut unknown);
+    assert!(refused.is_err());
+    assert!(waited <= Duration::from_millis(1100), "{waited:?}");
+}
+
+/// B1.4: a producer that sends nothing connects to nobody.
+#[test]
+fn nothing_is_asked_before_the_first_record() {
+    let mut world = World::new(1, &[("t", 1)], &[]);
+    world.pass(Duration::from_secs(3600));
+    assert_eq!(world.connections(), 0);
+}
