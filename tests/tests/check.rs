@@ -141,7 +141,8 @@ fn who_may_not_see_the_settings_hears_so_and_the_rest() {
     let (status, text, _) = ottla("check", "ann", &["--failures", "0"]);
     assert_eq!(status, Some(0), "{text}");
     let (status, _, error) = ottla("produce", "ann", &["-q", "Cargo.toml"]);
-    assert_eq!((status, error.as_str()), (Some(0), ""));
+    // A broker that has just started has no producer ids yet, which is worth a warning.
+    assert!(status == Some(0) && !error.contains("error"), "{error}");
     let (status, text, error) = ottla("read", "ann", &[]);
     assert_eq!((status, error.as_str()), (Some(0), ""));
     let sent = std::fs::read_to_string("Cargo.toml").unwrap();

@@ -62,14 +62,19 @@ impl Cluster {
         } else {
             "org.apache.kafka.tools.DumpLogSegments"
         };
-        let mut partition = -1;
-        let mut batches = Vec::new();
+        let mut place = Place { partition: -1, offset: 0 };
+        let mut batches: Vec<Batch> = Vec::new();
         let tool = self.tool(class).args(["--deep-iteration", "--files"]).arg(files);
-        tool.for_each_line(|line| match parse(&String::from_utf8_lossy(line), partition) {
-            Line::Segment(of) => partition = of,
-            Line::Batch(batch) => batches.push(batch),
+        tool.for_each_line(|line| match parse(&String::from_utf8_lossy(line), place) {
+            Line::Segment(start) => place = start,
+            Line::Batch(batch) => {
+                place.offset = batch.last_offset + 1;
+                batches.push(batch);
+            }
             Line::Nothing => {}
-            Line::Complaint(text) => panic!("DumpLogSegments about {topic}-{partition}: {text}"),
+            Line::Complaint(text) => {
+                panic!("DumpLogSegments about {topic}-{}: {text}", place.partition)
+            }
         });
         batches
     }
@@ -86,19 +91,28 @@ impl Cluster {
     }
 }
 
+/// Where in the log the next line is about.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Place {
+    partition: i32,
+    offset: i64,
+}
+
 #[derive(Debug, PartialEq)]
 enum Line {
-    Segment(i32),
+    Segment(Place),
     Batch(Batch),
     Nothing,
     Complaint(String),
 }
 
-fn parse(line: &str, partition: i32) -> Line {
+fn parse(line: &str, place: Place) -> Line {
     let known = if let Some(path) = line.strip_prefix("Dumping ") {
-        partition_of(Path::new(path)).map(Line::Segment)
+        start_of(Path::new(path)).map(Line::Segment)
     } else if line.starts_with("baseOffset: ") {
-        batch(line, partition).map(Line::Batch)
+        batch(line, place.partition).map(Line::Batch)
+    } else if line.starts_with("offset: ") {
+        message(line, place).map(Line::Batch)
     } else {
         // A line for each record, a line for each segment.
         let expected = line.starts_with("| ") || line.starts_with("Log starting offset: ");
@@ -107,22 +121,28 @@ fn parse(line: &str, partition: i32) -> Line {
     known.unwrap_or_else(|| Line::Complaint(line.into()))
 }
 
-/// The number at the end of the directory's name, which is `TOPIC-PARTITION`.
-fn partition_of(segment: &Path) -> Option<i32> {
-    segment.parent()?.file_name()?.to_str()?.rsplit_once('-')?.1.parse().ok()
+/// `TOPIC-PARTITION/OFFSET.log`.
+fn start_of(segment: &Path) -> Option<Place> {
+    let directory = segment.parent()?.file_name()?.to_str()?;
+    let partition = directory.rsplit_once('-')?.1.parse().ok()?;
+    let offset = segment.file_stem()?.to_str()?.parse().ok()?;
+    Some(Place { partition, offset })
 }
 
 /// Parses `name: value name: value …`.
-fn batch(line: &str, partition: i32) -> Option<Batch> {
+fn fields(line: &str) -> HashMap<&str, &str> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let pairs = words.chunks_exact(2);
-    let fields: HashMap<&str, &str> =
-        pairs.filter_map(|pair| Some((pair[0].strip_suffix(':')?, pair[1]))).collect();
+    pairs.filter_map(|pair| Some((pair[0].strip_suffix(':')?, pair[1]))).collect()
+}
+
+fn batch(line: &str, partition: i32) -> Option<Batch> {
+    let fields = fields(line);
     Some(Batch {
         partition,
         base_offset: field(&fields, "baseOffset")?,
         last_offset: field(&fields, "lastOffset")?,
-        count: field(&fields, "count").or_else(|| count_of_offsets(&fields))?,
+        count: field(&fields, "count")?,
         base_sequence: field(&fields, "baseSequence")?,
         producer_id: field(&fields, "producerId")?,
         producer_epoch: field(&fields, "producerEpoch")?,
@@ -134,10 +154,25 @@ fn batch(line: &str, partition: i32) -> Option<Batch> {
     })
 }
 
-/// Batches before version 2 don't know how many records they have (`count: null`).
-fn count_of_offsets(fields: &HashMap<&str, &str>) -> Option<i32> {
-    let [last, base]: [i32; 2] = [field(fields, "lastOffset")?, field(fields, "baseOffset")?];
-    Some(last - base + 1)
+/// A message of version 0 or 1, which tells its last record's offset alone: its first is the one
+/// that comes next in the log.
+fn message(line: &str, place: Place) -> Option<Batch> {
+    let fields = fields(line);
+    let last_offset = field(&fields, "offset")?;
+    Some(Batch {
+        partition: place.partition,
+        base_offset: place.offset,
+        last_offset,
+        count: i32::try_from(last_offset - place.offset + 1).ok()?,
+        base_sequence: -1,
+        producer_id: -1,
+        producer_epoch: -1,
+        leader_epoch: -1,
+        codec: field(&fields, "compresscodec")?,
+        size: field(&fields, "size")?,
+        magic: field(&fields, "magic")?,
+        valid: field(&fields, "isvalid")?,
+    })
 }
 
 fn field<T: FromStr>(fields: &HashMap<&str, &str>, name: &str) -> Option<T> {
@@ -153,30 +188,37 @@ mod tests {
         isControl: false deleteHorizonMs: OptionalLong.empty position: 93 CreateTime: 17 \
         size: 81 magic: 2 compresscodec: lz4 crc: 2863311530 isvalid: true";
 
+    const MESSAGE: &str = "offset: 9 position: 41 CreateTime: 17 size: 43 magic: 1 \
+        compresscodec: gzip crc: 2584618707 isvalid: true";
+
+    const PLACE: Place = Place { partition: 2, offset: 5 };
+
     #[test]
     fn a_batch_line_is_a_batch() {
-        let Line::Batch(batch) = parse(BATCH, 2) else { panic!("not a batch") };
+        let Line::Batch(batch) = parse(BATCH, PLACE) else { panic!("not a batch") };
         assert_eq!((batch.partition, batch.base_offset, batch.last_offset), (2, 3, 4));
         assert_eq!((batch.producer_id, batch.producer_epoch, batch.base_sequence), (1000, 1, 7));
         assert_eq!((batch.codec.as_str(), batch.size, batch.valid), ("lz4", 81, true));
     }
 
     #[test]
-    fn an_old_batch_is_as_long_as_its_offsets_say() {
-        let line = BATCH.replace("count: 2", "count: null").replace("magic: 2", "magic: 1");
-        let Line::Batch(batch) = parse(&line, 2) else { panic!("not a batch") };
-        assert_eq!((batch.count, batch.magic), (2, 1));
+    fn a_message_begins_where_the_one_before_it_ended() {
+        let Line::Batch(message) = parse(MESSAGE, PLACE) else { panic!("not a message") };
+        assert_eq!((message.partition, message.base_offset, message.last_offset), (2, 5, 9));
+        assert_eq!((message.count, message.magic, message.valid), (5, 1, true));
     }
 
     #[test]
-    fn a_segment_tells_its_partition() {
-        assert_eq!(parse("Dumping /tmp/data/my-topic-12/00000.log", -1), Line::Segment(12));
+    fn a_segment_tells_where_it_begins() {
+        let start = Place { partition: 12, offset: 70 };
+        let line = "Dumping /tmp/data/my-topic-12/00000000000000000070.log";
+        assert_eq!(parse(line, PLACE), Line::Segment(start));
     }
 
     #[test]
     fn unknown_lines_are_complaints() {
-        assert_eq!(parse("| offset: 3 CreateTime: 17 keySize: 3", 0), Line::Nothing);
-        assert!(matches!(parse("Found 3 invalid bytes at position", 0), Line::Complaint(_)));
-        assert!(matches!(parse("baseOffset: 3 lastOffset: x", 0), Line::Complaint(_)));
+        assert_eq!(parse("| offset: 3 CreateTime: 17 keySize: 3", PLACE), Line::Nothing);
+        assert!(matches!(parse("Found 3 invalid bytes at position", PLACE), Line::Complaint(_)));
+        assert!(matches!(parse("baseOffset: 3 lastOffset: x", PLACE), Line::Complaint(_)));
     }
 }
