@@ -35,8 +35,11 @@ pub(super) struct TopicEntry<X: Platform> {
     pub(super) last_used: Instant,
     /// Somebody sends to it.
     pub(super) tracked: bool,
-    /// It has to be asked about: never answered for, or without a leader somewhere.
+    /// It has to be asked about: never answered for, or batches wait for a leader.
     pub(super) unresolved: bool,
+    /// A partition has no leader. While none of its batches wait for one, it is asked about when
+    /// the topic is used (row B6.1).
+    pub(super) leaderless: bool,
     pub(super) load: Load,
 }
 
@@ -158,6 +161,7 @@ impl<X: Platform> Sender<X> {
             last_used: now,
             tracked: false,
             unresolved: true,
+            leaderless: false,
             load: Load::default(),
         });
         self.topic_names.insert(topic.name.clone(), index);
@@ -169,6 +173,10 @@ impl<X: Platform> Sender<X> {
         let topic = &mut self.topics[self.lanes[lane as usize].topic];
         topic.last_used = now;
         topic.tracked = true;
+        if topic.leaderless {
+            topic.unresolved = true;
+            self.metadata.want_some();
+        }
     }
 
     pub(super) fn handle_metadata(
@@ -192,13 +200,7 @@ impl<X: Platform> Sender<X> {
             self.apply_topic(&topic, now);
         }
         self.forget_ended_waits();
-        let missing = self.topics.iter().any(|topic| topic.tracked && topic.unresolved);
-        if missing {
-            self.metadata.want_some();
-            self.metadata_fruitless(now);
-        } else {
-            self.metadata_helped(now);
-        }
+        self.metadata_taken_in(now);
     }
 
     /// Where memory is short, only so many brokers are known that lead nothing of ours.
@@ -295,16 +297,25 @@ impl<X: Platform> Sender<X> {
         for partition in known..count {
             self.add_lane(index, partition as i32);
         }
-        let mut leaderless = false;
         let mut changed = Vec::new();
+        let sought = self.metadata.sought.len();
         for partition in answer.partitions {
-            leaderless |= self.apply_leader(index, &partition, &mut changed);
+            self.apply_leader(index, &partition, &mut changed);
         }
-        self.topics[index].unresolved = leaderless;
+        let leaderless = || self.topics[index].lanes.iter().filter(|id| !self.has_leader(**id));
+        let waits = leaderless().any(|id| self.lanes[*id as usize].has_batches());
+        let unresolved = waits || self.metadata.sought.len() > sought;
+        let leaderless = leaderless().next().is_some();
+        let topic = &mut self.topics[index];
+        (topic.leaderless, topic.unresolved) = (leaderless, unresolved);
         self.publish_layout(index);
         for lane in changed {
             self.move_to_leader(lane, now);
         }
+    }
+
+    fn has_leader(&self, id: LaneId) -> bool {
+        self.lanes[id as usize].leader.is_some()
     }
 
     fn add_lane(&mut self, topic: usize, index: i32) {
@@ -318,23 +329,19 @@ impl<X: Platform> Sender<X> {
         self.topics[topic].lanes.push(id);
     }
 
-    /// Returns whether the partition has no leader.
     fn apply_leader(
         &mut self,
         topic: usize,
         partition: &MetadataPartition<'_>,
         changed: &mut Vec<LaneId>,
-    ) -> bool {
+    ) {
         let lane = usize::try_from(partition.index).ok();
-        let Some(&id) = lane.and_then(|index| self.topics[topic].lanes.get(index)) else {
-            return false;
-        };
+        let Some(&id) = lane.and_then(|index| self.topics[topic].lanes.get(index)) else { return };
         let leader = (partition.leader_id >= 0).then_some(NodeId(partition.leader_id));
         self.metadata.sought.extend(leader.filter(|leader| !self.nodes.contains_key(leader)));
         if self.set_leader(id, leader, partition.leader_epoch) {
             changed.push(id);
         }
-        self.lanes[id as usize].leader.is_none()
     }
 
     /// Believes in a leader unless something newer is known (row E2.8). Returns whether it is

@@ -81,6 +81,11 @@ impl<X: Platform> Lane<X> {
         }
     }
 
+    /// Whether batches wait here, full or not.
+    pub(super) fn has_batches(&self) -> bool {
+        !self.retries.is_empty() || self.partition.queued() > 0
+    }
+
     /// Whether another batch may join those on the wire.
     ///
     /// Batches that were sent before go one at a time until all of them have an answer, and nothing

@@ -169,6 +169,21 @@ impl<X: Platform> Sender<X> {
         }
     }
 
+    /// An answer was taken in, which may leave something open. A partition without a leader of
+    /// which nobody wants anything is none: that it has one again is found with the next batch of
+    /// its topic, so that an idle producer asks for nothing and a busy one no more often than it
+    /// may.
+    pub(super) fn metadata_taken_in(&mut self, now: Instant) {
+        let tracked = || self.topics.iter().filter(|topic| topic.tracked);
+        let missing = tracked().any(|topic| topic.unresolved);
+        if missing || tracked().any(|topic| topic.leaderless) {
+            self.metadata.some |= missing;
+            self.metadata_fruitless(now);
+        } else {
+            self.metadata_helped(now);
+        }
+    }
+
     /// The request got no answer.
     pub(super) fn metadata_failed(&mut self, now: Instant) {
         self.metadata.in_flight = None;

@@ -29,6 +29,39 @@ fn those_who_wait_for_a_topic_ask_once_for_all() {
     assert!((5..=20).contains(&asked), "{asked} answers in 10 s");
 }
 
+/// B6.1, E5.5: a partition without a leader is nobody's business while it has no batches: an idle
+/// producer asks for nothing, one that sends to others only as often as the backoff allows, and
+/// no more once there is a leader.
+#[test]
+fn an_empty_partition_without_a_leader_makes_nobody_ask() {
+    let mut world = World::new(1, &[("t", 2)], &[("linger.ms", "0")]);
+    let lead = |world: &World, leader| {
+        world.cluster(|cluster, now| cluster.move_leader("t", 0, leader, now).unwrap());
+    };
+    lead(&world, None);
+    world.know("t");
+    let known = updates(&world);
+    world.pass(Duration::from_secs(60));
+    assert_eq!(updates(&world), known, "while nothing is sent");
+    let send_for_ten_seconds = |world: &mut World| {
+        for _ in 0..100 {
+            assert!(world.wait(world.send_to(1, "x")).0.is_ok());
+            world.pass(Duration::from_millis(100));
+        }
+    };
+    send_for_ten_seconds(&mut world);
+    let asked = updates(&world) - known;
+    assert!((5..=20).contains(&asked), "{asked} answers in 10 s of sending");
+
+    lead(&world, Some(1));
+    world.pass(Duration::from_secs(2));
+    assert!(world.wait(world.send_to(1, "y")).0.is_ok());
+    world.pass(Duration::from_secs(2));
+    let found = updates(&world);
+    send_for_ten_seconds(&mut world);
+    assert_eq!(updates(&world), found, "since it has a leader");
+}
+
 /// E2.1: a topic that nothing was sent to for `metadata.max.idle.ms` is asked about no more.
 #[test]
 fn a_topic_that_is_not_used_is_forgotten() {
