@@ -86,6 +86,7 @@ impl Producer {
     /// # Errors
     /// [`SendError::BufferFull`] and [`SendError::MetadataPending`] (no partition of the topic is
     /// known yet; they have been asked for): try again later. All others: see [`SendError`].
+    #[inline]
     pub fn try_send(&self, topic: &str, record: Record<'_>) -> Result<Delivery, SendError> {
         self.core().try_send(topic, record).map(Delivery::new)
     }
@@ -179,6 +180,7 @@ impl Producer {
         self.core().config()
     }
 
+    #[inline]
     pub(crate) fn core(&self) -> &ottla_core::Producer<Native> {
         &self.0.core
     }

@@ -44,6 +44,7 @@ impl Topic {
     ///
     /// # Errors
     /// As [`Producer::try_send`].
+    #[inline]
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         self.topic.try_send(record).map(Delivery::new)
     }

@@ -59,8 +59,23 @@ impl<X: Platform> Partition<X> {
         Self { index, lane, queued: AtomicU32::new(0), queue: X::Lock::new(queue) }
     }
 
-    /// Appends to the open batch, or opens one with `buffer`; takes the buffer only then.
+    /// Appends to the open batch; tells by how many bytes that grew and whether it is full now.
+    /// `None` if there is none with room.
     #[inline]
+    pub(crate) fn append_to_open(
+        &self,
+        fields: &RecordFields<'_>,
+        timestamp: i64,
+    ) -> Option<(Delivery<X>, usize, bool)> {
+        self.queue.with(|queue| {
+            let last = queue.batches.back_mut().filter(|_| !queue.closed)?;
+            let before = last.len();
+            let delivery = last.try_append(fields, timestamp)?;
+            Some((delivery, last.len() - before, last.is_closed()))
+        })
+    }
+
+    /// Appends to the open batch, or opens one with `buffer`; takes the buffer only then.
     pub(crate) fn append(
         &self,
         fields: &RecordFields<'_>,

@@ -47,7 +47,6 @@ impl TopicPartitioner {
     ///
     /// # Errors
     /// The topic has no partitions, or the user's partitioner gave one that does not exist.
-    #[inline]
     pub fn partition(
         &mut self,
         input: &PartitionInput<'_>,
@@ -62,6 +61,19 @@ impl TopicPartitioner {
         match (&self.kind, key) {
             (PartitionerKind::BuiltIn, None) => Ok(Choice::Uniform),
             _ => self.partition_by(input, key, now, rng).map(Choice::Partition),
+        }
+    }
+
+    /// The partition of a record with this key, and whether it is the sticky one, where choosing it
+    /// changes nothing: the built-in partitioner, but for the first choice of a sticky partition.
+    #[inline]
+    pub(crate) fn settled(&self, key: Option<&[u8]>, count: u32) -> Option<(i32, bool)> {
+        if !matches!(self.kind, PartitionerKind::BuiltIn) {
+            return None;
+        }
+        match key.filter(|_| !self.ignore_keys) {
+            None => Some((self.uniform.settled()?, true)),
+            Some(key) => Some((murmur2::partition_for_key(key, count), false)),
         }
     }
 

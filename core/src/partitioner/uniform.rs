@@ -45,6 +45,12 @@ impl UniformPartitioner {
         self.advance(partitions, rng)
     }
 
+    /// The partition of the next record, if it was chosen before.
+    #[inline]
+    pub(crate) fn settled(&self) -> Option<i32> {
+        self.sticky.map(|(partition, _)| partition)
+    }
+
     /// Counts `bytes` appended to the current partition and moves on if that makes a batch's worth
     /// (E4.2).
     ///
@@ -59,14 +65,20 @@ impl UniformPartitioner {
         partitions: Partitions<'_>,
         rng: &mut Rng,
     ) -> bool {
-        let Some((_, produced)) = &mut self.sticky else { return false };
-        *produced = produced.saturating_add(bytes);
-        let full = *produced >= self.sticky_batch_size && enable_switch;
-        let overfull = *produced >= self.sticky_batch_size.saturating_mul(2);
-        if full || overfull {
+        let moves = self.count(bytes, enable_switch);
+        if moves {
             self.advance(partitions, rng);
         }
-        full || overfull
+        moves
+    }
+
+    /// [`on_appended`](Self::on_appended) without moving on: whether it is time to.
+    #[inline]
+    pub(crate) fn count(&mut self, bytes: usize, enable_switch: bool) -> bool {
+        let Some((_, produced)) = &mut self.sticky else { return false };
+        *produced = produced.saturating_add(bytes);
+        *produced >= self.sticky_batch_size
+            && (enable_switch || *produced >= self.sticky_batch_size.saturating_mul(2))
     }
 
     /// The weights of the next choice, updated on each pass over the topic's queues
@@ -75,7 +87,9 @@ impl UniformPartitioner {
         &mut self.load
     }
 
-    fn advance(&mut self, partitions: Partitions<'_>, rng: &mut Rng) -> i32 {
+    /// Moves on.
+    #[cold]
+    pub(crate) fn advance(&mut self, partitions: Partitions<'_>, rng: &mut Rng) -> i32 {
         let partition = self.next_partition(partitions, rng);
         self.sticky = Some((partition, 0));
         partition

@@ -47,9 +47,33 @@ impl<X: Platform> TopicHandle<X> {
         Arc::new(Self { state, local: X::Lock::new(local) })
     }
 
+    /// Appends a record to the batch that is open where it belongs: all that is to be done for
+    /// nearly every record. `None` where more has to be: [`append`](Self::append) does it.
+    #[inline(never)]
+    pub(crate) fn append_to_open(
+        &self,
+        shared: &Shared<X>,
+        record: &Record<'_>,
+    ) -> Option<Delivery<X>> {
+        let timestamp = record.timestamp.unwrap_or_else(|| shared.clock.unix_millis());
+        let mut filled = None;
+        let delivery = self.local.with(|local| {
+            let partition = local.settled(&self.state, record)?;
+            let target = local.layout.partitions.get(partition as usize)?;
+            let lane = target.lane;
+            let (delivery, bytes, is_full) = target.append_to_open(&fields(record), timestamp)?;
+            local.on_appended(bytes, is_full);
+            filled = is_full.then_some(lane);
+            Some(delivery)
+        })?;
+        if let Some(lane) = filled {
+            self.announce(shared, lane, None, true);
+        }
+        Some(delivery)
+    }
+
     /// Appends a record of at most `size` bytes, or says what that needs. `buffer` is taken if a
     /// batch is opened.
-    #[inline]
     pub(crate) fn append(
         &self,
         shared: &Shared<X>,
@@ -104,6 +128,7 @@ impl<X: Platform> TopicHandle<X> {
     }
 
     /// Tells the sender once per batch that it was opened, and once that it is full.
+    #[cold]
     fn announce(
         &self,
         shared: &Shared<X>,

@@ -51,7 +51,25 @@ impl<X: Platform> Local<X> {
         }
     }
 
+    /// The record's partition, where nothing has changed and [choosing](Self::choose) it would
+    /// change nothing.
+    ///
+    /// A partition that does not exist is as given.
     #[inline]
+    pub(super) fn settled(&mut self, state: &TopicState<X>, record: &Record<'_>) -> Option<i32> {
+        if state.version.load(Ordering::Acquire) != self.version || self.status != Status::Known {
+            return None;
+        }
+        self.sticky = false;
+        if record.partition.is_some() {
+            return record.partition;
+        }
+        let count = self.layout.partitions.len() as u32;
+        let (partition, sticky) = self.partitioner.settled(record.routing_key(), count)?;
+        self.sticky = sticky;
+        Some(partition)
+    }
+
     pub(super) fn choose(
         &mut self,
         topic: &str,
@@ -115,9 +133,9 @@ impl<X: Platform> Local<X> {
 
     #[inline]
     pub(super) fn on_appended(&mut self, bytes: usize, filled: bool) {
-        if self.sticky {
+        if self.sticky && self.partitioner.uniform_mut().count(bytes, filled) {
             let view = self.layout.view();
-            self.partitioner.uniform_mut().on_appended(bytes, filled, view, &mut self.rng);
+            self.partitioner.uniform_mut().advance(view, &mut self.rng);
         }
     }
 }

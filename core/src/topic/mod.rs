@@ -18,6 +18,7 @@ use crate::sync::{Arc, Lock, Platform};
 use crate::time::Instant;
 
 pub(crate) use handle::{Need, Refusal, TopicHandle};
+use prepare::is_plainly_valid;
 pub(crate) use prepare::prepare;
 pub(crate) use state::{Layout, Status, TopicState};
 
@@ -49,6 +50,7 @@ impl<X: Platform> Topic<X> {
 
     /// Appends a record without waiting. On [`SendError::BufferFull`] and
     /// [`SendError::MetadataPending`] try again later; the record is still yours.
+    #[inline]
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery<X>, SendError> {
         try_send(&self.shared, &self.handle, record)
     }
@@ -65,11 +67,28 @@ impl<X: Platform> Topic<X> {
 }
 
 /// [`Topic::try_send`] and [`Producer::try_send`](crate::Producer::try_send).
+#[inline]
 pub(crate) fn try_send<X: Platform>(
     shared: &Arc<Shared<X>>,
     handle: &TopicHandle<X>,
     record: Record<'_>,
 ) -> Result<Delivery<X>, SendError> {
+    if is_plainly_valid(shared, &record)
+        && let Some(delivery) = handle.append_to_open(shared, &record)
+    {
+        return Ok(delivery);
+    }
+    try_send_with_care(shared, handle, record)
+}
+
+/// Appends where there are interceptors, or a batch may have to be begun.
+#[cold]
+fn try_send_with_care<X: Platform>(
+    shared: &Shared<X>,
+    handle: &TopicHandle<X>,
+    record: Record<'_>,
+) -> Result<Delivery<X>, SendError> {
+    // As short-lived as what interceptors may add to it.
     let mut record = record;
     let size = prepare(shared, &handle.state.name, &mut record)?;
     let mut buffer = None;

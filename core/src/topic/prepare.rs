@@ -3,14 +3,19 @@
 use crate::config::ProducerConfig;
 use crate::error::SendError;
 use crate::record::Record;
-use crate::records::RecordFields;
-use crate::records::record::size_upper_bound;
+use crate::records::record::{MAX_RECORD_OVERHEAD, size_upper_bound};
+use crate::records::varint::VARINT_MAX_LEN;
+use crate::records::{BATCH_OVERHEAD, RecordFields};
 use crate::shared::Shared;
 use crate::sync::Platform;
 
+/// The most that the size of a record without headers is larger than its key and value: the lengths
+/// of both, and the number of headers.
+const MAX_HEADERLESS_OVERHEAD: usize =
+    BATCH_OVERHEAD + MAX_RECORD_OVERHEAD + 2 * VARINT_MAX_LEN + 1;
+
 /// Interceptors, validity and size (rows B2.1, B2.4, E1.3): all that needs neither metadata nor
 /// memory. Returns the [size](size_upper_bound).
-#[inline]
 pub(crate) fn prepare<'a, X: Platform>(
     shared: &'a Shared<X>,
     topic: &str,
@@ -22,6 +27,24 @@ pub(crate) fn prepare<'a, X: Platform>(
     for interceptor in &shared.interceptors {
         *record = interceptor.on_send(topic, *record);
     }
+    check(shared, record)
+}
+
+/// Whether [`prepare`] would let the record pass, without interceptors; false also where that takes
+/// a closer look.
+#[inline]
+pub(crate) fn is_plainly_valid<X: Platform>(shared: &Shared<X>, record: &Record<'_>) -> bool {
+    let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let config = &shared.config;
+    !shared.is_closed()
+        && shared.interceptors.is_empty()
+        && record.headers.is_empty()
+        && record.timestamp.is_none_or(|millis| millis >= 0)
+        && len(record.key).saturating_add(len(record.value)).saturating_add(MAX_HEADERLESS_OVERHEAD)
+            <= config.max_request_size.min(config.buffer_memory)
+}
+
+fn check<X: Platform>(shared: &Shared<X>, record: &Record<'_>) -> Result<usize, SendError> {
     if record.timestamp.is_some_and(|millis| millis < 0) {
         return Err(SendError::InvalidRecord("a record's timestamp can't be negative"));
     }
@@ -30,7 +53,7 @@ pub(crate) fn prepare<'a, X: Platform>(
     }
     let size = size_upper_bound(&fields(record));
     let config = &shared.config;
-    if size > config.max_request_size.min(config.buffer_memory) {
+    if size > config.max_request_size || size > config.buffer_memory {
         return Err(too_large(config, size));
     }
     Ok(size)
