@@ -17,8 +17,14 @@ use crate::{DeliveryError, RecordMetadata};
 pub struct Delivery(ottla_core::Delivery<Native>);
 
 impl Delivery {
+    #[inline]
     pub(crate) fn new(delivery: ottla_core::Delivery<Native>) -> Self {
         Self(delivery)
+    }
+
+    #[inline]
+    pub(crate) fn into_core(self) -> ottla_core::Delivery<Native> {
+        self.0
     }
 
     /// The partition the record was appended to; it never changes afterwards.

@@ -83,6 +83,7 @@
 
 mod aws;
 mod client;
+mod deliveries;
 mod delivery;
 pub mod durability;
 mod producer;
@@ -97,13 +98,14 @@ pub mod transaction;
 mod typed;
 
 pub use client::BlockingClient;
+pub use deliveries::Deliveries;
 pub use delivery::Delivery;
 pub use ottla_core::config::{
     Acks, AddressError, BrokerAddress, ConfigError, DnsLookup, MetadataRecovery, Pem,
     ProducerConfig, Roots, SaslConfig, SecurityConfig, SecurityProtocol, TlsConfig, TopicOverrides,
 };
 pub use ottla_core::{
-    Acknowledgement, Codec, Compression, DeliveryError, ErrorCode, Header, Interceptor,
+    Acknowledgement, Codec, Compression, Delivered, DeliveryError, ErrorCode, Header, Interceptor,
     Interceptors, Metrics, Reason, Record, RecordMetadata, SendError, Summary, TopicMetrics,
     Written, partitioner, sasl, serializer,
 };

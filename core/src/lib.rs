@@ -37,6 +37,7 @@ mod topic;
 pub mod transaction;
 pub mod transport;
 
+pub use accumulator::deliveries::{Delivered, Deliveries};
 pub use accumulator::delivery::Delivery;
 pub use config::{Acks, BrokerAddress, ConfigError, ProducerConfig};
 pub use driver::{Driver, producer, producer_with};

@@ -21,6 +21,7 @@ pub struct Delivery<X: Platform> {
 }
 
 impl<X: Platform> Delivery<X> {
+    #[inline]
     pub(crate) fn new(result: Arc<BatchResult<X>>, index: u32, timestamp: i64) -> Self {
         Self { result, index, timestamp }
     }
@@ -48,8 +49,25 @@ impl<X: Platform> Delivery<X> {
         Self { result: self.result.clone(), ..*self }
     }
 
+    /// Whether both records travel in one batch.
+    #[inline]
+    pub(super) fn is_of_batch(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.result, &other.result)
+    }
+
+    /// Whether `other` is the record of the same batch that comes `distance` later.
+    #[inline]
+    pub(super) fn is_before(&self, other: &Self, distance: u32) -> bool {
+        self.is_of_batch(other) && self.index.wrapping_add(distance) == other.index
+    }
+
+    /// From now on this is the delivery of the batch's next record.
+    pub(super) fn skip_one(&mut self) {
+        self.index += 1;
+    }
+
     /// The record's outcome, or `None` after `wait` has been given the list of those to be woken.
-    fn lookup(
+    pub(super) fn lookup(
         &mut self,
         mut wait: impl FnMut(&mut Vec<Waker>),
     ) -> Option<Result<RecordMetadata, DeliveryError>> {

@@ -6,5 +6,6 @@
 
 pub(crate) mod batch;
 pub(crate) mod buffer_pool;
+pub(crate) mod deliveries;
 pub(crate) mod delivery;
 pub(crate) mod partition;

@@ -1,0 +1,74 @@
+//! The outcomes of many records.
+
+use std::future::poll_fn;
+
+use futures_lite::future::block_on;
+use ottla_transport_std::Native;
+
+use crate::{Delivered, Delivery};
+
+/// Deliveries whose outcomes are taken in the order in which they were added.
+///
+/// Consecutive records of one batch take one place here, and what became of them is told once: a
+/// program that only has to know whether its records arrived pays for batches, not for records.
+///
+/// ```
+/// use ottla::{Deliveries, Producer, Record};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let broker = ottla_sim::dev::DevBroker::start(Default::default())?;
+/// # let address = broker.address().to_string();
+/// # let brokers = address.as_str();
+/// let producer = Producer::from_properties([("bootstrap.servers", brokers)])?;
+/// let topic = producer.topic("numbers");
+/// let mut deliveries = Deliveries::new();
+/// for number in 0..1000 {
+///     deliveries.push(topic.send_blocking(Record::new(number.to_string().as_bytes()))?);
+/// }
+/// let mut acknowledged = 0;
+/// while let Some((records, outcome)) = deliveries.wait_next() {
+///     outcome?;
+///     acknowledged += records;
+/// }
+/// assert_eq!(acknowledged, 1000);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct Deliveries(ottla_core::Deliveries<Native>);
+
+impl Deliveries {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(ottla_core::Deliveries::new())
+    }
+
+    /// Adds the delivery of one record.
+    #[inline]
+    pub fn push(&mut self, delivery: Delivery) {
+        self.0.push(delivery.into_core());
+    }
+
+    /// Whether all outcomes were taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes the oldest outcome, and how many records share it, when it is known; `None` once all
+    /// were taken. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Delivered> {
+        poll_fn(|cx| self.0.poll_next(cx)).await
+    }
+
+    /// [`next`](Self::next), blocking the thread.
+    pub fn wait_next(&mut self) -> Option<Delivered> {
+        block_on(self.next())
+    }
+
+    /// Takes the oldest outcome, and how many records share it, if it is known.
+    pub fn try_next(&mut self) -> Option<Delivered> {
+        self.0.try_next()
+    }
+}
