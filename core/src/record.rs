@@ -17,8 +17,9 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     /// Headers in order; keys may repeat (KIP-82).
     pub headers: &'a [Header<'a>],
-    /// Milliseconds since 1970-01-01 UTC; `None` takes the clock's (KIP-32), which on 64-bit Linux is
-    /// that of the system's last tick: 4 ms late as kernels usually are, 10 ms at most. Not negative.
+    /// Milliseconds since 1970-01-01 UTC; `None` takes the clock's (KIP-32), which on 64-bit Linux
+    /// is that of the system's last tick: 4 ms late as kernels usually are, 10 ms at most. Not
+    /// negative.
     pub timestamp: Option<i64>,
     /// The partition; `None` lets the partitioner choose.
     pub partition: Option<i32>,

@@ -17,8 +17,8 @@ impl Platform for Native {
 }
 
 /// A mutex that is never poisoned: the core's critical sections run no user code, so a panic
-/// elsewhere leaves nothing half done behind the lock. Not std's, which looks for panics whenever it
-/// is locked and unlocked, as often as records are sent.
+/// elsewhere leaves nothing half done behind the lock. Not std's, which looks for panics whenever
+/// it is locked and unlocked, as often as records are sent.
 #[derive(Debug, Default)]
 pub struct NativeLock<T>(Mutex<T>);
 
