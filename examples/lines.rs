@@ -1,7 +1,7 @@
 //! Sends lines as fast as it can and counts what became of each.
 //!
 //! ```text
-//! cargo run --release --example lines -- FILE TOPIC RECORDS THREADS bootstrap.servers=HOST:PORT [KEY=VALUE]…
+//! cargo run --release --example lines -- FILE TOPIC RECORDS THREADS [KEY=VALUE]…
 //! ```
 //!
 //! Each thread sends RECORDS, and begins again at the start of the file until it has.
