@@ -147,11 +147,12 @@ fn report(machine: &str, names: &[String], known: &str, new: &Row) -> String {
          The counts are the `full` ones of [budgets.toml](budgets.toml).\n\n{machine}\n\n\
          | check | outcome | when, commit | time | findings |\n| --- | --- | --- | --- | --- |\n"
     );
+    let rows = || known.lines().skip_while(|line| !line.starts_with("| --- |"));
     for name in names {
         let start = format!("| {name} |");
         if *name == new.name {
             text.push_str(&line(new));
-        } else if let Some(line) = known.lines().find(|line| line.starts_with(&start)) {
+        } else if let Some(line) = rows().find(|line| line.starts_with(&start)) {
             text.push_str(line);
             text.push('\n');
         }
@@ -186,8 +187,8 @@ mod tests {
     #[test]
     fn the_report_is_a_table_of_each_checks_latest_run() {
         let names = ["chaos", "gone", "kit"].map(String::from);
-        let first =
-            report("here", &names, "| gone | passed | long ago | 1 s |  |\n", &row("kit", false));
+        let known = "| check | outcome |\n| --- | --- |\n| gone | passed | long ago | 1 s |  |\n";
+        let first = report("here", &names, known, &row("kit", false));
         let text = report("here", &names[..], &first, &row("kit", true));
         let text =
             report("here", &[names[0].clone(), names[2].clone()], &text, &row("chaos", true));
@@ -195,6 +196,9 @@ mod tests {
                     | kit | passed | today, abc | 2 min 5 s | 5 \\| none lost<br>none twice |\n";
         assert!(text.contains("\nhere\n") && text.ends_with(rows), "{text}");
         assert!(first.contains("| gone |") && !text.contains("| gone |"), "{first}{text}");
+        let check = ["check".to_owned()];
+        let text = report("here", &[check[0].clone(), names[2].clone()], &text, &row("kit", true));
+        assert_eq!(text.matches("| check |").count(), 1, "the heading is no row");
     }
 
     #[test]
