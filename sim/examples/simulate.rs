@@ -113,7 +113,8 @@ fn find_sabotage(arguments: &Arguments, kind: Sabotage) -> bool {
     arguments.seeds = arguments.seeds.min(SABOTAGE_SEEDS);
     arguments.options.sabotage = Some(kind);
     let failures = run_all(&arguments, &Totals::default());
-    let Some(Failure { seed, what, trace }) = failures.into_iter().min_by_key(|it| it.seed) else {
+    let Some(Failure { seed, what, trace, .. }) = failures.into_iter().min_by_key(|it| it.seed)
+    else {
         eprintln!("error: {kind} was not found in {} seeds", arguments.seeds);
         return false;
     };

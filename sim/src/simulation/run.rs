@@ -65,6 +65,8 @@ pub struct Report {
 pub struct Failure {
     /// Replays the run.
     pub seed: u64,
+    /// It sent in transactions whatever the seed says.
+    pub transactions: bool,
     /// Which rule, and by what.
     pub what: String,
     /// The timeline, where it was asked for.
@@ -74,7 +76,9 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, what, .. } = self;
-        write!(f, "seed {seed}: {what}; replay with: cargo xtask sim --seed {seed} --trace")
+        let transactions = if self.transactions { "--transactions " } else { "" };
+        write!(f, "seed {seed}: {what}; replay with: cargo xtask sim {transactions}")?;
+        write!(f, "--seed {seed} --trace")
     }
 }
 
@@ -108,7 +112,9 @@ pub(crate) fn run_scenario(
     });
     match outcome {
         Ok(report) => Ok(Report { trace: trace.take(), ..report }),
-        Err(what) => Err(Failure { seed, what, trace: trace.take() }),
+        Err(what) => {
+            Err(Failure { seed, transactions: options.transactions, what, trace: trace.take() })
+        }
     }
 }
 
