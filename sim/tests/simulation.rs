@@ -13,6 +13,14 @@ fn the_producer_keeps_its_promises() {
     }
 }
 
+/// A commit had no answer and was sent again; the first one arrived when the next transaction was
+/// open, and committed that one: version 1 does not say which transaction it means.
+#[test]
+fn a_commit_that_arrives_late_does_not_end_the_next_transaction() {
+    let options = Options { transactions: true, ..Options::default() };
+    run(7997, &options).unwrap();
+}
+
 /// What the checker says first of a producer with this bug.
 fn found(sabotage: Sabotage) -> String {
     let options = Options { sabotage: Some(sabotage), ..Options::default() };

@@ -49,6 +49,11 @@ impl Asked {
         matches!(self, Self::AddPartitions(_) | Self::AddOffsets | Self::CommitOffsets)
     }
 
+    /// Whether it is about the transaction that goes on, which version 1 does not name.
+    pub(super) fn is_of_transaction(&self) -> bool {
+        self.begins() || matches!(self, Self::End { .. })
+    }
+
     /// What an answer's code means. The cases are those of Java's `TransactionManager`.
     pub(super) fn verdict(&self, code: ErrorCode) -> Verdict {
         use ErrorCode as Code;

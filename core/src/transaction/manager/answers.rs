@@ -1,7 +1,5 @@
 //! What coordinators' answers do to the state.
 
-use core::mem;
-
 use super::{Phase, TransactionManager};
 use crate::accumulator::batch::Identity;
 use crate::error::ErrorCode;
@@ -25,7 +23,10 @@ impl TransactionManager {
         self.attempts += 1;
         let code = match answer {
             Answer::Code(code) => code,
-            Answer::Lost => ErrorCode::NetworkException,
+            Answer::Lost => {
+                self.late |= !self.second && asked.is_of_transaction();
+                ErrorCode::NetworkException
+            }
             Answer::Done | Answer::Node(_) | Answer::Identity(_) => ErrorCode::None,
         };
         let verdict = match asked {
@@ -107,8 +108,7 @@ impl TransactionManager {
 
     fn initialised(&mut self, identity: Identity) {
         self.identity = Some(identity);
-        self.bump = false;
-        self.forgotten = false;
+        (self.bump, self.late, self.forgotten) = (false, false, false);
         self.second = self.features.transaction_version >= 2;
         if self.phase == Phase::Initialising {
             self.phase = Phase::Idle;
@@ -131,9 +131,9 @@ impl TransactionManager {
         let upgrade = may_begin_second && !self.second;
         if next.is_some() {
             self.identity = next;
-            self.bump = false;
+            (self.bump, self.late) = (false, false);
         }
-        let initialise = mem::take(&mut self.bump) || self.forgotten || upgrade;
+        let initialise = self.bump || self.late || self.forgotten || upgrade;
         self.second = may_begin_second;
         self.phase = if initialise { Phase::Initialising } else { Phase::Idle };
         self.publish();

@@ -38,6 +38,9 @@ pub(crate) struct TransactionManager {
     forgotten: bool,
     /// Sequence numbers were lost: the next transaction needs another epoch (KIP-360).
     bump: bool,
+    /// A request of a transaction of version 1 had no answer and may arrive late. Under the same
+    /// epoch it would be taken for one of the next transaction, which an old commit then ends.
+    late: bool,
     /// Lanes whose partitions are part of the transaction.
     joined: BTreeSet<u32>,
     /// Lanes that wait for that.
@@ -127,6 +130,20 @@ impl TransactionManager {
     /// A batch that has sequence numbers was given up.
     pub(crate) fn lose_sequences(&mut self) {
         self.bump = true;
+    }
+
+    /// Whether another epoch would be better, but its brokers can't give it (before Kafka 2.5).
+    pub(crate) fn may_keep_epoch(&self) -> bool {
+        self.late && !self.bump && !self.forgotten
+    }
+
+    /// The next transaction begins under the same epoch.
+    pub(crate) fn keep_epoch(&mut self) {
+        self.late = false;
+        if self.phase == Phase::Initialising {
+            self.phase = Phase::Idle;
+            self.publish();
+        }
     }
 
     /// The producer is being closed: a transaction that goes on is aborted (row C2).

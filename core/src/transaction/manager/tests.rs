@@ -161,6 +161,42 @@ fn a_commit_without_an_answer_may_have_taken_effect() {
     assert!(talk.news().unsure);
 }
 
+/// Under the same epoch, the commit that was lost on its way could end the next transaction.
+#[test]
+fn in_version_1_a_request_without_an_answer_costs_the_epoch() {
+    let late = |version| {
+        let mut talk = Talk::begun(version);
+        talk.0.join(5);
+        if version == 1 {
+            talk.asks(false, Asked::AddPartitions(vec![5]), Answer::Done);
+        }
+        talk.0.end(true);
+        talk.asks(true, Asked::End { commit: true }, Answer::Lost);
+        talk
+    };
+    let mut talk = late(1);
+    talk.asks(true, Asked::End { commit: true }, Answer::Done);
+    assert_eq!(talk.last(), Ended::Committed);
+    talk.asks(false, Asked::InitProducerId, Answer::Identity(NEXT));
+    assert!(talk.news().ready);
+    talk.0.begin();
+    talk.0.end(true);
+    assert_eq!(talk.0.next(true), None);
+    assert!(talk.news().ready, "once is enough");
+
+    // Brokers before 2.5 give no epoch but by fencing.
+    let mut talk = late(1);
+    talk.asks(true, Asked::End { commit: true }, Answer::Done);
+    assert!(talk.0.may_keep_epoch());
+    talk.0.keep_epoch();
+    assert!(talk.news().ready && talk.0.next(false).is_none());
+    assert_eq!(talk.0.identity(), Some(FIRST));
+
+    let mut talk = late(2);
+    talk.asks(true, Asked::End { commit: true }, Answer::Identity(NEXT));
+    assert!(talk.news().ready, "version 2 has another epoch anyway");
+}
+
 #[test]
 fn the_coordinator_is_found_again_when_it_is_another_or_gone() {
     let find = Asked::FindCoordinator(CoordinatorKind::Transaction);
