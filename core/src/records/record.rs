@@ -205,14 +205,26 @@ impl ValueStart {
         {
             return None;
         }
-        let (offset, offset_bits) = short_number(offset_delta.into());
-        let (length, length_bits) = short_number(value.len() as u64);
+        let (offset, value_len) = (u64::from(offset_delta), value.len() as u64);
+        // Where all numbers have the same size, the compiler knows where each one goes.
+        Some(if offset.min(value_len) >= SHORTEST_OF_TWO_BYTES {
+            Self::assemble::<true>(timestamp, offset, value_len)
+        } else {
+            Self::assemble::<false>(timestamp, offset, value_len)
+        })
+    }
+
+    /// `LONG` says that all numbers but the timestamp take two bytes.
+    #[inline]
+    fn assemble<const LONG: bool>(timestamp: u64, offset: u64, value_len: u64) -> Self {
+        let (offset, offset_bits) = short_number::<LONG>(offset);
+        let (length, length_bits) = short_number::<LONG>(value_len);
         let no_key = zigzag64(-1);
         let end = offset | no_key << offset_bits | length << (offset_bits + 8);
         let end_len = (offset_bits + 8 + length_bits) / 8;
         // Attributes, timestamp delta and the number of headers take one byte each.
-        let body_len = 3 + end_len as usize + value.len();
-        let (length, length_bits) = short_number(body_len as u64);
+        let body_len = 3 + u64::from(end_len) + value_len;
+        let (length, length_bits) = short_number::<LONG>(body_len);
         let start = length | timestamp << (length_bits + 8);
         let start_bits = length_bits + 16;
         let low = start | end << start_bits;
@@ -220,16 +232,21 @@ impl ValueStart {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&low.to_le_bytes());
         bytes[8..].copy_from_slice(&high.to_le_bytes());
-        Some(Self { bytes, len: (start_bits / 8 + end_len) as usize })
+        Self { bytes, len: (start_bits / 8 + end_len) as usize }
     }
 }
 
-/// The varint of a number below 8192, in one or two bytes, and its size in bits.
+/// From here on the varint of a positive number takes two bytes.
+const SHORTEST_OF_TWO_BYTES: u64 = 64;
+
+/// The varint of a number below 8192, in one or two bytes, and its size in bits. `LONG` says that
+/// it takes two.
 #[inline]
-const fn short_number(number: u64) -> (u64, u32) {
+const fn short_number<const LONG: bool>(number: u64) -> (u64, u32) {
     let zigzag = number << 1;
-    let longer = (number >= 64) as u32;
-    ((zigzag & 0x7f) | (zigzag & 0x3f80) << 1 | (longer as u64) << 7, 8 + 8 * longer)
+    let longer = (LONG || number >= SHORTEST_OF_TWO_BYTES) as u32;
+    // What stands above the lowest seven bits moves up by one, which is to be added once more.
+    (zigzag + (zigzag & 0x3f80) + ((longer as u64) << 7), 8 + 8 * longer)
 }
 
 /// The numbers of a record without headers that are all short, its length included: true of nearly
