@@ -53,11 +53,13 @@ fn send(topic: &Topic, lines: &[&[u8]], records: u64) -> Result<u64, Failure> {
         outcome.map(|()| acknowledged += u64::from(records))
     };
     for (line, number) in lines.iter().cycle().zip(0..records) {
-        deliveries.push(match topic.try_send(Record::new(line)) {
-            Ok(delivery) => delivery,
-            Err(SendError::BufferFull) => topic.send_blocking(Record::new(line))?,
+        match topic.try_send_into(Record::new(line), &mut deliveries) {
+            Ok(()) => {}
+            Err(SendError::BufferFull) => {
+                deliveries.push(topic.send_blocking(Record::new(line))?);
+            }
             Err(error) => return Err(error.into()),
-        });
+        }
         if number % LOOK == 0 {
             while let Some(delivered) = deliveries.try_next() {
                 count(delivered)?;

@@ -44,7 +44,13 @@ impl Deliveries {
         Self(ottla_core::Deliveries::new())
     }
 
-    /// Adds the delivery of one record.
+    #[inline]
+    pub(crate) fn core_mut(&mut self) -> &mut ottla_core::Deliveries<Native> {
+        &mut self.0
+    }
+
+    /// Adds the delivery of one record. [`Topic::try_send_into`](crate::Topic::try_send_into) does
+    /// both, the sending and this.
     #[inline]
     pub fn push(&mut self, delivery: Delivery) {
         self.0.push(delivery.into_core());

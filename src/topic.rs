@@ -3,7 +3,7 @@
 use futures_lite::future::block_on;
 use ottla_transport_std::Native;
 
-use crate::{Delivery, Producer, Record, SendError, TopicMetrics};
+use crate::{Deliveries, Delivery, Producer, Record, SendError, TopicMetrics};
 
 /// Sends to one topic without looking it up each time.
 ///
@@ -47,6 +47,20 @@ impl Topic {
     #[inline]
     pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         self.topic.try_send(record).map(Delivery::new)
+    }
+
+    /// As [`try_send`](Self::try_send), with the record's delivery added to `deliveries`: cheaper
+    /// where many records are sent, as only batches are counted there.
+    ///
+    /// # Errors
+    /// As [`Producer::try_send`].
+    #[inline]
+    pub fn try_send_into(
+        &self,
+        record: Record<'_>,
+        deliveries: &mut Deliveries,
+    ) -> Result<(), SendError> {
+        self.topic.try_send_into(record, deliveries.core_mut())
     }
 
     /// As [`Producer::send`].

@@ -177,6 +177,13 @@ impl<X: Platform> ProducerBatch<X> {
         fields: &RecordFields<'_>,
         timestamp: i64,
     ) -> Option<Delivery<X>> {
+        let index = self.append(fields, timestamp)?;
+        Some(Delivery::new(self.result.clone(), index, timestamp))
+    }
+
+    /// As [`try_append`](Self::try_append); gives the record's place in the batch.
+    #[inline]
+    pub(super) fn append(&mut self, fields: &RecordFields<'_>, timestamp: i64) -> Option<u32> {
         if self.closed {
             return None;
         }
@@ -185,7 +192,7 @@ impl<X: Platform> ProducerBatch<X> {
             Ok(index) => {
                 self.closed = self.builder.len() >= self.limits.len
                     || self.builder.record_count() >= self.limits.records;
-                Some(Delivery::new(self.result.clone(), index, timestamp))
+                Some(index)
             }
             Err(AppendError::NoRoom { .. } | AppendError::Sealed) => {
                 self.closed = true;

@@ -5,9 +5,9 @@ use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
-use super::delivery::Delivery;
+use super::delivery::{BatchResult, Delivery};
 use crate::error::DeliveryError;
-use crate::sync::Platform;
+use crate::sync::{Arc, Platform};
 
 /// Deliveries whose outcomes are taken in the order in which they were added.
 ///
@@ -38,6 +38,18 @@ impl<X: Platform> Deliveries<X> {
         match self.runs.back_mut() {
             Some(run) if run.first.is_before(&delivery, run.records) => run.records += 1,
             _ => self.runs.push_back(Run { first: delivery, records: 1 }),
+        }
+    }
+
+    /// Adds the record at `index` of a batch: without counting a reference to its outcome where the
+    /// one before is the last of these.
+    #[inline]
+    pub(crate) fn note(&mut self, result: &Arc<BatchResult<X>>, index: u32, timestamp: i64) {
+        match self.runs.back_mut() {
+            Some(run) if run.first.is_at(result, index.wrapping_sub(run.records)) => {
+                run.records += 1;
+            }
+            _ => self.push(Delivery::new(result.clone(), index, timestamp)),
         }
     }
 
@@ -100,9 +112,8 @@ mod tests {
     use core::task::Waker;
 
     use super::*;
-    use crate::accumulator::delivery::{BatchResult, Outcome, Part};
+    use crate::accumulator::delivery::{Outcome, Part};
     use crate::error::{Reason, Written};
-    use crate::sync::Arc;
     use crate::time::{Clock, Instant};
 
     struct Alone;
@@ -164,6 +175,19 @@ mod tests {
         assert_eq!(known(&mut deliveries), [(1, true), (2, true), (1, true)]);
         assert!(deliveries.is_empty());
         assert_eq!(deliveries.poll_next(&mut cx), Poll::Ready(None));
+    }
+
+    #[test]
+    fn records_noted_by_their_batch_are_as_if_their_deliveries_were_added() {
+        let (a, b) = (batch(), batch());
+        let mut deliveries = Deliveries::new();
+        for (batch, index) in [(&a, 3), (&a, 4), (&b, 5), (&b, 7), (&b, 8), (&a, 5)] {
+            deliveries.note(batch, index, 0);
+        }
+        assert_eq!((Arc::strong_count(&a), Arc::strong_count(&b)), (3, 3), "one for each run");
+        a.resolve(ACKNOWLEDGED);
+        b.resolve(ACKNOWLEDGED);
+        assert_eq!(known(&mut deliveries), [(2, true), (1, true), (2, true), (1, true)]);
     }
 
     #[test]

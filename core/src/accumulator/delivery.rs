@@ -49,6 +49,12 @@ impl<X: Platform> Delivery<X> {
         Self { result: self.result.clone(), ..*self }
     }
 
+    /// Whether this is the record at `index` of the batch with this result.
+    #[inline]
+    pub(super) fn is_at(&self, result: &Arc<BatchResult<X>>, index: u32) -> bool {
+        Arc::ptr_eq(&self.result, result) && self.index == index
+    }
+
     /// Whether both records travel in one batch.
     #[inline]
     pub(super) fn is_of_batch(&self, other: &Self) -> bool {

@@ -6,9 +6,9 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::batch::{Limits, ProducerBatch};
 use super::buffer_pool::{Account, Buffer};
-use super::delivery::Delivery;
+use super::delivery::{BatchResult, Delivery};
 use crate::records::RecordFields;
-use crate::sync::{Lock, Platform};
+use crate::sync::{Arc, Lock, Platform};
 use crate::time::Instant;
 
 /// See the [module](self).
@@ -59,19 +59,25 @@ impl<X: Platform> Partition<X> {
         Self { index, lane, queued: AtomicU32::new(0), queue: X::Lock::new(queue) }
     }
 
-    /// Appends to the open batch; tells by how many bytes that grew and whether it is full now.
-    /// `None` if there is none with room.
+    /// Appends to the open batch and notes its outcome and the record's place in it; tells by how
+    /// many bytes that grew and whether it is full now. `None` if there is none with room.
     #[inline]
-    pub(crate) fn append_to_open(
+    pub(crate) fn append_to_open<R>(
         &self,
         fields: &RecordFields<'_>,
         timestamp: i64,
-    ) -> Option<(Delivery<X>, usize, bool)> {
+        note: impl FnOnce(&Arc<BatchResult<X>>, u32) -> R,
+        grown: impl FnOnce(usize, bool),
+    ) -> Option<R> {
         self.queue.with(|queue| {
-            let last = queue.batches.back_mut().filter(|_| !queue.closed)?;
+            if queue.closed {
+                return None;
+            }
+            let last = queue.batches.back_mut()?;
             let before = last.len();
-            let delivery = last.try_append(fields, timestamp)?;
-            Some((delivery, last.len() - before, last.is_closed()))
+            let index = last.append(fields, timestamp)?;
+            grown(last.len() - before, last.is_closed());
+            Some(note(&last.result, index))
         })
     }
 

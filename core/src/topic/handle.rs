@@ -6,7 +6,7 @@ use super::local::Local;
 use super::prepare::fields;
 use super::{Layout, TopicState};
 use crate::accumulator::buffer_pool::{Account, Buffer};
-use crate::accumulator::delivery::Delivery;
+use crate::accumulator::delivery::{BatchResult, Delivery};
 use crate::accumulator::partition::Appended;
 use crate::error::SendError;
 use crate::record::Record;
@@ -48,28 +48,36 @@ impl<X: Platform> TopicHandle<X> {
     }
 
     /// Appends a record to the batch that is open where it belongs: all that is to be done for
-    /// nearly every record. `None` where more has to be: [`append`](Self::append) does it.
+    /// nearly every record. `note` is given the batch's result, the record's place in it and its
+    /// timestamp. `None` where more has to be done: [`append`](Self::append) does it.
     #[inline(never)]
-    pub(crate) fn append_to_open(
+    pub(crate) fn append_to_open<R>(
         &self,
         shared: &Shared<X>,
         record: &Record<'_>,
-    ) -> Option<Delivery<X>> {
+        note: impl FnOnce(&Arc<BatchResult<X>>, u32, i64) -> R,
+    ) -> Option<R> {
         let timestamp = record.timestamp.unwrap_or_else(|| shared.clock.unix_millis());
         let mut filled = None;
-        let delivery = self.local.with(|local| {
+        let noted = self.local.with(|local| {
             let partition = local.settled(&self.state, record)?;
             let target = local.layout.partitions.get(partition as usize)?;
             let lane = target.lane;
-            let (delivery, bytes, is_full) = target.append_to_open(&fields(record), timestamp)?;
+            let (mut bytes, mut is_full) = (0, false);
+            let noted = target.append_to_open(
+                &fields(record),
+                timestamp,
+                |result, index| note(result, index, timestamp),
+                |by, full| (bytes, is_full) = (by, full),
+            )?;
             local.on_appended(bytes, is_full);
             filled = is_full.then_some(lane);
-            Some(delivery)
+            Some(noted)
         })?;
         if let Some(lane) = filled {
             self.announce(shared, lane, None, true);
         }
-        Some(delivery)
+        Some(noted)
     }
 
     /// Appends a record of at most `size` bytes, or says what that needs. `buffer` is taken if a

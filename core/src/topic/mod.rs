@@ -8,6 +8,7 @@ mod state;
 use core::fmt;
 
 use crate::accumulator::buffer_pool::Buffer;
+use crate::accumulator::deliveries::Deliveries;
 use crate::accumulator::delivery::Delivery;
 use crate::error::SendError;
 use crate::metrics::TopicMetrics;
@@ -55,6 +56,26 @@ impl<X: Platform> Topic<X> {
         try_send(&self.shared, &self.handle, record)
     }
 
+    /// As [`try_send`](Self::try_send), with the record's delivery added to `deliveries`: cheaper
+    /// where many records are sent, as only batches are counted there.
+    ///
+    /// # Errors
+    /// As [`try_send`](Self::try_send).
+    #[inline]
+    pub fn try_send_into(
+        &self,
+        record: Record<'_>,
+        deliveries: &mut Deliveries<X>,
+    ) -> Result<(), SendError> {
+        if is_plainly_valid(&self.shared, &record) {
+            let note = |result: &_, index, timestamp| deliveries.note(result, index, timestamp);
+            if self.handle.append_to_open(&self.shared, &record, note).is_some() {
+                return Ok(());
+            }
+        }
+        try_send_with_care(&self.shared, &self.handle, record).map(|sent| deliveries.push(sent))
+    }
+
     /// Appends a record as soon as the topic's metadata and memory are there.
     pub fn send<'a>(&'a self, record: Record<'a>) -> Send<'a, X> {
         Send::new(&self.shared, self.handle.clone(), record)
@@ -74,7 +95,10 @@ pub(crate) fn try_send<X: Platform>(
     record: Record<'_>,
 ) -> Result<Delivery<X>, SendError> {
     if is_plainly_valid(shared, &record)
-        && let Some(delivery) = handle.append_to_open(shared, &record)
+        && let Some(delivery) =
+            handle.append_to_open(shared, &record, |result, index, timestamp| {
+                Delivery::new(Arc::clone(result), index, timestamp)
+            })
     {
         return Ok(delivery);
     }

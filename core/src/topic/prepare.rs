@@ -31,12 +31,13 @@ pub(crate) fn prepare<'a, X: Platform>(
 }
 
 /// Whether [`prepare`] would let the record pass, without interceptors; false also where that takes
-/// a closer look.
+/// a closer look, and where code has to be small: there the short path does not exist.
 #[inline]
 pub(crate) fn is_plainly_valid<X: Platform>(shared: &Shared<X>, record: &Record<'_>) -> bool {
     let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
     let config = &shared.config;
-    !shared.is_closed()
+    cfg!(target_pointer_width = "64")
+        && !shared.is_closed()
         && shared.interceptors.is_empty()
         && record.headers.is_empty()
         && record.timestamp.is_none_or(|millis| millis >= 0)

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use contract::{Latencies, Mode, Pace, Payload, Task};
-use ottla::{Delivery, Record, SendError, Topic};
+use ottla::{Delivered, Deliveries, Delivery, Record, SendError, Topic};
 
 /// Outcomes are looked for whenever so many more records were sent.
 const LOOK_INTERVAL: u64 = 1024;
@@ -49,22 +49,33 @@ impl<'a> Lane<'a> {
     }
 
     fn flood(&mut self) {
-        let mut sent = VecDeque::new();
+        let mut sent = Deliveries::new();
         for index in 0..self.records {
-            sent.push_back(self.send());
+            self.send_into(&mut sent);
             if index % LOOK_INTERVAL == 0 {
-                while let Some(delivery) = sent.front_mut()
-                    && is_acknowledged(delivery)
-                {
-                    sent.pop_front();
-                    self.acknowledged += 1;
+                while let Some(delivered) = sent.try_next() {
+                    self.count(delivered);
                 }
             }
         }
-        for delivery in sent {
-            delivery.wait().expect("it is acknowledged");
-            self.acknowledged += 1;
+        while let Some(delivered) = sent.wait_next() {
+            self.count(delivered);
         }
+    }
+
+    fn send_into(&mut self, sent: &mut Deliveries) {
+        let record = Record::new(self.payload.next());
+        match self.topic.try_send_into(record, sent) {
+            Err(SendError::BufferFull | SendError::MetadataPending) => {
+                sent.push(self.topic.send_blocking(record).expect("it is accepted"));
+            }
+            outcome => outcome.expect("it is accepted"),
+        }
+    }
+
+    fn count(&mut self, (records, outcome): Delivered) {
+        outcome.expect("they are acknowledged");
+        self.acknowledged += u64::from(records);
     }
 
     fn send_paced(&mut self) {
