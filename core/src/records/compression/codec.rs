@@ -121,8 +121,9 @@ impl FromStr for Codec {
 
 /// A codec and how hard it shall try.
 ///
-/// The encoders of this crate have one speed for lz4 and zstd, whatever the level; an encoder given
-/// to [`Compressor::with_encoder`](super::Compressor::with_encoder) may heed it.
+/// The encoders of this crate have one speed for lz4, and for zstd without the feature `zstd-c`,
+/// whatever the level; an encoder given to
+/// [`Compressor::with_encoder`](super::Compressor::with_encoder) may heed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Compression {
     codec: Codec,
