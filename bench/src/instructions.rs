@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
 
+use ottla_tests::callgrind;
 use serde_json::{Value, json};
 
 use crate::broker::Sink;
@@ -116,35 +117,15 @@ fn count(
     command: &[String],
     records: u64,
 ) -> Outcome<u64> {
+    let [program, fixed @ ..] = command else { return Err("it was not built".into()) };
     sink.arrived()?;
     let mut words = words(workload, sink.addresses(), records, 0)?;
     // Everything is fifty times slower here: batches are to fill as they do at full speed.
     words.push("linger-ms=1000".into());
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
-    let output = valgrind.args(command).args(words).stdin(Stdio::null()).output();
-    let output = output.map_err(|e| format!("cannot run valgrind: {e}"))?;
-    let told = String::from_utf8_lossy(&output.stderr);
+    let counted = callgrind::count(program, fixed.iter().chain(&words))?;
     let arrived = sink.arrived()?.records;
-    if !output.status.success() || arrived != records {
-        return Err(format!("{client} failed under valgrind: {arrived} of {records} arrived"));
+    if arrived != records {
+        return Err(format!("{client} under valgrind: {arrived} of {records} arrived"));
     }
-    collected(&told).ok_or_else(|| "valgrind reported no count".into())
-}
-
-/// The number in callgrind's last words, `==1== Collected : 123`.
-fn collected(report: &str) -> Option<u64> {
-    report.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_count_is_found_in_callgrind_s_report() {
-        let report = "==7== Events    : Ir\n==7== Collected : 848406386\n==7== \n";
-        assert_eq!(collected(report), Some(848_406_386));
-        assert_eq!(collected("==7== Events : Ir"), None);
-    }
+    Ok(counted)
 }

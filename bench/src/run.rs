@@ -10,6 +10,9 @@ use crate::client::Client;
 use crate::payload;
 use crate::workload::{BATCH_BYTES, BUFFER_BYTES, Mode, Target, Workload};
 
+/// The longest that a run may take; most take two seconds, the slowest that was seen a minute.
+const LIMIT_SECONDS: u32 = 90;
+
 /// What one run showed.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
@@ -107,12 +110,18 @@ pub(crate) fn words(
 
 fn execute(command: &[String], words: &[String]) -> Outcome<String> {
     let [program, fixed @ ..] = command else { return Err("it was not built".into()) };
-    let output = Command::new(program)
+    // Who falls far behind is not waited for: `timeout` ends it (status 124).
+    let output = Command::new("timeout")
+        .arg(LIMIT_SECONDS.to_string())
+        .arg(program)
         .args(fixed)
         .args(words)
         .stdin(Stdio::null())
         .output()
         .map_err(|e| format!("cannot run {program}: {e}"))?;
+    if output.status.code() == Some(124) {
+        return Err(format!("it was not done after {LIMIT_SECONDS} s"));
+    }
     let stdout = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);

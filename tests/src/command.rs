@@ -47,3 +47,26 @@ pub fn binary() -> &'static PathBuf {
         profile.join("ottla").with_extension(env::consts::EXE_EXTENSION)
     })
 }
+
+/// Builds the example `lines`, optimised as users would, once, and says where it is.
+///
+/// # Panics
+/// If it can't be built.
+#[must_use]
+pub fn lines() -> &'static PathBuf {
+    static LINES: OnceLock<PathBuf> = OnceLock::new();
+    LINES.get_or_init(|| {
+        let me = env::current_exe().expect("a test knows its file");
+        let target = me.ancestors().nth(3).expect("tests are in target/PROFILE/deps");
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--release", "--locked"]);
+        build.args(["--package", "ottla", "--example", "lines"]);
+        // Without logins and TLS, which take long to compile and have no part in it.
+        let features = "lz4,zstd-c,transactions";
+        build.args(["--no-default-features", "--features", features]);
+        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+        assert!(status.is_ok_and(|status| status.success()), "cannot build the example lines");
+        target.join("release/examples/lines")
+    })
+}

@@ -8,6 +8,7 @@ pub mod answers;
 pub mod bridge;
 pub mod budget;
 pub mod cache;
+pub mod callgrind;
 pub mod certificates;
 pub mod command;
 pub mod firmware;

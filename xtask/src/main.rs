@@ -86,12 +86,8 @@ enum Chore {
         #[arg(long)]
         fix: bool,
     },
-    /// Count the instructions that a record costs, against a sink, with callgrind
-    Instructions {
-        /// Print an array of objects
-        #[arg(long)]
-        json: bool,
-    },
+    /// Count the instructions that a record costs, and hold them to tests/budgets.toml
+    Instructions,
     /// Compile the published crates with the oldest Rust that they promise
     Msrv,
 }
@@ -108,7 +104,7 @@ fn main() -> ExitCode {
         Chore::Sim { arguments } => sim::run(&arguments),
         Chore::Tidy { fix: true } => tidy::fix(),
         Chore::Tidy { fix: false } => tidy::run(),
-        Chore::Instructions { json } => instructions::run(json),
+        Chore::Instructions => instructions::run(),
         Chore::Msrv => msrv::run(),
     };
     match outcome {

@@ -6,17 +6,19 @@ use crate::Outcome;
 use crate::command::{execute, exists, output};
 
 /// A program and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("chromium", "chromium"),
     ("firefox-esr", "firefox-esr"),
     ("java", "default-jdk-headless"),
     ("mvn", "maven"),
     ("npm", "npm"),
     ("qemu-system-arm", "qemu-system-arm"),
+    ("valgrind", "valgrind"),
 ];
 
 /// The same in words.
-const WHAT: &str = "Chromium, Firefox, Java 17 or newer, Maven, npm with Node, and QEMU for Arm";
+const WHAT: &str =
+    "Chromium, Firefox, Java 17 or newer, Maven, npm with Node, QEMU for Arm, and Valgrind";
 
 /// Installs what is missing where that is possible, and otherwise says what to install.
 pub(crate) fn install() -> Outcome {
@@ -28,7 +30,7 @@ pub(crate) fn install() -> Outcome {
     if !missing.is_empty() {
         apt_install(&missing, WHAT)?;
     }
-    println!("browsers, Java, Maven, npm and QEMU are there");
+    println!("browsers, Java, Maven, npm, QEMU and Valgrind are there");
     Ok(())
 }
 
