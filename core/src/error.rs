@@ -10,6 +10,7 @@ use core::time::Duration;
 use crate::partitioner::PartitionError;
 pub use crate::protocol::error_code::{ErrorCode, Written};
 use crate::sync::Arc;
+use crate::time::millis;
 
 /// Why a record was not accepted. Nothing of it was stored or sent; the caller still has the
 /// record.
@@ -132,11 +133,6 @@ fn fmt_not_in_metadata(
             "partition {partition} of topic {topic} with partition count {count} is not present in metadata after {millis} ms"
         ),
     }
-}
-
-/// As 64 bits: text of 128-bit numbers takes 3 KB of code on small machines.
-fn millis(duration: Duration) -> u64 {
-    duration.as_secs().saturating_mul(1000).saturating_add(duration.subsec_millis().into())
 }
 
 impl core::error::Error for SendError {}

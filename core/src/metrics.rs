@@ -4,6 +4,8 @@
 
 use core::time::Duration;
 
+use crate::time::micros;
+
 /// A sum with its count and maximum, from which averages follow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Summary {
@@ -23,7 +25,7 @@ impl Summary {
     }
 
     pub(crate) fn record_duration(&mut self, value: Duration) {
-        self.record(u64::try_from(value.as_micros()).unwrap_or(u64::MAX));
+        self.record(micros(value));
     }
 
     /// The mean, zero without values.

@@ -1,6 +1,5 @@
 //! What sending threads and the sender share, and how the former tell the latter what happened.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
@@ -12,6 +11,7 @@ use crate::error::SendError;
 use crate::interceptor::Interceptors;
 use crate::metrics::Metrics;
 use crate::rng::Rng;
+use crate::sorted::SortedMap;
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
 use crate::topic::{TopicHandle, TopicState};
@@ -26,7 +26,7 @@ use crate::transaction::{Ask, Desk};
 pub(crate) struct Shared<X: Platform> {
     pub(crate) config: ProducerConfig,
     pub(crate) clock: X::Clock,
-    pub(crate) topics: X::Lock<BTreeMap<Arc<str>, Arc<TopicHandle<X>>>>,
+    pub(crate) topics: X::Lock<SortedMap<Arc<str>, Arc<TopicHandle<X>>>>,
     pub(crate) pool: X::Lock<BufferPool>,
     pub(crate) inbox: X::Lock<Inbox<X>>,
     pub(crate) metrics: X::Lock<Metrics>,
@@ -51,7 +51,7 @@ impl<X: Platform> Shared<X> {
         let pool = BufferPool::new(total, poolable, config.preallocate);
         Self {
             clock,
-            topics: X::Lock::new(BTreeMap::new()),
+            topics: X::Lock::new(SortedMap::new()),
             pool: X::Lock::new(pool),
             inbox: X::Lock::new(Inbox::with_capacity(config.reserved_batches())),
             metrics: X::Lock::new(Metrics::default()),

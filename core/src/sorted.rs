@@ -1,41 +1,45 @@
-//! A map as a sorted list: for the nodes of a cluster, which are few and seldom change. A
-//! `BTreeMap` takes ten times its code.
+//! A map as a sorted list: for the nodes of a cluster and the topics in use, which are few and
+//! seldom change. A `BTreeMap` takes ten times its code.
 
 use alloc::vec::Vec;
+use core::borrow::Borrow;
 
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct SortedMap<K, V>(Vec<(K, V)>);
 
-impl<K: Ord + Copy, V> SortedMap<K, V> {
+impl<K: Ord, V> SortedMap<K, V> {
     pub(crate) const fn new() -> Self {
         Self(Vec::new())
     }
 
-    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+    pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         let at = self.find(key).ok()?;
         self.0.get(at).map(|(_, value)| value)
     }
 
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let at = self.find(key).ok()?;
+        let at = self.find::<K>(key).ok()?;
         self.0.get_mut(at).map(|(_, value)| value)
     }
 
     pub(crate) fn contains_key(&self, key: &K) -> bool {
-        self.find(key).is_ok()
+        self.find::<K>(key).is_ok()
     }
 
     /// Sets a key's value.
     pub(crate) fn insert(&mut self, key: K, value: V) {
-        match self.find(&key) {
+        match self.find::<K>(&key) {
             Ok(at) => self.0[at].1 = value,
             Err(at) => self.0.insert(at, (key, value)),
         }
     }
 
     pub(crate) fn remove(&mut self, key: &K) {
-        if let Ok(at) = self.find(key) {
+        if let Ok(at) = self.find::<K>(key) {
             self.0.remove(at);
         }
     }
@@ -57,8 +61,11 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         self.0.iter().map(|(_, value)| value)
     }
 
-    fn find(&self, key: &K) -> Result<usize, usize> {
-        self.0.binary_search_by(|(known, _)| known.cmp(key))
+    fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.binary_search_by(|(known, _)| known.borrow().cmp(key))
     }
 }
 

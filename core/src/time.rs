@@ -22,6 +22,7 @@ impl Instant {
     }
 
     /// Time since `earlier`; zero when `earlier` is later.
+    #[cfg_attr(target_family = "wasm", inline(never))]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
@@ -30,11 +31,9 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
 
+    #[cfg_attr(target_family = "wasm", inline(never))]
     fn add(self, duration: Duration) -> Self {
-        // As 64 bits: products of 128 take much code where there is no instruction for them.
-        let whole = duration.as_secs().saturating_mul(1_000_000);
-        let micros = whole.saturating_add(duration.subsec_micros().into());
-        Self(self.0.saturating_add(micros))
+        Self(self.0.saturating_add(micros(duration)))
     }
 }
 
@@ -52,6 +51,27 @@ pub trait Clock {
     fn now(&self) -> Instant;
     /// Milliseconds since 1970-01-01 UTC: the `CreateTime` of records that bring none.
     fn unix_millis(&self) -> i64;
+}
+
+/// In microseconds, up to half a million years.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    whole(duration, 1_000_000) + u64::from(duration.subsec_micros())
+}
+
+/// In milliseconds, up to half a billion years.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    whole(duration, 1000) + u64::from(duration.subsec_millis())
+}
+
+/// For Kafka's fields.
+pub(crate) fn millis_i32(duration: Duration) -> i32 {
+    i32::try_from(millis(duration)).unwrap_or(i32::MAX)
+}
+
+/// Its seconds in a smaller unit. Not as [`Duration`] has it, in 128 bits: these take much code where
+/// there is no instruction for them, and WebAssembly has none.
+fn whole(duration: Duration, units: u64) -> u64 {
+    duration.as_secs().min(u64::MAX / units - 1) * units
 }
 
 /// The earlier of two optional deadlines.

@@ -5,13 +5,13 @@ use core::time::Duration;
 
 use ottla_core::rng::Rng;
 
-const FIRST: Duration = Duration::from_millis(200);
-const MOST: Duration = Duration::from_secs(30);
+const FIRST_MS: u32 = 200;
+const MOST_MS: u32 = 30_000;
 
 /// Any time up to a limit that doubles with every failure.
 pub(crate) fn full_jitter(failures: u32, rng: &mut Rng) -> Duration {
-    let limit = FIRST.saturating_mul(1 << failures.min(16)).min(MOST);
-    Duration::from_millis(rng.below(limit.as_millis() as u32 + 1).into())
+    let limit = (FIRST_MS << failures.min(16)).min(MOST_MS);
+    Duration::from_millis(rng.below(limit + 1).into())
 }
 
 #[cfg(test)]

@@ -127,9 +127,13 @@ impl<X: Platform> Producer<X> {
         let known = self.shared.topics.with(|topics| topics.get(name).cloned());
         known.unwrap_or_else(|| {
             let handle = TopicHandle::new(TopicState::new(name, &self.shared), &self.shared);
-            self.shared
-                .topics
-                .with(|topics| topics.entry(handle.state.name.clone()).or_insert(handle).clone())
+            self.shared.topics.with(|topics| {
+                // Another thread may have been here in the meantime.
+                if !topics.contains_key(&handle.state.name) {
+                    topics.insert(handle.state.name.clone(), handle.clone());
+                }
+                topics.get(name).cloned().unwrap_or(handle)
+            })
         })
     }
 }

@@ -19,7 +19,7 @@ use crate::protocol::find_coordinator::{
 use crate::protocol::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::protocol::txn_offset_commit::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 use crate::sync::Platform;
-use crate::time::Instant;
+use crate::time::{Instant, millis_i32};
 use crate::transaction::{AbortCause, Answer, Asked, FatalError, Target};
 use crate::transport::NodeId;
 
@@ -127,10 +127,9 @@ impl<X: Platform> Sender<X> {
                 FindCoordinatorRequest { key, kind: *kind }.encode(body, version);
             }
             Asked::InitProducerId => {
-                let timeout = self.config().transaction_timeout.as_millis();
                 InitProducerIdRequest {
                     transactional_id: Some(transactional_id),
-                    transaction_timeout_ms: i32::try_from(timeout).unwrap_or(i32::MAX),
+                    transaction_timeout_ms: millis_i32(self.config().transaction_timeout),
                     producer_id,
                     producer_epoch,
                 }

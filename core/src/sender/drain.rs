@@ -12,7 +12,7 @@ use crate::protocol::api_key::ApiKey;
 use crate::protocol::produce::ProduceRequestBuilder;
 use crate::records::{Compression, Compressor};
 use crate::sync::{Lock, Platform};
-use crate::time::Instant;
+use crate::time::{Instant, millis_i32};
 use crate::transport::NodeId;
 
 /// What a request under construction still takes.
@@ -217,7 +217,7 @@ impl<X: Platform> Sender<X> {
         let topic_of = |sent: &Sent<X>| self.lanes[sent.lane as usize].topic;
         let same_topic = |a: &Sent<X>, b: &Sent<X>| topic_of(a) == topic_of(b);
         let topics = batches.chunk_by(same_topic).count();
-        let timeout = i32::try_from(config.request_timeout.as_millis()).unwrap_or(i32::MAX);
+        let timeout = millis_i32(config.request_timeout);
         let acks = acks.wire_value();
         let client_id = &config.client_id;
         let mut request = ProduceRequestBuilder::begin(

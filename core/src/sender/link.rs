@@ -15,7 +15,7 @@ use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::protocol::header::{begin_request, finish_request};
 use crate::sync::{Lock, Platform};
-use crate::time::Instant;
+use crate::time::{Instant, micros};
 use crate::transport::NodeId;
 
 /// What the sender asks of the driver.
@@ -363,8 +363,10 @@ impl<X: Platform> Sender<X> {
 }
 
 fn backoff(first: Duration, most: Duration, failures: u32, rng: &mut crate::rng::Rng) -> Duration {
-    let doubled = first.saturating_mul(1u32 << failures.saturating_sub(1).min(20));
+    const MOST: u64 = u64::MAX >> 31;
+    let (first, most) = (micros(first).min(MOST), micros(most).min(MOST));
+    let doubled = first << failures.saturating_sub(1).min(20);
     let base = doubled.min(most.max(first));
     // 80 % … 120 %.
-    base / 1000 * (800 + rng.below(401))
+    Duration::from_micros(base * u64::from(800 + rng.below(401)) / 1000)
 }

@@ -58,7 +58,7 @@ mod transaction;
 mod transaction;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
+use alloc::collections::{BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::mem;
@@ -90,7 +90,7 @@ pub(crate) struct Sender<X: Platform> {
     active: SortedMap<NodeId, ()>,
     lanes: Vec<lane::Lane<X>>,
     topics: Vec<cluster::TopicEntry<X>>,
-    topic_names: BTreeMap<Arc<str>, usize>,
+    topic_names: SortedMap<Arc<str>, usize>,
     metadata: metadata::Metadata,
     identity: identity::IdentityState,
     store: store::StoreState,
@@ -137,7 +137,7 @@ impl<X: Platform> Sender<X> {
             active: SortedMap::new(),
             lanes: Vec::new(),
             topics: Vec::new(),
-            topic_names: BTreeMap::new(),
+            topic_names: SortedMap::new(),
             metadata: metadata::Metadata::default(),
             identity: identity::IdentityState::default(),
             store: store::StoreState::with_capacity(batches),

@@ -9,7 +9,7 @@ use crate::config::Acks;
 use crate::protocol::produce::ProduceRequestBuilder;
 use crate::protocol::uuid::Uuid;
 use crate::sync::Platform;
-use crate::time::Instant;
+use crate::time::{Instant, millis_i32};
 
 /// Topics by their names, as far as these are known to the other end.
 const VERSION: i16 = 9;
@@ -89,7 +89,7 @@ impl<X: Platform> Sender<X> {
         out: &mut Vec<u8>,
     ) {
         let correlation_id = self.next_correlation_id();
-        let timeout = i32::try_from(self.config().request_timeout.as_millis()).unwrap_or(i32::MAX);
+        let timeout = millis_i32(self.config().request_timeout);
         let (mut head, mut parts, mut bytes) = (Vec::new(), Vec::new(), 0);
         let acks = Acks::All.wire_value();
         let client_id = &self.config().client_id;

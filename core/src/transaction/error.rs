@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::error::{DeliveryError, ErrorCode};
 use crate::sync::Arc;
+use crate::time::millis;
 
 /// Why a call about a transaction did not do what it was asked to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -104,7 +105,7 @@ impl fmt::Display for TransactionError {
             Self::TimedOut { waited } => write!(
                 f,
                 "no answer within {} ms (max.block.ms); it is still tried",
-                u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)
+                millis(*waited)
             ),
         }
     }
