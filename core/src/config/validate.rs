@@ -117,6 +117,11 @@ impl ProducerConfig {
     }
 
     fn check_idempotence(&self) -> Checked {
+        require(
+            cfg!(feature = "split") || !self.resend_valid_records,
+            "record.errors.resend",
+            || "is not compiled in; build with the Cargo feature `split`",
+        )?;
         if !self.enable_idempotence {
             return require(
                 !self.resend_valid_records,

@@ -16,6 +16,9 @@ use crate::sync::Platform;
 use crate::time::Instant;
 use crate::transport::NodeId;
 
+/// Whether it is compiled in.
+const CONDENSE: bool = cfg!(feature = "condense");
+
 impl<X: Platform> Sender<X> {
     /// Reads on in a long answer, or begins with one. Breaks where more bytes have to come.
     pub(super) fn condense(
@@ -24,6 +27,9 @@ impl<X: Platform> Sender<X> {
         reader: &mut FrameReader,
         now: Instant,
     ) -> Result<ControlFlow<()>, String> {
+        if !CONDENSE {
+            return Ok(ControlFlow::Continue(()));
+        }
         let begun = self.nodes.get_mut(&id).and_then(|node| node.condenser.take());
         let Some(mut condenser) = begun.or_else(|| self.begin_condensing(id, reader)) else {
             return Ok(ControlFlow::Continue(()));

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::node::Sent;
+use super::split::SPLIT;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::delivery::Outcome;
@@ -33,7 +34,7 @@ impl<X: Platform> Sender<X> {
             // It was written before, and the broker doesn't remember where.
             ErrorCode::DuplicateSequenceNumber => self.acknowledged(sent, None, None, now),
             ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge
-                if sent.batch.may_be_split() =>
+                if SPLIT && sent.batch.may_be_split() =>
             {
                 self.split(sent, now);
             }
@@ -173,7 +174,7 @@ impl<X: Platform> Sender<X> {
             if invalid.is_empty() {
                 let error = broker_error(&batch, answer.error, answer.error_message);
                 self.fail(lane, batch, error);
-            } else if self.config().resend_valid_records && !batch.maybe_written {
+            } else if SPLIT && self.config().resend_valid_records && !batch.maybe_written {
                 self.resend_valid(lane, batch, invalid);
             } else {
                 self.fail_records(lane, batch, invalid, answer.error);

@@ -23,6 +23,9 @@ struct Portion {
     runs: Vec<(u32, u32)>,
 }
 
+/// Whether it is compiled in; without it such a batch fails.
+pub(super) const SPLIT: bool = cfg!(feature = "split");
+
 /// Whole uncompressed batches are at most this many times `max.request.size`.
 const MOST_EXPANSION: usize = 64;
 
