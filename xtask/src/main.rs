@@ -62,9 +62,9 @@ enum Chore {
     },
     /// Build the npm package into web/dist and hold its size to tests/budgets.toml
     Web {
-        /// Build the standard library from source even where rustup has the target
+        /// Take Rust's core as it is installed, although that makes the modules larger
         #[arg(long)]
-        build_std: bool,
+        prebuilt: bool,
     },
     /// Measure ottla and its peers side by side (see its --help)
     #[command(disable_help_flag = true)]
@@ -99,7 +99,7 @@ fn main() -> ExitCode {
         Chore::Gates { build_std } => gates::run(build_std),
         Chore::Firmware { build_std, ram_kib } => firmware::run(build_std, ram_kib),
         Chore::Gateway { target, peak_heap } => gateway::run(target.as_deref(), peak_heap),
-        Chore::Web { build_std } => web::run(build_std),
+        Chore::Web { prebuilt } => web::run(prebuilt),
         Chore::Bench { arguments } => bench::run(&arguments),
         Chore::Sim { arguments } => sim::run(&arguments),
         Chore::Tidy { fix: true } => tidy::fix(),

@@ -38,7 +38,7 @@ impl Toolchain {
     /// Finds one for `target`: what is installed, else what rustup can add, else a Rust with the
     /// sources of `core`, from Debian where that is possible.
     pub(crate) fn find(target: &str, build_std: bool) -> Outcome<Self> {
-        if !build_std && (has_core(target)? || (rustup_add(target) && has_core(target)?)) {
+        if !build_std && (has_core(target)? || (add_target(target) && has_core(target)?)) {
             return Ok(Self::Installed);
         }
         if let Some(rustc) = with_sources()? {
@@ -46,6 +46,15 @@ impl Toolchain {
         }
         apt_install(&DEBIAN, &format!("Rust's {target} (rustup target add {target})"))?;
         with_sources()?.map(Self::BuildStd).ok_or_else(|| format!("no Rust can build {target}"))
+    }
+
+    /// One that compiles `core` too, so that a program carries no more of it than it needs; else
+    /// the one that [`find`](Self::find) finds.
+    pub(crate) fn find_smallest(target: &str) -> Outcome<Self> {
+        if with_sources()?.is_none() {
+            rustup_add(&["component", "add", "rust-src"]);
+        }
+        with_sources()?.map_or_else(|| Self::find(target, false), |rustc| Ok(Self::BuildStd(rustc)))
     }
 
     /// `cargo SUBCOMMAND` for `target`, in a target directory of its own.
@@ -86,14 +95,18 @@ fn is_libcore(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with("libcore-"))
 }
 
-/// Asks rustup for the target; a machine without rustup or its server says no.
-fn rustup_add(target: &str) -> bool {
+fn add_target(target: &str) -> bool {
+    rustup_add(&["target", "add", target])
+}
+
+/// Asks rustup for something; a machine without rustup or its server says no.
+fn rustup_add(what: &[&str]) -> bool {
     if !exists("rustup") {
         return false;
     }
-    println!("rustup target add {target}");
+    println!("rustup {}", what.join(" "));
     let mut add = Command::new("rustup");
-    add.args(["target", "add", target]).stdin(Stdio::null());
+    add.args(what).stdin(Stdio::null());
     add.status().is_ok_and(|status| status.success())
 }
 
