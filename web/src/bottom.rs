@@ -1,10 +1,10 @@
 //! What a module without `std` needs. With `std` every place that might panic would carry its text,
 //! which makes the module half as large again.
 
-use dlmalloc::GlobalDlmalloc;
+use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 
 #[global_allocator]
-static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
+static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
 /// JavaScript sees a `RuntimeError: unreachable`, and the module is not to be used any more.
 #[panic_handler]
