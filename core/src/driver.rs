@@ -1,6 +1,9 @@
 //! The loop body that joins the state machines to a network: moves bytes, opens and closes
 //! connections, and sleeps when there is nothing to do. The only code that knows both sides.
 
+#[cfg(feature = "store")]
+mod store;
+
 use alloc::vec::Vec;
 use core::fmt;
 use core::future::{Future, poll_fn};
@@ -10,7 +13,7 @@ use core::task::{Context, Poll};
 use crate::config::{ConfigError, ProducerConfig};
 use crate::interceptor::Interceptors;
 use crate::producer::Producer;
-use crate::sender::{Sender, StoreTicket, ToStore, Wish};
+use crate::sender::{Sender, Wish};
 use crate::shared::Shared;
 use crate::sync::{Arc, Platform};
 use crate::time::{Clock, Instant};
@@ -120,46 +123,6 @@ impl<X: Platform, T: Transport> Driver<X, T> {
             }
             poll
         })
-    }
-
-    /// From now on every batch is stored before it is first sent, so that it outlives the program:
-    /// in flash, in a browser's data base. Say so before the first record.
-    ///
-    /// After each [`poll`](Self::poll), store what [`next_to_store`](Self::next_to_store) gives, in
-    /// its order, say so with [`stored`](Self::stored), and then remove what
-    /// [`next_to_remove`](Self::next_to_remove) names; poll again if anything was stored. The next
-    /// producer takes what is left with [`Producer::try_resend`]. Nothing that was stored is lost
-    /// then, and nothing is in the log twice for as long as the broker remembers the earlier
-    /// producer (`producer.id.expiration.ms`, a day by default): its batches keep their producer
-    /// id, epoch and sequences, and new ones begin under another id.
-    ///
-    /// With idempotence, batches are sealed and stored as soon as they are full or have lingered
-    /// and there is a producer id, whether their leader can be reached or not. Records of an open
-    /// batch are not stored. Not for transactions, which end with their producer.
-    pub fn store_batches(&mut self) {
-        self.sender.store_batches();
-    }
-
-    /// The next batch to be stored.
-    pub fn next_to_store(&mut self) -> Option<ToStore<'_>> {
-        self.sender.next_to_store()
-    }
-
-    /// The batch is stored, under `key`, and may be sent. Without a key it could not be stored: it
-    /// is sent all the same, and lost if the program ends before it is acknowledged.
-    pub fn stored(&mut self, ticket: StoreTicket, key: Option<u64>) {
-        self.sender.handle_stored(ticket, key, self.shared.clock.now());
-    }
-
-    /// The key of a batch that has its outcome and may be removed.
-    pub fn next_to_remove(&mut self) -> Option<u64> {
-        self.sender.next_to_remove()
-    }
-
-    /// The producer id of batches that were [handed back](Producer::try_resend) was lent, and its
-    /// lease is over: what became of them stays unknown, and they are not sent again.
-    pub fn lose_lease(&mut self, producer_id: i64) {
-        self.sender.lose_lease(producer_id, self.shared.clock.now());
     }
 
     /// Produce requests with everything that has no answer, for a program that may end now and has

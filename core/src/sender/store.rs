@@ -58,97 +58,13 @@ impl StoreState {
     }
 }
 
+/// Whether it is compiled in.
+const STORE: bool = cfg!(feature = "store");
+
+#[cfg(feature = "store")]
 impl<X: Platform> Sender<X> {
     pub(crate) fn store_batches(&mut self) {
         self.store.on = !self.is_transactional();
-    }
-
-    /// Has what is ready to leave a lane's queue stored, whether its leader can be reached or not.
-    pub(super) fn prepare_to_store(&mut self, id: LaneId, now: Instant) {
-        if !self.store.on {
-            return;
-        }
-        self.seal_ready(id, now);
-        self.fail_lost(id);
-        let lane = &self.lanes[id as usize];
-        let lingers = |batch: &ProducerBatch<X>| {
-            (!self.is_sendable(batch, lane.leader, now)).then_some(batch.created)
-        };
-        if let Some(created) = lane.partition.peek(lingers).flatten() {
-            self.look_again(id, created + self.config().linger);
-        }
-    }
-
-    /// Seals and numbers what is ready to leave a lane's queue, if there are numbers.
-    pub(super) fn seal_ready(&mut self, id: LaneId, now: Instant) {
-        if !self.may_number(id, now) {
-            return;
-        }
-        while let Some(mut batch) = self.pop_ready(id, now) {
-            self.seal(id, &mut batch);
-            self.lanes[id as usize].retries.push_back(batch);
-        }
-        let mut sealed = mem::take(&mut self.lanes[id as usize].retries);
-        for batch in &mut sealed {
-            self.stamp(id, batch);
-            if self.store.on && batch.storage.step == Storing::NotYet {
-                let ticket = StoreTicket { lane: id, number: self.store.next };
-                self.store.next = self.store.next.wrapping_add(1);
-                batch.storage.step = Storing::Asked(ticket.number);
-                self.store.to_store.push_back(ticket);
-            }
-        }
-        self.lanes[id as usize].retries = sealed;
-    }
-
-    /// Whether a lane has batches, and sequences of the current epoch for them.
-    fn may_number(&mut self, id: LaneId, now: Instant) -> bool {
-        let lane = &self.lanes[id as usize];
-        let ready = |batch: &ProducerBatch<X>| self.is_sendable(batch, lane.leader, now);
-        let waits = !lane.retries.is_empty() || lane.partition.peek(ready) == Some(true);
-        if !waits {
-            return false;
-        }
-        if !self.prepare_sequences(id) {
-            self.want_leader(id);
-            return false;
-        }
-        let current = self.identity.current();
-        current.is_none_or(|current| !self.lanes[id as usize].is_stale(current))
-    }
-
-    /// Connects a lane's leader though nothing may be sent to it yet: somebody has to be asked for
-    /// a producer id.
-    fn want_leader(&mut self, id: LaneId) {
-        let leader = self.lanes[id as usize].leader;
-        match leader.and_then(|leader| Some((leader, self.nodes.get_mut(&leader)?))) {
-            Some((leader, node)) => {
-                node.wanted |= !node.is_up();
-                self.active.insert(leader, ());
-            }
-            None => self.metadata.want_all(),
-        }
-    }
-
-    /// There is a producer id now.
-    pub(super) fn prepare_all_to_store(&mut self, now: Instant) {
-        if self.store.on {
-            (0..self.lanes.len()).for_each(|lane| self.schedule(lane as LaneId, now));
-        }
-    }
-
-    /// Whether the lane has no batch that may be sent before another was stored.
-    pub(super) fn must_store_first(&self, id: LaneId) -> bool {
-        let next = self.lanes[id as usize].retries.front();
-        self.store.on && next.is_none_or(|batch| batch.storage.step != Storing::Done)
-    }
-
-    /// A batch has its outcome. One that fails because the producer stops goes again after the
-    /// restart.
-    pub(super) fn forget_stored(&mut self, batch: &ProducerBatch<X>) {
-        if !self.stopped {
-            self.store.to_remove.extend(batch.storage.key);
-        }
     }
 
     pub(crate) fn next_to_store(&mut self) -> Option<ToStore<'_>> {
@@ -191,9 +107,103 @@ impl<X: Platform> Sender<X> {
         (0..self.lanes.len()).for_each(|lane| self.schedule(lane as LaneId, now));
     }
 
+    pub(crate) fn next_to_remove(&mut self) -> Option<u64> {
+        self.store.to_remove.pop_front()
+    }
+}
+
+impl<X: Platform> Sender<X> {
+    /// Has what is ready to leave a lane's queue stored, whether its leader can be reached or not.
+    pub(super) fn prepare_to_store(&mut self, id: LaneId, now: Instant) {
+        if !STORE || !self.store.on {
+            return;
+        }
+        self.seal_ready(id, now);
+        self.fail_lost(id);
+        let lane = &self.lanes[id as usize];
+        let lingers = |batch: &ProducerBatch<X>| {
+            (!self.is_sendable(batch, lane.leader, now)).then_some(batch.created)
+        };
+        if let Some(created) = lane.partition.peek(lingers).flatten() {
+            self.look_again(id, created + self.config().linger);
+        }
+    }
+
+    /// Seals and numbers what is ready to leave a lane's queue, if there are numbers.
+    pub(super) fn seal_ready(&mut self, id: LaneId, now: Instant) {
+        if !self.may_number(id, now) {
+            return;
+        }
+        while let Some(mut batch) = self.pop_ready(id, now) {
+            self.seal(id, &mut batch);
+            self.lanes[id as usize].retries.push_back(batch);
+        }
+        let mut sealed = mem::take(&mut self.lanes[id as usize].retries);
+        for batch in &mut sealed {
+            self.stamp(id, batch);
+            if STORE && self.store.on && batch.storage.step == Storing::NotYet {
+                let ticket = StoreTicket { lane: id, number: self.store.next };
+                self.store.next = self.store.next.wrapping_add(1);
+                batch.storage.step = Storing::Asked(ticket.number);
+                self.store.to_store.push_back(ticket);
+            }
+        }
+        self.lanes[id as usize].retries = sealed;
+    }
+
+    /// Whether a lane has batches, and sequences of the current epoch for them.
+    fn may_number(&mut self, id: LaneId, now: Instant) -> bool {
+        let lane = &self.lanes[id as usize];
+        let ready = |batch: &ProducerBatch<X>| self.is_sendable(batch, lane.leader, now);
+        let waits = !lane.retries.is_empty() || lane.partition.peek(ready) == Some(true);
+        if !waits {
+            return false;
+        }
+        if !self.prepare_sequences(id) {
+            self.want_leader(id);
+            return false;
+        }
+        let current = self.identity.current();
+        current.is_none_or(|current| !self.lanes[id as usize].is_stale(current))
+    }
+
+    /// Connects a lane's leader though nothing may be sent to it yet: somebody has to be asked for
+    /// a producer id.
+    fn want_leader(&mut self, id: LaneId) {
+        let leader = self.lanes[id as usize].leader;
+        match leader.and_then(|leader| Some((leader, self.nodes.get_mut(&leader)?))) {
+            Some((leader, node)) => {
+                node.wanted |= !node.is_up();
+                self.active.insert(leader, ());
+            }
+            None => self.metadata.want_all(),
+        }
+    }
+
+    /// There is a producer id now.
+    pub(super) fn prepare_all_to_store(&mut self, now: Instant) {
+        if STORE && self.store.on {
+            (0..self.lanes.len()).for_each(|lane| self.schedule(lane as LaneId, now));
+        }
+    }
+
+    /// Whether the lane has no batch that may be sent before another was stored.
+    pub(super) fn must_store_first(&self, id: LaneId) -> bool {
+        let next = self.lanes[id as usize].retries.front();
+        STORE && self.store.on && next.is_none_or(|batch| batch.storage.step != Storing::Done)
+    }
+
+    /// A batch has its outcome. One that fails because the producer stops goes again after the
+    /// restart.
+    pub(super) fn forget_stored(&mut self, batch: &ProducerBatch<X>) {
+        if STORE && !self.stopped {
+            self.store.to_remove.extend(batch.storage.key);
+        }
+    }
+
     /// Fails what bears an id whose lease is over.
     fn fail_lost(&mut self, id: LaneId) {
-        if self.store.lost.is_empty() {
+        if !STORE || self.store.lost.is_empty() {
             return;
         }
         let (lost, current) = (&self.store.lost, self.identity.current());
@@ -209,9 +219,5 @@ impl<X: Platform> Sender<X> {
             let error = lease_lost(&batch);
             self.fail(id, batch, error);
         }
-    }
-
-    pub(crate) fn next_to_remove(&mut self) -> Option<u64> {
-        self.store.to_remove.pop_front()
     }
 }
