@@ -68,8 +68,8 @@ pub(crate) fn millis_i32(duration: Duration) -> i32 {
     i32::try_from(millis(duration)).unwrap_or(i32::MAX)
 }
 
-/// Its seconds in a smaller unit. Not as [`Duration`] has it, in 128 bits: these take much code where
-/// there is no instruction for them, and WebAssembly has none.
+/// Its seconds in a smaller unit. Not as [`Duration`] has it, in 128 bits: these take much code
+/// where there is no instruction for them, and WebAssembly has none.
 fn whole(duration: Duration, units: u64) -> u64 {
     duration.as_secs().min(u64::MAX / units - 1) * units
 }

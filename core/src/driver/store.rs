@@ -13,10 +13,10 @@ impl<X: Platform, T: Transport> Driver<X, T> {
     /// After each [`poll`](Self::poll), store what [`next_to_store`](Self::next_to_store) gives, in
     /// its order, say so with [`stored`](Self::stored), and then remove what
     /// [`next_to_remove`](Self::next_to_remove) names; poll again if anything was stored. The next
-    /// producer takes what is left with [`Producer::try_resend`](crate::Producer::try_resend). Nothing that was stored is lost
-    /// then, and nothing is in the log twice for as long as the broker remembers the earlier
-    /// producer (`producer.id.expiration.ms`, a day by default): its batches keep their producer
-    /// id, epoch and sequences, and new ones begin under another id.
+    /// producer takes what is left with [`Producer::try_resend`](crate::Producer::try_resend).
+    /// Nothing that was stored is lost then, and nothing is in the log twice for as long as the
+    /// broker remembers the earlier producer (`producer.id.expiration.ms`, a day by default): its
+    /// batches keep their producer id, epoch and sequences, and new ones begin under another id.
     ///
     /// With idempotence, batches are sealed and stored as soon as they are full or have lingered
     /// and there is a producer id, whether their leader can be reached or not. Records of an open
@@ -41,8 +41,8 @@ impl<X: Platform, T: Transport> Driver<X, T> {
         self.sender.next_to_remove()
     }
 
-    /// The producer id of batches that were [handed back](crate::Producer::try_resend) was lent, and its
-    /// lease is over: what became of them stays unknown, and they are not sent again.
+    /// The producer id of batches that were [handed back](crate::Producer::try_resend) was lent,
+    /// and its lease is over: what became of them stays unknown, and they are not sent again.
     pub fn lose_lease(&mut self, producer_id: i64) {
         self.sender.lose_lease(producer_id, self.shared.clock.now());
     }
