@@ -84,6 +84,10 @@ fn measure(options: &Options) -> Outcome {
     let programs = build::all(&clients)?;
     let mut results = Results::new(options.rounds);
     for workload in &plan {
+        if !programs.clients().any(|client| workload.includes(client)) {
+            say(&format!("{}: nobody is there to take part", workload.id));
+            continue;
+        }
         let rows = rounds::measure(workload, &programs, options)?;
         report::print_rows(workload, &rows);
         results.add(workload, rows);
