@@ -13,6 +13,7 @@ mod msrv;
 mod prerequisites;
 mod sim;
 mod steps;
+mod suites;
 mod test;
 mod tidy;
 mod toolchain;

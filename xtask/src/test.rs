@@ -2,7 +2,7 @@
 
 use crate::command::{cargo, execute};
 use crate::steps::Steps;
-use crate::{Outcome, gates, prerequisites, sim, tidy};
+use crate::{Outcome, gates, prerequisites, sim, suites, tidy};
 
 /// Simulated runs.
 const SEEDS: u32 = 10_000;
@@ -16,8 +16,7 @@ pub(crate) fn run() -> Outcome {
     steps.step("clippy", clippy)?;
     steps.step("gates", || gates::run(false))?;
     steps.step("documentation", documentation)?;
-    // One command, so that Cargo settles on one set of features and compiles nothing twice.
-    steps.step("tests", || execute(&mut cargo(&["test", "--workspace", "--locked"])))?;
+    steps.step("tests", suites::run)?;
     steps.step("simulation", || sim::check(SEEDS))?;
     steps.finish();
     Ok(())
