@@ -173,19 +173,21 @@ impl<X: Platform> Lane<X> {
     }
 
     /// Sets a batch aside that an earlier producer left, if there is one behind it to be tried.
-    /// Else all of them are tried again. Returns whether it did.
-    pub(super) fn set_aside(&mut self, batch: &mut ProducerBatch<X>) -> bool {
+    /// Returns whether it did.
+    pub(super) fn set_aside(&self, batch: &mut ProducerBatch<X>) -> bool {
         let identity = |batch: &ProducerBatch<X>| batch.sequence.map(|it| it.identity);
         let mut behind = self.retries.iter().filter(|it| it.restored && !it.set_aside);
         batch.set_aside = batch.restored && behind.any(|it| identity(it) == identity(batch));
-        if !batch.set_aside {
-            self.retries.iter_mut().for_each(|batch| batch.set_aside = false);
-        }
         batch.set_aside
     }
 
-    /// A batch that an earlier producer left is in the log: takes out those that are before it.
-    pub(super) fn take_proven(
+    /// All that were set aside are to be tried again.
+    pub(super) fn try_again(&mut self) {
+        self.retries.iter_mut().for_each(|batch| batch.set_aside = false);
+    }
+
+    /// Takes out what the same earlier producer left and was set aside before this batch of its.
+    pub(super) fn take_set_aside(
         &mut self,
         batch: &ProducerBatch<X>,
     ) -> VecDeque<Box<ProducerBatch<X>>> {
@@ -193,13 +195,13 @@ impl<X: Platform> Lane<X> {
         if !batch.restored || !self.retries.front().is_some_and(|front| front.set_aside) {
             return VecDeque::new();
         }
-        let is_proven = |other: &ProducerBatch<X>| {
+        let is_aside = |other: &ProducerBatch<X>| {
             other.set_aside && other.sequence.map(|it| it.identity) == identity
         };
         let retries = core::mem::take(&mut self.retries);
-        let (proven, rest) = retries.into_iter().partition(|batch| is_proven(batch));
+        let (aside, rest) = retries.into_iter().partition(|batch| is_aside(batch));
         self.retries = rest;
-        proven
+        aside
     }
 
     /// A new epoch may begin: no answer is outstanding, and no batch to be sent again might be in

@@ -38,7 +38,7 @@ impl<X: Platform> Sender<X> {
                 self.split(sent, now);
             }
             ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId => {
-                self.out_of_order(sent, answer.error, now);
+                self.out_of_order(sent, answer, now);
             }
             ErrorCode::InvalidProducerEpoch if !self.is_transactional() => {
                 self.fenced(sent, answer, now)
@@ -64,7 +64,8 @@ impl<X: Platform> Sender<X> {
     ) {
         let Sent { lane, batch, .. } = sent;
         self.lanes[lane as usize].acknowledged(&batch, now);
-        for batch in self.lanes[lane as usize].take_proven(&batch) {
+        // If it is in the log, so are those before it.
+        for batch in self.lanes[lane as usize].take_set_aside(&batch) {
             self.succeed(lane, batch, None, None);
         }
         self.succeed(lane, batch, base_offset, log_append_time);
@@ -132,20 +133,40 @@ impl<X: Platform> Sender<X> {
     /// The broker expects another sequence. Behind a batch that is to be sent again that is only
     /// natural; for the first in line it means that one before it never arrived, so a new epoch
     /// begins for this partition alone, and nothing is fatal (rows F1, §4.12.4).
-    fn out_of_order(&mut self, mut sent: Sent<X>, code: ErrorCode, now: Instant) {
+    fn out_of_order(
+        &mut self,
+        mut sent: Sent<X>,
+        answer: &PartitionProduceResponse<'_>,
+        now: Instant,
+    ) {
         let lane = &mut self.lanes[sent.lane as usize];
         if lane.set_aside(&mut sent.batch) {
             lane.in_flight -= 1;
             lane.put_back(sent.batch);
             return self.schedule(sent.lane, now);
         }
+        if sent.batch.restored && sent.batch.created + self.config().request_timeout <= now {
+            return self.give_up(sent, answer, now);
+        }
+        let lane = &mut self.lanes[sent.lane as usize];
+        lane.try_again();
         let position = sent.batch.position;
         let first_in_line = lane.retries.front().is_none_or(|front| position <= front.position);
         lane.gap |= first_in_line;
         // Were it in the log, the broker would have known it again. But what went over a lost
         // connection may still arrive, and the batch before it too.
         sent.batch.maybe_written = sent.batch.lost;
-        self.unanswered(sent, code, false, now);
+        self.unanswered(sent, answer.error, false, now);
+    }
+
+    /// Of what an earlier producer left the broker knows none, and what was under way then has had
+    /// its time to arrive: one before them is missing. They fail, and hold up nothing any more.
+    fn give_up(&mut self, sent: Sent<X>, answer: &PartitionProduceResponse<'_>, now: Instant) {
+        for batch in self.lanes[sent.lane as usize].take_set_aside(&sent.batch) {
+            let error = broker_error(&batch, answer.error, answer.error_message);
+            self.fail(sent.lane, batch, error);
+        }
+        self.refused(sent, answer, now);
     }
 
     /// The partition knows a newer epoch of the producer id: go on under the next one (KIP-360).

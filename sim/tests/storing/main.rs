@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use ottla_core::rng::Rng;
-use ottla_core::{Reason, Written};
+use ottla_core::{ErrorCode, Reason, Written};
 use ottla_sim::cluster::ProduceFault;
 
 use crate::world::World;
@@ -161,6 +161,35 @@ fn what_is_long_in_the_log_is_there_once() {
     world.pass(Duration::from_secs(10));
     assert!(again.iter().all(|delivery| matches!(delivery.try_get(), Some(Ok(_)))), "{again:?}");
     assert_eq!(world.log("t", 0), numbers(0..22));
+    assert_eq!(stored(&world), 0);
+    world.assert_memory_is_back();
+}
+
+#[test]
+fn what_is_behind_a_batch_that_is_missing_is_given_up() {
+    let mut world = world(1);
+    send(&mut world, 0..1);
+    world.hold(1, true);
+    send(&mut world, 1..9);
+    let mut left = world.store.as_ref().unwrap().batches.clone();
+    let missing = *left.keys().nth(1).unwrap();
+    left.remove(&missing);
+    world.store.as_mut().unwrap().batches = left;
+    world.hold(1, false);
+    let again = world.restart(2);
+    world.pass(Duration::from_secs(20));
+    assert_eq!(world.log("t", 0), numbers(0..2));
+    assert_eq!(stored(&world), 6, "what was under way may still arrive");
+    drop(world.send_to(0, "20"));
+    world.pass(Duration::from_secs(20));
+    let told: Vec<_> = again.iter().map(|delivery| delivery.try_get().unwrap()).collect();
+    assert!(told[0].is_ok());
+    for told in &told[1..] {
+        let error = told.as_ref().unwrap_err();
+        let reason = Reason::Broker(ErrorCode::OutOfOrderSequenceNumber);
+        assert_eq!((&error.reason, error.written), (&reason, Written::Maybe));
+    }
+    assert_eq!(world.log("t", 0), ["0", "1", "20"]);
     assert_eq!(stored(&world), 0);
     world.assert_memory_is_back();
 }
