@@ -1,4 +1,4 @@
-//! Clients that send too much, too slowly, or never read: T14, T15, T23, and T20 to T22 in part, of
+//! Clients that send too much, and answers that go astray: T14, T23, and T20 to T22 in part, of
 //! `SECURITY.md`.
 
 mod support;
@@ -10,44 +10,12 @@ use ottla_bridge_protocol::{Frame, StreamEnd};
 use support::bench::{Bench, open_config};
 use support::client::{Client, Greeting};
 use support::fake_broker::{FakeBroker, Manners};
-use support::http::{exchange, read_answer};
+use support::http::exchange;
 use support::kafka;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use support::raw::{close_code, frame, raw_socket};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
-
-const UPGRADE: &str = "GET /v1/session HTTP/1.1\r\nHost: bridge\r\nConnection: Upgrade\r\n\
-    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: ottla.v1\r\n\r\n";
-
-/// A WebSocket without a library.
-async fn raw_socket(bridge: &Running) -> TcpStream {
-    let mut stream = TcpStream::connect(bridge.address()).await.unwrap();
-    stream.write_all(UPGRADE.as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101"));
-    stream
-}
-
-/// A masked frame, the mask being zeros.
-fn frame(flags: u8, declared: u64, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![flags, 0x80 | 127];
-    frame.extend(declared.to_be_bytes());
-    frame.extend([0; 4]);
-    frame.extend(payload);
-    frame
-}
-
-/// The code of the close frame that comes, behind whatever else.
-async fn close_code(stream: &mut TcpStream) -> Option<u16> {
-    let mut bytes = Vec::new();
-    drop(timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.ok()?);
-    let at = bytes.windows(2).rposition(|it| it == [0x88, 2])?;
-    Some(u16::from_be_bytes([*bytes.get(at + 2)?, *bytes.get(at + 3)?]))
-}
+use tokio::time::sleep;
 
 /// The most address space that this process has had, in bytes.
 fn peak() -> u64 {
@@ -121,92 +89,6 @@ async fn more_than_the_credit_ends_the_session() {
         page.raw(message).await;
     }
     assert_eq!(page.gone().await, 1002);
-}
-
-fn hurried(config: &mut ottla_bridge::Config) {
-    config.times.http_ms = 300;
-    config.times.hello_ms = 300;
-    config.times.progress_ms = 500;
-    config.times.ping_ms = 1000;
-}
-
-#[tokio::test]
-async fn t15_what_does_not_go_on_is_ended() {
-    let bench = Bench::new(1, hurried);
-    let mut head = TcpStream::connect(bench.bridge.address()).await.unwrap();
-    head.write_all(b"GET /v1/session HTTP/1.1\r\nHost: br").await.unwrap();
-    assert!([0, 408].contains(&read_answer(&mut head).await.status));
-    let mut silent = TcpStream::connect(bench.bridge.address()).await.unwrap();
-    assert!([0, 408].contains(&read_answer(&mut silent).await.status));
-    let mut no_hello = raw_socket(&bench.bridge).await;
-    assert_eq!(close_code(&mut no_hello).await, Some(4408));
-    let mut half_hello = raw_socket(&bench.bridge).await;
-    half_hello.write_all(&frame(0x82, 100, &[1, 0, 0])).await.unwrap();
-    assert_eq!(close_code(&mut half_hello).await, Some(4408));
-    let mut half_frame = greeted(&bench.bridge).await;
-    half_frame.write_all(&frame(0x82, 1000, &[6, 1, 0, 3])).await.unwrap();
-    assert_eq!(close_code(&mut half_frame).await, Some(4408), "half a message");
-    let mut half_header = greeted(&bench.bridge).await;
-    half_header.write_all(&[0x82]).await.unwrap();
-    assert_eq!(close_code(&mut half_header).await, Some(4408), "half a frame's header");
-    let mut page = Client::open(bench.bridge.address()).await;
-    let stream = page.open_stream(Some(0)).await.unwrap();
-    page.write(stream, &[0, 0, 1, 0, 0, 0]).await;
-    assert_eq!(page.response(stream).await, Err(StreamEnd::TimedOut), "half a request");
-}
-
-/// A raw socket whose session has begun.
-async fn greeted(bridge: &Running) -> TcpStream {
-    let mut socket = raw_socket(bridge).await;
-    let hello = Greeting { wants_lease: false, ..Greeting::default() }.frame();
-    socket.write_all(&frame(0x82, hello.len() as u64, &hello)).await.unwrap();
-    socket
-}
-
-#[tokio::test]
-async fn t15_a_message_that_drips_and_a_client_that_gives_no_sign_of_life_are_ended() {
-    let bench = Bench::new(1, hurried);
-    let mut drip = greeted(&bench.bridge).await;
-    drip.write_all(&frame(0x82, 100_000, &[])).await.unwrap();
-    let (mut reader, mut writer) = drip.into_split();
-    let dripping = tokio::spawn(async move {
-        while writer.write_all(&[0]).await.is_ok() {
-            sleep(Duration::from_millis(50)).await;
-        }
-    });
-    let begun = Instant::now();
-    let mut rest = Vec::new();
-    drop(timeout(Duration::from_secs(20), reader.read_to_end(&mut rest)).await.unwrap());
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    dripping.abort();
-    let mut deaf = greeted(&bench.bridge).await;
-    assert_eq!(close_code(&mut deaf).await, Some(4408), "no PONG");
-}
-
-#[tokio::test]
-async fn t15_a_good_client_does_not_notice_many_slow_ones() {
-    let bench = Bench::new(1, |_| {});
-    let mut slow = Vec::new();
-    for number in 0..300 {
-        slow.push(match number % 3 {
-            0 => TcpStream::connect(bench.bridge.address()).await.unwrap(),
-            1 => raw_socket(&bench.bridge).await,
-            _ => {
-                let mut socket = greeted(&bench.bridge).await;
-                socket.write_all(&frame(0x82, 1000, &[6, 1])).await.unwrap();
-                socket
-            }
-        });
-    }
-    let mut page = Client::open(bench.bridge.address()).await;
-    let stream = page.open_stream(Some(0)).await.unwrap();
-    for sequence in 0..200 {
-        let batch = kafka::batch(page.identity(), sequence, &["x"]);
-        let begun = Instant::now();
-        let answer = page.ask(stream, &kafka::produce(&[("clicks", 0, batch)])).await.unwrap();
-        assert_eq!(kafka::outcomes(&answer)[0].2, 0);
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use ottla_bridge_protocol::{LeaseRefusal, LeaseRequest};
 use support::bench::Bench;
 use support::client::{Client, Greeting, Said};
 use support::fake_broker::{FakeBroker, Manners};
+use support::http::{one_shot_body, post};
 use support::kafka::{self, Identity};
 use support::tokens::{Folder, Issuer, with_tokens};
 
@@ -145,6 +146,12 @@ async fn t10_the_later_session_has_the_lease_and_the_earlier_one_ends() {
     let late = kafka::batch(lease.identity, 1, &["late"]);
     first.raw_produce(late).await;
     assert_eq!(first.gone().await, 4409);
+    // One that says nothing learns of it too.
+    let mut silent = Client::open(bench.bridge.address()).await;
+    let tickets = vec![silent.lease().ticket];
+    let resumed = Greeting { tickets, wants_lease: false, ..Greeting::default() };
+    let _later = Client::connect(bench.bridge.address(), &resumed).await.unwrap();
+    assert_eq!(silent.gone_within(Duration::from_secs(20)).await, Some(4409));
     assert_eq!(send(&mut second, kafka::batch(lease.identity, 0, &["first"])).await, (0, None));
     assert_eq!(send(&mut second, kafka::batch(lease.identity, 1, &["second"])).await, (0, None));
     assert_eq!(
@@ -208,6 +215,26 @@ async fn t10_a_resumed_lease_waits_for_the_former_holders_answers() {
 }
 
 #[tokio::test]
+async fn t10_t28_a_ticket_ends() {
+    let bench = Bench::new(1, |config| config.leases.durable_ttl_s = 1);
+    let address = bench.bridge.address();
+    let page = Client::open(address).await;
+    let lease = page.lease();
+    page.leave().await;
+    // A third longer than the lease.
+    tokio::time::sleep(Duration::from_millis(1400)).await;
+    let greeting =
+        Greeting { tickets: vec![lease.ticket], wants_lease: false, ..Greeting::default() };
+    let again = Client::connect(address, &greeting).await.unwrap();
+    assert_eq!(again.leases, [Err(LeaseRefusal::Expired)]);
+    let request = kafka::produce(&[("clicks", 0, kafka::batch(lease.identity, 0, &["late"]))]);
+    let body = one_shot_body(&greeting, &request);
+    let answer = post(address, "Content-Type: text/plain\r\n", &body).await;
+    assert_eq!(answer.status, 403);
+    assert!(bench.log("clicks", 0).is_empty());
+}
+
+#[tokio::test]
 async fn a_lease_is_renewed_released_and_lent_again_with_the_next_epoch() {
     let bench = Bench::new(1, |_| {});
     let mut page = Client::open(bench.bridge.address()).await;
@@ -225,6 +252,8 @@ async fn a_lease_is_renewed_released_and_lent_again_with_the_next_epoch() {
     assert_eq!(resumed, Err(LeaseRefusal::Expired), "what is released is over");
     let mut next = Client::open(bench.bridge.address()).await;
     assert_eq!(next.identity(), Identity { producer_id, epoch: epoch + 1 });
+    let stale = page.ask_lease(LeaseRequest::Resume { ticket: &renewed.ticket }).await;
+    assert_eq!(stale, Err(LeaseRefusal::Expired), "now it is another's");
     // The fence stands on each partition from the next holder's first batch on, but the bridge
     // refuses the former holder's everywhere, at once.
     let late = kafka::batch(Identity { producer_id, epoch }, 1, &["late"]);
@@ -272,6 +301,20 @@ async fn t11_no_subject_has_more_than_its_share_and_all_together_have_an_end() {
         counts.push(count);
     }
     assert_eq!(counts, [3, 2]);
+}
+
+#[tokio::test]
+async fn t11_who_asks_for_many_at_once_gets_no_more() {
+    let (issuer, folder) = (Issuer::new(), Folder::new());
+    let bench = Bench::new(1, |config| {
+        with_tokens(config, &issuer, &folder);
+        config.leases.max_per_subject = 3;
+    });
+    let greeting = Greeting::token(&issuer.page("alice"));
+    let pages = (0..12).map(|_| Client::connect(bench.bridge.address(), &greeting));
+    let pages = futures_util::future::join_all(pages).await;
+    let granted = pages.iter().filter(|page| page.as_ref().unwrap().leases[0].is_ok());
+    assert_eq!(granted.count(), 3);
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 mod support;
 
-use ottla_bridge_protocol::{LeaseRefusal, StreamEnd};
+use std::time::Duration;
+
+use ottla_bridge_protocol::{LeaseRefusal, LeaseRequest, StreamEnd};
 use support::bench::{Bench, open_config};
 use support::client::{Client, Greeting};
 use support::fake_broker::{FakeBroker, Manners};
@@ -57,6 +59,54 @@ async fn t28_a_body_that_is_sent_again_is_stored_once() {
     let next = kafka::batch(lease.identity, 2, &["c"]);
     let answer = page.ask(stream, &kafka::produce(&[("clicks", 0, next)])).await.unwrap();
     assert_eq!(kafka::outcomes(&answer)[0].3, 2);
+    // When its lease is over it is of no use, whether or not another has the id by now.
+    let producer_id = lease.identity.producer_id;
+    assert_eq!(page.ask_lease(LeaseRequest::Release { producer_id }).await, Ok(None));
+    assert_eq!(post(address, OTTLA, &body).await.status, 403);
+    assert_eq!(Client::open(address).await.identity().producer_id, producer_id);
+    assert_eq!(post(address, OTTLA, &body).await.status, 403);
+    assert_eq!(bench.log("clicks", 0), ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn t28_a_released_ticket_is_of_no_use_while_answers_are_awaited() {
+    let manners = Manners { delay: |_| Duration::from_millis(600), ..Manners::default() };
+    let broker = FakeBroker::start(manners).await;
+    let bridge = ottla_bridge::Running::start(open_config(broker.address.to_string())).unwrap();
+    let mut page = Client::open(bridge.address()).await;
+    let lease = page.lease();
+    let stream = page.open_stream(Some(0)).await.unwrap();
+    let request = kafka::produce(&[("clicks", 0, kafka::batch(lease.identity, 0, &["x"]))]);
+    page.write(stream, &request).await;
+    while broker.produced().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let producer_id = lease.identity.producer_id;
+    assert_eq!(page.ask_lease(LeaseRequest::Release { producer_id }).await, Ok(None));
+    let body = one_shot_body(&with_ticket(lease.ticket), &request);
+    assert_eq!(post(bridge.address(), OTTLA, &body).await.status, 403);
+    assert_eq!(broker.produced().len(), 1);
+}
+
+#[tokio::test]
+async fn t28_a_ticket_is_its_subjects() {
+    let (issuer, folder) = (Issuer::new(), Folder::new());
+    let bench = Bench::new(1, |config| with_tokens(config, &issuer, &folder));
+    let address = bench.bridge.address();
+    let alice = Greeting::token(&issuer.page("alice"));
+    let lease = Client::connect(address, &alice).await.unwrap().lease();
+    let request = kafka::produce(&[("clicks", 0, kafka::batch(lease.identity, 0, &["x"]))]);
+    for (subject, status) in [("mallory", 403), ("alice", 200)] {
+        let token = issuer.page(subject);
+        let greeting = Greeting {
+            tickets: vec![lease.ticket.clone()],
+            wants_lease: false,
+            ..Greeting::token(&token)
+        };
+        let headers = format!("{OTTLA}Origin: {SHOP}\r\n");
+        let answer = post(address, &headers, &one_shot_body(&greeting, &request)).await;
+        assert_eq!(answer.status, status, "{subject}");
+    }
 }
 
 #[tokio::test]
@@ -74,6 +124,10 @@ async fn t8_without_a_ticket_nothing_is_written() {
     forged[5] ^= 1;
     let answer = post(address, OTTLA, &one_shot_body(&with_ticket(forged), &request)).await;
     assert_eq!(answer.status, 403);
+    let no_id = kafka::batch(Identity { producer_id: -1, epoch: -1 }, 0, &["x"]);
+    let request = kafka::produce(&[("clicks", 0, no_id)]);
+    let body = one_shot_body(&with_ticket(victim.ticket.clone()), &request);
+    assert_eq!(post(address, OTTLA, &body).await.status, 403);
     let Identity { producer_id, epoch } = victim.identity;
     let later = kafka::batch(Identity { producer_id, epoch: epoch + 1 }, 0, &["x"]);
     let body = one_shot_body(&with_ticket(victim.ticket), &kafka::produce(&[("clicks", 0, later)]));

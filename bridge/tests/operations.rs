@@ -116,7 +116,10 @@ async fn t31_the_operators_listener_is_its_own() {
     }
     let _page = Client::open(public).await;
     assert_eq!(get(admin, "/livez").await.status, 200);
-    assert_eq!(get(admin, "/readyz").await.status, 200);
+    // As soon as it has looked for the cluster.
+    while get(admin, "/readyz").await.status != 200 {
+        tokio::task::yield_now().await;
+    }
     let metrics = get(admin, "/metrics").await;
     let text = String::from_utf8(metrics.body).unwrap();
     assert!(text.contains("ottla_bridge_sessions 1\n"), "{text}");
@@ -347,6 +350,13 @@ async fn tls_is_spoken_where_there_is_a_certificate() {
     let address = bench.bridge.address();
     assert!(bench.bridge.url().starts_with("wss://"));
     assert_eq!(get(address, "/v1/session").await.status, 0, "plain text gets no answer");
+    let mut silent = tokio::net::TcpStream::connect(address).await.unwrap();
+    let mut answer = Vec::new();
+    let ended = AsyncReadExt::read_to_end(&mut silent, &mut answer);
+    assert!(
+        tokio::time::timeout(Duration::from_secs(20), ended).await.is_ok(),
+        "T15: no handshake"
+    );
     let mut roots = rustls::RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -311,19 +311,25 @@ async fn t17_counts_and_tags_that_promise_more_than_there_is_end_the_stream() {
 }
 
 #[tokio::test]
-async fn t18_malformed_batches_do_not_pass() {
-    let broker = FakeBroker::start(Manners::default()).await;
-    let bridge = before(&broker).await;
-    let mut page = Client::open(bridge.address()).await;
+async fn t17_a_batch_has_no_more_records_than_allowed() {
+    let bench = Bench::new(1, |config| config.limits.batch_records = 2);
+    let mut page = Client::open(bench.bridge.address()).await;
     let stream = page.open_stream(Some(0)).await.unwrap();
-    let good = kafka::batch(page.identity(), 0, &["one", "two", "three"]);
+    let of = |values: &[&str]| kafka::batch(page.identity(), 0, values);
+    let (three, two) = (of(&["a", "b", "c"]), of(&["a", "b"]));
+    assert_eq!(refused(&mut page, stream, three).await, 18, "RECORD_LIST_TOO_LARGE");
+    assert_eq!(refused(&mut page, stream, two).await, 0);
+}
+
+/// A batch for each thing that can be wrong with it.
+fn malformed(good: &Bytes) -> Vec<(&'static str, Bytes)> {
     let set = |at: usize, bytes: &[u8]| {
-        altered(&good, |batch| batch[at..at + bytes.len()].copy_from_slice(bytes))
+        altered(good, |batch| batch[at..at + bytes.len()].copy_from_slice(bytes))
     };
     let mut wrong_crc = BytesMut::from(&good[..]);
     wrong_crc[17] ^= 1;
     let length = good.len() as i32 - 12;
-    let bad = [
+    vec![
         ("the oldest format", set(16, &[0])),
         ("a format to come", set(16, &[3])),
         ("an offset of its own", set(0, &7i64.to_be_bytes())),
@@ -340,6 +346,14 @@ async fn t18_malformed_batches_do_not_pass() {
         ("no records", set(57, &0i32.to_be_bytes())),
         ("records below zero", set(57, &(-1i32).to_be_bytes())),
         ("a billion records", set(57, &1_000_000_000i32.to_be_bytes())),
+        (
+            "no records, as its header says",
+            altered(&good.slice(..61), |batch| {
+                batch[8..12].copy_from_slice(&49i32.to_be_bytes());
+                batch[23..27].copy_from_slice(&(-1i32).to_be_bytes());
+                batch[57..61].copy_from_slice(&0i32.to_be_bytes());
+            }),
+        ),
         ("a sequence below zero", set(53, &(-1i32).to_be_bytes())),
         ("an unknown codec", set(22, &[5])),
         ("a codec that it does not have", set(22, &[1])),
@@ -355,15 +369,24 @@ async fn t18_malformed_batches_do_not_pass() {
         ("half a header", good.slice(..58)),
         ("nothing", Bytes::new()),
         ("a newest timestamp below a record's", set(35, &0i64.to_be_bytes())),
-        (
-            "from 1990",
-            kafka::batch_with(page.identity(), 0, &["x"], Compression::None, 631_152_000_000),
-        ),
-        (
-            "from 2200",
-            kafka::batch_with(page.identity(), 0, &["x"], Compression::None, 7_258_118_400_000),
-        ),
-    ];
+        // A record begins with its length, its attributes, and how far it is from the batch's time
+        // and offset: two zigzag numbers, of a byte each.
+        ("a record that is newer than the newest", set(63, &[2])),
+        ("a first record with another's offset", set(64, &[2])),
+    ]
+}
+
+#[tokio::test]
+async fn t18_malformed_batches_do_not_pass() {
+    let broker = FakeBroker::start(Manners::default()).await;
+    let bridge = before(&broker).await;
+    let mut page = Client::open(bridge.address()).await;
+    let stream = page.open_stream(Some(0)).await.unwrap();
+    let good = kafka::batch(page.identity(), 0, &["one", "two", "three"]);
+    let dated = |ms| kafka::batch_with(page.identity(), 0, &["x"], Compression::None, ms);
+    let mut bad = malformed(&good);
+    bad.push(("from 1990", dated(631_152_000_000)));
+    bad.push(("from 2200", dated(7_258_118_400_000)));
     for (what, batch) in bad {
         let error = refused(&mut page, stream, batch).await;
         assert!([2, 10, 18, 32, 43, 76, 87].contains(&error), "{what}: {error}");

@@ -56,7 +56,7 @@ pub(super) struct Held {
     /// When the latest ticket ends, in ms since 1970.
     pub(super) ticket_ends_ms: i64,
     /// Its holder has released it.
-    released: bool,
+    pub(super) released: bool,
 }
 
 /// Everything that is lent, and what waits to be lent again.
@@ -82,32 +82,53 @@ pub(super) enum Reserved {
 }
 
 impl Book {
-    /// Finds an id for a subject, within what it and all together may have.
+    /// Finds an id for a subject, within what it and all together may have. From now on it counts,
+    /// so that nobody gets more by asking for many at once; [`Book::lend`] follows.
     pub(super) fn reserve(
         &mut self,
-        subject: &str,
+        subject: &Arc<str>,
         max: usize,
         max_per_subject: usize,
     ) -> Result<Reserved, Refusal> {
         if self.by_subject.get(subject).copied().unwrap_or(0) >= max_per_subject {
             return Err(LeaseRefusal::Exhausted.into());
         }
-        if let Some((producer_id, epoch)) = self.free.pop() {
-            return Ok(Reserved::Used(producer_id, epoch));
-        }
-        if self.held.len() + self.pending >= max {
-            return Err(LeaseRefusal::Exhausted.into());
-        }
-        self.pending += 1;
-        Ok(Reserved::New)
+        let reserved = match self.free.pop() {
+            Some((producer_id, epoch)) => Reserved::Used(producer_id, epoch),
+            None if self.held.len() + self.pending >= max => {
+                return Err(LeaseRefusal::Exhausted.into());
+            }
+            None => {
+                self.pending += 1;
+                Reserved::New
+            }
+        };
+        self.count(subject);
+        Ok(reserved)
     }
 
-    /// The request for a new id has ended, one way or the other.
-    pub(super) fn settle(&mut self) {
+    /// The request for a new id has ended; unless it was given one, the subject has none.
+    pub(super) fn settle(&mut self, subject: &Arc<str>, given: bool) {
         self.pending = self.pending.saturating_sub(1);
+        if !given {
+            self.uncount(subject);
+        }
     }
 
-    /// Lends an id.
+    fn count(&mut self, subject: &Arc<str>) {
+        *self.by_subject.entry(subject.clone()).or_default() += 1;
+    }
+
+    fn uncount(&mut self, subject: &Arc<str>) {
+        if let Some(count) = self.by_subject.get_mut(subject) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.by_subject.remove(subject);
+            }
+        }
+    }
+
+    /// Lends an id to a subject that it counts for.
     pub(super) fn lend(
         &mut self,
         producer_id: i64,
@@ -116,7 +137,6 @@ impl Book {
         subject: &Arc<str>,
         holder: Option<Holder>,
     ) -> &mut Held {
-        *self.by_subject.entry(subject.clone()).or_default() += 1;
         if let Some(holder) = &holder {
             self.by_session.entry(holder.session).or_default().push(producer_id);
         }
@@ -167,6 +187,7 @@ impl Book {
             None if ticket.instance == own => Err(LeaseRefusal::Expired),
             None => {
                 let (id, subject) = (ticket.producer_id, holder.subject.clone());
+                self.count(&subject);
                 let held =
                     self.lend(id, ticket.epoch, ticket.durable, &subject, Some(holder.clone()));
                 held.first_epoch = ticket.first_epoch;
@@ -249,12 +270,7 @@ impl Book {
             return;
         }
         let Some(held) = self.held.remove(&producer_id) else { return };
-        if let Some(count) = self.by_subject.get_mut(&held.subject) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.by_subject.remove(&held.subject);
-            }
-        }
+        self.uncount(&held.subject);
         // Another instance's id is not ours to lend; one at its last epoch is spent.
         if let (None, Some(next)) = (held.foreign, held.epoch.checked_add(1)) {
             self.free.push((producer_id, next));

@@ -98,8 +98,9 @@ impl Leases {
         let (producer_id, epoch) = match reserved {
             Reserved::Used(producer_id, epoch) => (producer_id, epoch),
             Reserved::New => {
-                let pending = Pending(self);
+                let mut pending = Pending { leases: self, subject, given: false };
                 let asked = cluster.new_producer_id().await;
+                pending.given = asked.is_ok();
                 drop(pending);
                 asked.map_err(|error| {
                     tracing::warn!(%error, "no producer id");
@@ -196,7 +197,7 @@ impl Leases {
         }
         let own = ticket.instance == self.instance;
         match self.book().peek(ticket.producer_id) {
-            Some(held) if held.first_epoch == ticket.first_epoch => {
+            Some(held) if held.first_epoch == ticket.first_epoch && !held.released => {
                 Ok((ticket.producer_id, held.first_epoch..=held.epoch, left))
             }
             None if !own => Ok((ticket.producer_id, ticket.first_epoch..=ticket.epoch, left)),
@@ -264,11 +265,15 @@ impl std::fmt::Debug for Granted {
 }
 
 /// A place in the book for an id that is being asked for.
-struct Pending<'a>(&'a Leases);
+struct Pending<'a> {
+    leases: &'a Leases,
+    subject: &'a Arc<str>,
+    given: bool,
+}
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        self.0.book().settle();
+        self.leases.book().settle(self.subject, self.given);
     }
 }
 

@@ -205,6 +205,7 @@ impl Session {
         self.packer.close(id, end);
         self.forget_stream(id);
         self.timers.closing.insert(id, tokio::time::Instant::now());
+        self.timers.look_within(timers::LOOK);
     }
 
     fn forget_stream(&mut self, id: StreamId) {

@@ -8,4 +8,5 @@ pub(crate) mod client;
 pub(crate) mod fake_broker;
 pub(crate) mod http;
 pub(crate) mod kafka;
+pub(crate) mod raw;
 pub(crate) mod tokens;
