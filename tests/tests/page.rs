@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use ottla_bridge::config::AuthMode;
-use ottla_bridge::{Config, Running};
+use ottla_bridge::Running;
+use ottla_tests::bridge::start_open_to_all;
 use ottla_tests::budget;
 use ottla_tests::kafka::{Cluster, NEWEST};
 use ottla_tests::web::{App, Runtime};
@@ -52,33 +52,41 @@ fn tabs_share_one_connection_without_a_worker() {
     outlives("chromium", "tabs without a worker", &times("page.tabs"));
 }
 
+#[test]
+fn what_is_stored_when_its_lease_is_over_is_reported_or_sent_again_as_was_chosen() {
+    let log = outlives("chromium", "expired", "1");
+    assert_eq!(log.len(), 1 + 1 + 40, "what was reported was not sent");
+}
+
+#[test]
+fn damaged_batches_do_not_hold_up_the_others() {
+    outlives("chromium", "damaged", "1");
+}
+
+#[test]
+fn a_full_queue_refuses_records_or_lets_them_pass() {
+    outlives("chromium", "full", "1");
+}
+
 fn times(name: &str) -> String {
     budget::get(name).to_string()
 }
 
-/// Kafka and a bridge before it.
-fn setting() -> (&'static Cluster, &'static Running) {
-    static SHARED: OnceLock<Running> = OnceLock::new();
+/// Kafka and two bridges before it, neither of which knows the other's leases.
+fn setting() -> (&'static Cluster, &'static [Running; 2]) {
+    static SHARED: OnceLock<[Running; 2]> = OnceLock::new();
     let kafka = Cluster::shared(NEWEST, 1);
-    let bridge = SHARED.get_or_init(|| {
-        let mut config = Config::default();
-        config.listen.address.set_port(0);
-        config.admin.enabled = false;
-        config.kafka.bootstrap = kafka.bootstrap().split(',').map(str::to_owned).collect();
-        config.auth.mode = AuthMode::None;
-        config.auth.origins = vec!["loopback".to_owned()];
-        Running::start(config).expect("a bridge can be started")
-    });
-    (kafka, bridge)
+    (kafka, SHARED.get_or_init(|| [start_open_to_all(kafka), start_open_to_all(kafka)]))
 }
 
-/// Lets pages end, and compares what they were told with the log.
-fn outlives(browser: &str, scenario: &str, times: &str) {
-    let (kafka, bridge) = setting();
+/// Lets pages end, and compares what they were told with the log, which it returns.
+fn outlives(browser: &str, scenario: &str, times: &str) -> Log {
+    let (kafka, bridges) = setting();
     let topic = format!("{browser}-{}", scenario.replace(' ', "-"));
     kafka.create_topic(&topic, PARTITIONS as i32, 1, &[]);
-    let (url, partitions) = (bridge.url(), PARTITIONS.to_string());
-    let arguments = [browser, scenario, &url, &topic, &partitions, times];
+    let [url, other] = bridges.each_ref().map(Running::url);
+    let partitions = PARTITIONS.to_string();
+    let arguments = [browser, scenario, &url, &topic, &partitions, times, &other];
     let told = App::shared().run(Runtime::NODE_24, "outliving.mjs", arguments);
     let log = Log::read(kafka, &topic);
     log.assert_once_and_in_order();
@@ -95,6 +103,7 @@ fn outlives(browser: &str, scenario: &str, times: &str) {
         log.len()
     );
     assert!(stored > 0);
+    log
 }
 
 /// Numbers by label, for each partition in the order of the log.

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::sync::OnceLock;
 
-use ottla_bridge::config::AuthMode;
-use ottla_bridge::{Config, Running};
+use ottla_bridge::Running;
+use ottla_tests::bridge::start_open_to_all;
 use ottla_tests::budget;
 use ottla_tests::kafka::{Cluster, NEWEST};
 use ottla_tests::text::{ReadBack, SEPARATOR, Text};
@@ -164,23 +164,9 @@ impl Setting {
             let acks = [("acks", "all")];
             kafka.java_console_producer("web-java", keys.path(), Some(&separator), &acks);
             let java = read_back(kafka, "web-java", &keys);
-            Self { kafka, bridge: bridge(kafka), text, java }
+            Self { kafka, bridge: start_open_to_all(kafka), text, java }
         })
     }
-}
-
-/// A bridge before the cluster, for pages of this machine.
-fn bridge(kafka: &Cluster) -> Running {
-    let mut config = Config::default();
-    config.listen.address.set_port(0);
-    config.admin.enabled = false;
-    config.kafka.bootstrap = kafka.bootstrap().split(',').map(str::to_owned).collect();
-    config.auth.mode = AuthMode::None;
-    config.auth.origins = vec!["loopback".to_owned()];
-    // As many bytes as there are, as quickly as they come.
-    config.limits.bytes_per_s = 1 << 30;
-    config.limits.subject_bytes_per_s = 1 << 30;
-    Running::start(config).expect("a bridge can be started")
 }
 
 fn over_tcp(name: &str, runtime: Runtime) {

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { connect as dial, createServer as listen } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -35,6 +36,26 @@ export async function serve(hear) {
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { server, address: `http://127.0.0.1:${server.address().port}` };
+}
+
+/** A way to the bridge at `url` that writes down, in `methods`, which HTTP requests pass. */
+export async function tap(url) {
+  const { hostname, port, pathname } = new URL(url);
+  const methods = [];
+  const server = listen((client) => {
+    const bridge = dial(Number(port), hostname);
+    client.on('data', (bytes) => {
+      const method = /^([A-Z]+) \/\S* HTTP\/1\.1\r\n/.exec(bytes.toString('latin1'))?.[1];
+      if (method) methods.push(method);
+    });
+    for (const [from, to] of [[client, bridge], [bridge, client]]) {
+      from.on('error', () => to.destroy());
+      from.pipe(to);
+    }
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  server.unref();
+  return { url: `ws://127.0.0.1:${server.address().port}${pathname}`, methods };
 }
 
 export class Browser {

@@ -1,9 +1,10 @@
 // A page that sends numbered records until it is stopped, and tells which of them are stored. With
-// `count` 0 it only waits until all that earlier pages left has its outcome.
+// `count` 0 it only waits until all that earlier pages left has its outcome. Flags: `mute` says nothing
+// to the bridge after the first record, `unheard` reads no reports, `stay` does not end.
 
 import { connect } from 'ottla';
 
-const { url, topic, partitions, label, count, shared, flags = '' } = Object.fromEntries(
+const { url, topic, partitions, label, count, shared, policy, config: more = '{}', flags = '' } = Object.fromEntries(
   new URLSearchParams(location.search),
 );
 // A page that is reloaded is another one.
@@ -18,30 +19,53 @@ const tell = async (more) => {
 };
 
 async function listen(producer) {
-  for await (const { topic: of, error, replayed } of producer.reports()) {
+  for await (const { topic: of, error, batch, replayed } of producer.reports()) {
     if (!error) told.acknowledged += 1;
-    else if (error.code !== 'CLOSED') told.unknown.push(`${of} ${replayed ?? false} ${error.code}: ${error.message}`);
+    else if (error.code !== 'CLOSED') told.unknown.push(...about(of, error, batch, replayed));
   }
+}
+
+/** A line for each record. */
+function about(of, { code, message, written }, batch, replayed = false) {
+  const count = batch?.length >= 61 ? new DataView(batch.buffer, batch.byteOffset).getInt32(57) : 1;
+  return Array(count).fill(`${of} ${replayed} ${written} ${code}: ${message}`);
+}
+
+/** From now on nothing reaches the bridge: not over its WebSocket, nor when the page is hidden. */
+function mute() {
+  WebSocket.prototype.send = () => {};
+  const { fetch } = globalThis;
+  globalThis.fetch = (to, options) => (to === '/told' ? fetch(to, options) : new Promise(() => {}));
 }
 
 async function send() {
   if (flags.includes('no-worker')) delete globalThis.SharedWorker;
-  const config = { 'linger.ms': 5 };
-  const producer = await connect({ url, config, ...(shared ? { shared: true } : { durable: true }) });
+  const config = { 'linger.ms': 5, ...JSON.parse(more) };
+  const durable = policy ? JSON.parse(policy) : true;
+  const producer = await connect({ url, config, ...(shared ? { shared: true } : { durable }) });
   globalThis.producer = producer;
-  listen(producer);
+  if (!flags.includes('unheard')) listen(producer);
   await tell({ connected: true });
   const timer = setInterval(() => told.stored.length > 0 && tell(), 50);
-  for (let number = 0; number < Number(count); ) {
+  let number = 0;
+  const next = () => ({ topic, value: `${label}.${run}:${number}`, partition: number % Number(partitions) });
+  if (flags.includes('mute')) {
+    // After it the topic is known.
+    await producer.send(next());
+    number += 1;
+    mute();
+  }
+  while (number < Number(count)) {
     for (let some = 0; some < 10 && number < Number(count); some += 1, number += 1) {
-      const value = `${label}.${run}:${number}`;
-      const sent = producer.send({ topic, value, partition: number % Number(partitions) });
+      const record = next();
+      const { value } = record;
+      const sent = producer.send(record);
       sent.stored.then(() => told.stored.push(value), () => {});
       sent.catch(() => {});
     }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  if (flags.includes('stay')) return;
+  if (flags.includes('stay') || flags.includes('mute')) return;
   await producer.flush();
   await producer.close();
   clearInterval(timer);

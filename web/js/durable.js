@@ -9,6 +9,8 @@ const MAX_BYTES = 8 * 1024 * 1024;
 const FORMER_LEASES = 7;
 /** How long another page may keep the queue to itself, where `connect` has no timeout. */
 const PATIENCE_MS = 30_000;
+/** The bytes of a batch before its records. */
+const HEADER = 61;
 /** Nothing waits longer than a lease lasts at most. */
 const AGE_MS = 12 * 60 * 60 * 1000;
 
@@ -106,8 +108,10 @@ class Durable {
     const resumed = new Set(readLeases(link).filter((it) => it.former).map((it) => it.producerId));
     const left = new Map([...resumed].map((producerId) => [producerId, 0]));
     for (const entry of this.#entries) {
-      const producerId = producerIdOf(entry.bytes);
+      const isWhole = entry.bytes.length >= HEADER;
+      const producerId = isWhole ? producerIdOf(entry.bytes) : -1;
       if (entry.error) this.#forget(entry, entry.error);
+      else if (!isWhole) this.#forget(entry, DAMAGED);
       else if (producerId < 0 || resumed.has(producerId)) this.#resend(entry, producerId, left);
       else if (this.#onExpiredLease === 'resend') this.#resend({ ...entry, anew: true }, -1, left);
       else this.#forget(entry, LEASE_LOST);
@@ -129,7 +133,8 @@ class Durable {
       }
       // A producer that ends leaves it to the next.
       if (error?.code === 'CLOSED') return;
-      if (error) this.#forget(entry, plain(error));
+      // What bears a sequence may have been sent.
+      if (error) this.#forget(entry, { ...plain(error), ...(producerId >= 0 && { written: 'maybe' }) });
       else this.onReplayed?.(entry, outcome);
     }));
   }
@@ -318,6 +323,12 @@ const LEASE_LOST = {
   written: 'maybe',
 };
 
+const DAMAGED = {
+  code: 'INVALID_RECORD',
+  message: 'the stored bytes are no whole record batch',
+  written: 'maybe',
+};
+
 /** The place of a batch that an earlier page left: one outcome for all of its records. */
 class Replay {
   constructor(entry, done) {
@@ -344,7 +355,6 @@ class Replay {
 
 /** The producer id in a batch's header. */
 function producerIdOf(bytes) {
-  if (bytes.length < 61) return -1;
   return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(43));
 }
 

@@ -15,9 +15,16 @@ export async function openStore(name) {
   );
   return {
     store: new Store(base),
-    entries: values.map((value, index) => ({ ...value, key: keys[index] })),
+    entries: values.map((value, index) => readEntry(keys[index], value)),
     leases: tickets.map((lease, index) => ({ ...lease, producerId: ids[index] })),
   };
+}
+
+/** Where there is no batch any more its bytes are none. */
+function readEntry(key, value) {
+  const { topic, bytes, ...rest } = value ?? {};
+  const isWhole = typeof topic === 'string' && topic !== '' && bytes instanceof Uint8Array;
+  return { ...rest, key, topic: String(topic), bytes: isWhole ? bytes : new Uint8Array() };
 }
 
 class Store {
