@@ -2,7 +2,7 @@
 //! costs, and that a good client is served whatever the others do.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::thread;
 
@@ -11,6 +11,12 @@ use ottla_tests::bridge::raw::{RawSession, message, upgrade};
 use ottla_tests::bridge::{BridgeProcess, Bridged};
 use ottla_tests::budget;
 use ottla_tests::kafka::{Cluster, NEWEST};
+use serde_json::Value;
+use tokio::net::TcpSocket;
+use tokio::runtime::Runtime;
+
+/// Where those come from who do harm; limits count by address.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// Room for everybody, and for the batches' age.
 const ROOM: [(&str, &str); 8] = [
@@ -94,6 +100,53 @@ fn produce(bridge: &BridgeProcess, topic: &str, records: u64) {
         let value = number.to_string();
         let delivery = client.send(topic, Record::new(value.as_bytes()).partition(0));
         Bridged::outcome(delivery).expect("a good client's record is acknowledged");
+    }
+}
+
+#[test]
+fn t20_a_flood_of_connections_harms_nobody_from_elsewhere() {
+    let _alone = ALONE.lock();
+    let kafka = Cluster::shared(NEWEST, 1);
+    kafka.create_topic("flood", 1, 1, &[]);
+    let bridge = BridgeProcess::start(&kafka.bootstrap(), &[]);
+    let runtime = Runtime::new().expect("threads");
+    let before = bridge.resident_bytes();
+    let connects = budget::get("bridge.connects");
+    let flood = runtime.spawn(flood(bridge.address(), connects));
+    let records = budget::get("bridge.good");
+    produce(&bridge, "flood", records);
+    runtime.block_on(flood).expect("the flood goes on to its end");
+    let grown = bridge.resident_bytes().saturating_sub(before);
+    assert!(grown < 64 << 20, "{grown} bytes");
+    let (mut refused, mut lines) = (0, 0);
+    for line in bridge.log().lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON on each line");
+        let fields = &line["fields"];
+        if fields["threat"] == "T20" {
+            lines += 1;
+            refused += 1 + fields["untold"].as_u64().expect("a number");
+        }
+    }
+    assert!(refused > connects / 2, "{refused} of {connects} were refused");
+    println!("full: {connects} connections of one address, {refused} refused in {lines} lines");
+}
+
+/// Connects so many times, many at once, and leaves again.
+async fn flood(bridge: SocketAddr, connects: u64) {
+    const AT_ONCE: u64 = 64;
+    let floods = (0..AT_ONCE).map(|_| {
+        tokio::spawn(async move {
+            for _ in 0..connects / AT_ONCE {
+                let socket = TcpSocket::new_v4().expect("a socket");
+                let from = SocketAddr::new(IpAddr::V4(ELSEWHERE), 0);
+                socket.bind(from).expect("this machine has the address");
+                // The system may refuse it for the bridge.
+                drop(socket.connect(bridge).await);
+            }
+        })
+    });
+    for flood in floods.collect::<Vec<_>>() {
+        flood.await.expect("it goes on");
     }
 }
 
