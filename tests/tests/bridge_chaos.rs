@@ -181,7 +181,10 @@ fn bridges_and_leaders_die_and_nothing_is_lost_or_repeated() {
     // Restarted in order, again and again: nobody notices.
     let restarts = budget::get("bridge.restarts");
     let told = flow(kafka, bridge.address(), "drained", || {
-        (0..restarts).for_each(|_| bridge.replace());
+        (0..restarts).for_each(|_| {
+            thread::sleep(Duration::from_secs(1));
+            bridge.replace();
+        });
     });
     assert_eq!(check(kafka, "drained", &told), 0);
     println!("full: {restarts} bridges drained under load, {} records, 0 failed", count(&told));
