@@ -118,7 +118,7 @@ fn execute(command: &[String], words: &[String]) -> Outcome<String> {
         .args(words)
         .stdin(Stdio::null())
         .output()
-        .map_err(|e| format!("cannot run {program}: {e}"))?;
+        .map_err(|e| format!("cannot run {program} under timeout (of GNU coreutils): {e}"))?;
     if output.status.code() == Some(124) {
         return Err(format!("it was not done after {LIMIT_SECONDS} s"));
     }

@@ -1,8 +1,8 @@
-//! The `ottla` command, built from this workspace.
+//! Programs built from this workspace: the `ottla` command, and the example `lines`.
 
 use std::env;
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
@@ -33,17 +33,13 @@ pub fn ottla_output<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Outpu
 pub fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let me = env::current_exe().expect("a test knows its file");
-        let profile = me.ancestors().nth(2).expect("tests are in target/PROFILE/deps");
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--locked", "--package", "ottla-cli"]);
+        let profile = profile_dir();
+        let mut build = cargo(&["build", "--quiet", "--locked", "--package", "ottla-cli"]);
         // The folder is called like the profile, but for the usual one.
         if let Some(name) = profile.file_name().filter(|name| *name != "debug") {
             build.arg("--profile").arg(name);
         }
-        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
-        assert!(status.is_ok_and(|status| status.success()), "cannot build the ottla command");
+        succeed(&mut build, "cannot build the ottla command");
         profile.join("ottla").with_extension(env::consts::EXE_EXTENSION)
     })
 }
@@ -56,17 +52,32 @@ pub fn binary() -> &'static PathBuf {
 pub fn lines() -> &'static PathBuf {
     static LINES: OnceLock<PathBuf> = OnceLock::new();
     LINES.get_or_init(|| {
-        let me = env::current_exe().expect("a test knows its file");
-        let target = me.ancestors().nth(3).expect("tests are in target/PROFILE/deps");
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--release", "--locked"]);
+        let mut build = cargo(&["build", "--quiet", "--release", "--locked"]);
         build.args(["--package", "ottla", "--example", "lines"]);
         // Without logins and TLS, which take long to compile and have no part in it.
         let features = "lz4,zstd-c,transactions";
         build.args(["--no-default-features", "--features", features]);
-        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status();
-        assert!(status.is_ok_and(|status| status.success()), "cannot build the example lines");
-        target.join("release/examples/lines")
+        succeed(&mut build, "cannot build the example lines");
+        profile_dir().with_file_name("release").join("examples/lines")
     })
+}
+
+/// Where this test was built: `target/PROFILE`.
+fn profile_dir() -> PathBuf {
+    let me = env::current_exe().expect("a test knows its file");
+    me.ancestors().nth(2).expect("tests are in target/PROFILE/deps").to_owned()
+}
+
+#[track_caller]
+fn succeed(command: &mut Command, complaint: &str) {
+    let status = command.status();
+    assert!(status.is_ok_and(|status| status.success()), "{complaint}");
+}
+
+/// The Cargo that runs the tests, in the workspace's root.
+pub(crate) fn cargo(args: &[&str]) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests has a parent");
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(args).current_dir(root);
+    cargo
 }

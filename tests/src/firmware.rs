@@ -1,7 +1,6 @@
 //! The firmware example on a board that QEMU plays: built, fed through its UART, heard out.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::command::cargo;
 use crate::process::Guarded;
 use crate::scratch::Scratch;
 
@@ -106,11 +106,7 @@ impl Firmware {
 
 /// `cargo xtask firmware`.
 fn xtask() -> Command {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests has a parent");
-    let mut xtask = Command::new(cargo);
-    xtask.args(["run", "--quiet", "--package", "xtask", "--", "firmware"]).current_dir(root);
-    xtask
+    cargo(&["run", "--quiet", "--package", "xtask", "--", "firmware"])
 }
 
 struct Segment {

@@ -1,16 +1,16 @@
 //! The command as a gateway on a small Linux machine: built, started, watched.
 
-use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::command::cargo;
 use crate::process::Guarded;
 use crate::scratch::Scratch;
 
@@ -31,12 +31,10 @@ impl Gateway {
     /// If it can't be built; Cargo says why.
     #[must_use]
     pub fn build(target: Option<&str>) -> PathBuf {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests has a parent");
-        let mut xtask = Command::new(cargo);
-        xtask.args(["run", "--quiet", "--package", "xtask", "--", "gateway", "--peak-heap"]);
-        xtask.args(target).current_dir(root);
-        let output = xtask.stderr(Stdio::inherit()).output().expect("cargo can be started");
+        let words = ["run", "--quiet", "--package", "xtask", "--", "gateway", "--peak-heap"];
+        let mut xtask = cargo(&words);
+        let output =
+            xtask.args(target).stderr(Stdio::inherit()).output().expect("cargo can be started");
         assert!(output.status.success(), "the gateway can't be built");
         let text = String::from_utf8(output.stdout).expect("cargo prints text");
         text.lines().last().expect("the last line is a path").into()

@@ -21,6 +21,7 @@ mod progress;
 pub mod requests;
 mod scratch;
 pub mod text;
+pub mod transactional;
 pub mod web;
 pub mod wire;
 

@@ -1,5 +1,6 @@
 //! Child processes that cannot outlive the test that started them.
 
+use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -50,6 +51,18 @@ impl Guarded {
         let mut child = command.spawn()?;
         let lifeline = child.stdin.take();
         Ok(Self { child, lifeline })
+    }
+
+    /// Starts one test of this very program, alone. The environment variable tells it what to do.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_test(test: &str, (variable, value): (&str, &str)) -> io::Result<Self> {
+        let words = [test, "--exact", "--nocapture"].map(OsString::from);
+        let told = ["env".into(), format!("{variable}={value}").into()];
+        let program = env::current_exe()?.into_os_string();
+        let argv: Vec<_> = told.into_iter().chain([program]).chain(words).collect();
+        Self::spawn(&argv, None, Stdio::null(), Stdio::inherit())
     }
 
     /// The process id of the program itself.

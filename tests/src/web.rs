@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::cache;
+use crate::command::cargo;
 use crate::progress::say;
 use crate::scratch::Scratch;
 
@@ -61,8 +62,7 @@ impl App {
     }
 
     fn install() -> Self {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        run(Command::new(cargo).args(["run", "--quiet", "--package", "xtask", "--", "web"]));
+        run(&mut cargo(&["run", "--quiet", "--package", "xtask", "--", "web"]));
         let app = Self { scratch: Scratch::new("app") };
         let mut pack = npm("pack");
         let tarball = run(pack.arg("--pack-destination").arg(app.dir()).arg("./web"));

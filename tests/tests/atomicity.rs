@@ -4,18 +4,17 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ottla::Record;
 use ottla::transaction::{ConsumedOffset, GroupMetadata, TransactionError, TransactionalProducer};
 use ottla_tests::kafka::{Cluster, GroupReader, LAST_3, NEWEST};
+use ottla_tests::transactional::producer;
 use ottla_tests::{Guarded, Scratch, budget};
 use rustix::process::Signal;
 
@@ -89,11 +88,7 @@ fn send_through_kills(kafka: &Cluster, dir: &Path, calm: impl Fn() -> bool) {
     let crashes = budget::get("transactions.crashes");
     let launch = || {
         let place = format!("{} {count} {}", kafka.bootstrap(), dir.display());
-        let arguments = ["env".into(), OsString::from(format!("{SENDER}={place}"))];
-        let test = ["--exact", "the_sending_process", "--nocapture"].map(OsString::from);
-        let program = env::current_exe().unwrap().into_os_string();
-        let argv: Vec<_> = arguments.into_iter().chain([program]).chain(test).collect();
-        Guarded::spawn(&argv, None, Stdio::null(), Stdio::inherit()).unwrap()
+        Guarded::spawn_test("the_sending_process", (SENDER, &place)).unwrap()
     };
     for crash in 1..=crashes {
         let mut child = launch();
@@ -213,16 +208,6 @@ impl Journal {
         let numbers = self.0.iter().zip(0..);
         numbers.filter(move |(end, _)| **end == how).map(|(_, number)| number)
     }
-}
-
-fn producer(bootstrap: &str, id: &str) -> TransactionalProducer {
-    let properties = [
-        ("bootstrap.servers", bootstrap),
-        ("transactional.id", id),
-        ("request.timeout.ms", "5000"),
-        ("linger.ms", "1"),
-    ];
-    TransactionalProducer::from_properties_blocking(properties).unwrap()
 }
 
 /// Exactly the records of the committed transactions are there, in their order.

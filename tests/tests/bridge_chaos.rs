@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::thread;
 
-use ottla_bridge::config::AuthMode;
-use ottla_bridge::{Config, Running};
 use ottla_core::{DeliveryError, Reason, Record, RecordMetadata, Written};
-use ottla_tests::bridge::{Bridged, BridgedDelivery, Cutter, Way};
+use ottla_tests::bridge::{Bridged, BridgedDelivery, Cutter, Way, start_open_to_all};
 use ottla_tests::budget;
 use ottla_tests::kafka::{Cluster, NEWEST};
 
@@ -33,7 +31,7 @@ fn value(partition: i32, number: usize) -> String {
 #[test]
 fn the_websocket_is_cut_at_every_byte() {
     let kafka = Cluster::shared(NEWEST, 1);
-    let bridge = before(kafka);
+    let bridge = start_open_to_all(kafka);
     let workers = budget::get("bridge.cutters") as i32;
     kafka.create_topic("cut", workers, 1, &[]);
     kafka.create_topic("whole", 1, 1, &[]);
@@ -144,16 +142,4 @@ fn check(kafka: &Cluster, topic: &str, told: &[Vec<Told>]) -> usize {
     }
     assert!(stored.is_empty(), "{topic}: partitions of nobody");
     unknown
-}
-
-/// A bridge of this process.
-fn before(kafka: &Cluster) -> Running {
-    let mut config = Config::default();
-    config.listen.address.set_port(0);
-    config.admin.enabled = false;
-    config.kafka.bootstrap = kafka.bootstrap().split(',').map(str::to_owned).collect();
-    config.auth.mode = AuthMode::None;
-    config.auth.origins = vec!["loopback".to_owned()];
-    config.limits.connects_per_ip_per_s = 10_000;
-    Running::start(config).expect("a port and a runtime")
 }

@@ -3,8 +3,6 @@
 //! once. What holds whoever dies meanwhile is in `atomicity.rs`.
 
 use std::env;
-use std::ffi::OsString;
-use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +11,7 @@ use ottla::transaction::{
 };
 use ottla::{Producer, Reason, Record};
 use ottla_tests::kafka::{Cluster, GroupReader, LAST_3, NEWEST};
+use ottla_tests::transactional::producer;
 use ottla_tests::{Guarded, budget};
 use rustix::process::Signal;
 
@@ -21,16 +20,6 @@ const PARTITIONS: i32 = 3;
 /// In the child process that consumes, transforms and produces: where.
 const TRANSFORM: &str = "OTTLA_TEST_TRANSFORM";
 const GROUP: &str = "transformers";
-
-fn producer(bootstrap: &str, id: &str) -> TransactionalProducer {
-    let properties = [
-        ("bootstrap.servers", bootstrap),
-        ("transactional.id", id),
-        ("request.timeout.ms", "5000"),
-        ("linger.ms", "1"),
-    ];
-    TransactionalProducer::from_properties_blocking(properties).unwrap()
-}
 
 #[test]
 fn a_producer_whose_id_another_has_taken_hears_of_it() {
@@ -113,15 +102,11 @@ fn transform_with_crashes(version: &str) {
     fill(&kafka, count);
     let address = kafka.address(kafka.node_ids().next().unwrap());
     let place = format!("{address} {count}");
-    let program = env::current_exe().unwrap();
-    let arguments = ["env", &format!("{TRANSFORM}={place}")].map(OsString::from);
-    let test = ["--exact", "the_transforming_process", "--nocapture"].map(OsString::from);
-    let argv: Vec<OsString> =
-        arguments.into_iter().chain([program.into_os_string()]).chain(test).collect();
+    let launch = || Guarded::spawn_test("the_transforming_process", (TRANSFORM, &place)).unwrap();
     let reader = GroupReader { address, group: GROUP, topic: "in", partition: 0 };
     let crashes = budget::get("transactions.crashes");
     for crash in 1..=crashes {
-        let child = Guarded::spawn(&argv, None, Stdio::null(), Stdio::inherit()).unwrap();
+        let child = launch();
         let until = (count * crash / (crashes + 1)) as i64;
         let begun = Instant::now();
         while reader.committed() < until {
@@ -130,8 +115,7 @@ fn transform_with_crashes(version: &str) {
         }
         child.signal(Signal::KILL);
     }
-    let child = Guarded::spawn(&argv, None, Stdio::null(), Stdio::inherit()).unwrap();
-    assert!(child.wait().unwrap().success());
+    assert!(launch().wait().unwrap().success());
     assert_eq!(reader.committed(), count as i64);
     let mut seen = vec![false; count as usize];
     kafka.consume_committed("out", count, |record| {

@@ -5,8 +5,11 @@
 //! sent again, and nothing else knows of the old formats. It costs a second compression and, while
 //! a request is on its way, its bytes beside `buffer.memory`.
 
+use alloc::vec::Vec;
+use core::mem;
+
+use super::Sender;
 use super::node::Sent;
-use super::{LaneId, Sender};
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions::NodeVersions;
@@ -38,12 +41,12 @@ impl<X: Platform> Sender<X> {
     pub(super) fn fit_format(
         &mut self,
         version: i16,
-        batches: &mut alloc::vec::Vec<Sent<X>>,
+        batches: &mut Vec<Sent<X>>,
         now: Instant,
     ) -> bool {
         let format = MessageFormat::of_produce(version);
         if format != MessageFormat::V2 {
-            let all = core::mem::take(batches);
+            let all = mem::take(batches);
             batches.extend(all.into_iter().filter_map(|sent| self.fit(format, sent, now)));
         }
         !batches.is_empty()
@@ -73,7 +76,6 @@ impl<X: Platform> Sender<X> {
             attempts: batch.attempts,
             message: None,
         };
-        let lane: LaneId = lane;
         match error {
             MessageSetError::Headers(indexes) => {
                 let error = failed(Reason::MessageFormat(

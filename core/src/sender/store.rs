@@ -113,9 +113,13 @@ impl<X: Platform> Sender<X> {
 }
 
 impl<X: Platform> Sender<X> {
+    fn stores(&self) -> bool {
+        STORE && self.store.on
+    }
+
     /// Has what is ready to leave a lane's queue stored, whether its leader can be reached or not.
     pub(super) fn prepare_to_store(&mut self, id: LaneId, now: Instant) {
-        if !STORE || !self.store.on {
+        if !self.stores() {
             return;
         }
         self.seal_ready(id, now);
@@ -141,7 +145,7 @@ impl<X: Platform> Sender<X> {
         let mut sealed = mem::take(&mut self.lanes[id as usize].retries);
         for batch in &mut sealed {
             self.stamp(id, batch);
-            if STORE && self.store.on && batch.storage.step == Storing::NotYet {
+            if self.stores() && batch.storage.step == Storing::NotYet {
                 let ticket = StoreTicket { lane: id, number: self.store.next };
                 self.store.next = self.store.next.wrapping_add(1);
                 batch.storage.step = Storing::Asked(ticket.number);
@@ -182,7 +186,7 @@ impl<X: Platform> Sender<X> {
 
     /// There is a producer id now.
     pub(super) fn prepare_all_to_store(&mut self, now: Instant) {
-        if STORE && self.store.on {
+        if self.stores() {
             (0..self.lanes.len()).for_each(|lane| self.schedule(lane as LaneId, now));
         }
     }
@@ -190,7 +194,7 @@ impl<X: Platform> Sender<X> {
     /// Whether the lane has no batch that may be sent before another was stored.
     pub(super) fn must_store_first(&self, id: LaneId) -> bool {
         let next = self.lanes[id as usize].retries.front();
-        STORE && self.store.on && next.is_none_or(|batch| batch.storage.step != Storing::Done)
+        self.stores() && next.is_none_or(|batch| batch.storage.step != Storing::Done)
     }
 
     /// A batch has its outcome. One that fails because the producer stops goes again after the
