@@ -133,6 +133,7 @@ fn workerd_produces_with_single_requests() {
 fn a_warm_edge_function_needs_one_request_and_no_further_producer_id() {
     let Setting { kafka, bridge, .. } = Setting::shared();
     kafka.create_topic("edge", 1, 1, &[]);
+    kafka.create_topic("edge-slow", 1, 1, &[]);
     App::shared().run(Runtime::NODE_20, "edge_warm.mjs", [bridge.url()]);
     let ids = kafka.dump_log_segments(1, "edge").into_iter().map(|batch| batch.producer_id);
     let ids: BTreeSet<i64> = ids.collect();

@@ -1,16 +1,19 @@
-// URL: what an edge function's requests cost, one after the other and several at once. The topic
-// `edge` is there.
+// URL: what an edge function's requests cost, one after the other and several at once. The topics
+// `edge` and `edge-slow` are there.
 
 import assert from 'node:assert/strict';
 import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { connect } from 'ottla/edge';
 
 const [url] = process.argv.slice(2);
 const { fetch } = globalThis;
 let requests = 0;
-globalThis.fetch = (...given) => {
+let delay = 0;
+globalThis.fetch = async (...given) => {
   requests += 1;
+  await sleep(delay);
   return fetch(...given);
 };
 
@@ -32,3 +35,15 @@ for (let number = 1; number < 10; number += 1) {
 for (let number = 10; number < 40; number += 3) {
   await Promise.all([handle(number), handle(number + 1), handle(number + 2)]);
 }
+
+// What is asked about the topic while a record is under way is not answered before it: that would
+// end the session, and the record would be sent again.
+const slow = await connect({ url, config: { 'metadata.max.age.ms': 50 } });
+await slow.send({ topic: 'edge-slow', value: 'at once' });
+delay = 500;
+const before = slow.metrics();
+await slow.send({ topic: 'edge-slow', value: 'at last' });
+const after = slow.metrics();
+assert(after.metadataUpdates > before.metadataUpdates, 'it was asked');
+assert.equal(after.recordsRetried, before.recordsRetried);
+await slow.close();

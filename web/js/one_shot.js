@@ -46,7 +46,7 @@ export class OneShotChannel {
   #wake;
   #welcome;
   #lease;
-  /** Bytes that have come so far, by stream. */
+  /** The rest of the bytes that have come, and the requests without a response, by stream. */
   #streams = new Map();
   #produce = [];
   #posting = false;
@@ -113,7 +113,7 @@ export class OneShotChannel {
   }
 
   #opened(stream) {
-    this.#streams.set(stream, new Uint8Array());
+    this.#streams.set(stream, { rest: new Uint8Array(), waiting: [] });
     this.#say(OPENED, stream, new Bytes().u32(Math.min(WINDOW, this.#welcome.window)).done());
   }
 
@@ -145,21 +145,22 @@ export class OneShotChannel {
     const begun = this.#streams.get(stream);
     if (!begun) return;
     this.#say(CREDIT, stream, new Bytes().u32(bytes.length).done());
-    let rest = join([begun, bytes]);
+    let rest = join([begun.rest, bytes]);
     while (rest.length >= 4) {
       const end = 4 + new DataView(rest.buffer, rest.byteOffset).getInt32(0);
       if (rest.length < end) break;
       this.#request(stream, rest.subarray(0, end));
       rest = rest.subarray(end);
     }
-    this.#streams.set(stream, rest);
+    begun.rest = rest;
   }
 
   #request(stream, request) {
     const view = new DataView(request.buffer, request.byteOffset, request.length);
     const [key, version, correlation] = [view.getInt16(4), view.getInt16(6), view.getInt32(8)];
+    this.#streams.get(stream)?.waiting.push({ correlation });
     if (key === PRODUCE) {
-      this.#produce.push({ stream, request });
+      this.#produce.push({ stream, correlation, request });
       this.#post();
     } else if (key === API_VERSIONS) {
       this.#answer(stream, correlation, this.#apiVersions(version));
@@ -204,10 +205,10 @@ export class OneShotChannel {
     } else if (answered.status === 401 || answered.status === 403) {
       return this.#end(answered.status);
     }
-    for (const { stream: to } of batch) {
+    for (const { stream: to, correlation } of batch) {
       const view = new DataView(responses.buffer, responses.byteOffset, responses.length);
       const end = responses.length >= 4 ? 4 + view.getInt32(0) : 0;
-      if (end > 0) for (const piece of pieces(to, responses.subarray(0, end))) this.#message(piece);
+      if (end > 0) this.#respond(to, correlation, responses.slice(0, end));
       // What became of it is not known; the module sends it again.
       else if (this.#streams.delete(to)) this.#say(CLOSE, to, [1]);
       responses = responses.subarray(end);
@@ -268,7 +269,17 @@ export class OneShotChannel {
 
   #answer(stream, correlation, body) {
     const response = new Bytes().u32(4 + body.length).u32(correlation).raw(body).done();
-    for (const piece of pieces(stream, response)) this.#message(piece);
+    this.#respond(stream, correlation, response);
+  }
+
+  /** Responses leave in the order of their requests, as a broker's do. */
+  #respond(stream, correlation, response) {
+    const waiting = this.#streams.get(stream)?.waiting ?? [];
+    const asked = waiting.find((request) => request.correlation === correlation);
+    if (asked) asked.response = response;
+    while (waiting[0]?.response) {
+      for (const piece of pieces(stream, waiting.shift().response)) this.#message(piece);
+    }
   }
 
   /** Asks for a WELCOME. */

@@ -176,8 +176,9 @@ impl<X: Platform> Sender<X> {
     pub(super) fn metadata_taken_in(&mut self, now: Instant) {
         let tracked = || self.topics.iter().filter(|topic| topic.tracked);
         let missing = tracked().any(|topic| topic.unresolved);
+        // What was wanted while the request was under way may be in its answer.
+        self.metadata.some = missing;
         if missing || tracked().any(|topic| topic.leaderless) {
-            self.metadata.some |= missing;
             self.metadata_fruitless(now);
         } else {
             self.metadata_helped(now);

@@ -29,6 +29,25 @@ fn those_who_wait_for_a_topic_ask_once_for_all() {
     assert!((5..=20).contains(&asked), "{asked} answers in 10 s");
 }
 
+/// E2.9: whoever comes to wait for a topic while it is asked about has to be content with that.
+#[test]
+fn who_waits_for_an_answer_under_way_asks_for_no_other() {
+    let mut world = World::new(1, &[("t", 1)], &[("retry.backoff.ms", "100")]);
+    world.delay(Duration::from_millis(50));
+    let producer = world.producer.clone();
+    let send = || Box::pin(producer.send("t", Record::new(b"x")));
+    let mut waiting = vec![send()];
+    while poll(&mut waiting[0]).is_pending() {
+        let mut next = send();
+        assert!(poll(&mut next).is_pending());
+        waiting.push(next);
+        world.pass(Duration::from_millis(10));
+    }
+    world.pass(Duration::from_secs(2));
+    assert!(waiting.iter_mut().skip(1).all(|send| poll(send).is_ready()));
+    assert_eq!(updates(&world), 1);
+}
+
 /// B6.1, E5.5: a partition without a leader is nobody's business while it has no batches: an idle
 /// producer asks for nothing, one that sends to others only as often as the backoff allows, and
 /// no more once there is a leader.
