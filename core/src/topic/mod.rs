@@ -9,7 +9,7 @@ use core::fmt;
 
 use crate::accumulator::buffer_pool::Buffer;
 use crate::accumulator::deliveries::Deliveries;
-use crate::accumulator::delivery::Delivery;
+use crate::accumulator::delivery::{BatchResult, Delivery};
 use crate::error::SendError;
 use crate::metrics::TopicMetrics;
 use crate::producer::Send;
@@ -67,13 +67,12 @@ impl<X: Platform> Topic<X> {
         record: Record<'_>,
         deliveries: &mut Deliveries<X>,
     ) -> Result<(), SendError> {
-        if is_plainly_valid(&self.shared, &record) {
-            let note = |result: &_, index, timestamp| deliveries.note(result, index, timestamp);
-            if self.handle.append_to_open(&self.shared, &record, note).is_some() {
-                return Ok(());
-            }
+        let (shared, handle) = (&self.shared, &self.handle);
+        let note = |result: &_, index, timestamp| deliveries.note(result, index, timestamp);
+        if append_plainly(shared, handle, &record, note).is_some() {
+            return Ok(());
         }
-        try_send_with_care(&self.shared, &self.handle, record).map(|sent| deliveries.push(sent))
+        try_send_with_care(shared, handle, record).map(|sent| deliveries.push(sent))
     }
 
     /// Appends a record as soon as the topic's metadata and memory are there.
@@ -94,15 +93,25 @@ pub(crate) fn try_send<X: Platform>(
     handle: &TopicHandle<X>,
     record: Record<'_>,
 ) -> Result<Delivery<X>, SendError> {
-    if is_plainly_valid(shared, &record)
-        && let Some(delivery) =
-            handle.append_to_open(shared, &record, |result, index, timestamp| {
-                Delivery::new(Arc::clone(result), index, timestamp)
-            })
-    {
-        return Ok(delivery);
+    let note = |result: &_, index, timestamp| Delivery::new(Arc::clone(result), index, timestamp);
+    match append_plainly(shared, handle, &record, note) {
+        Some(delivery) => Ok(delivery),
+        None => try_send_with_care(shared, handle, record),
     }
-    try_send_with_care(shared, handle, record)
+}
+
+/// Appends to the open batch what needs no closer look: nearly every record.
+#[inline]
+fn append_plainly<X: Platform, R>(
+    shared: &Shared<X>,
+    handle: &TopicHandle<X>,
+    record: &Record<'_>,
+    note: impl FnOnce(&Arc<BatchResult<X>>, u32, i64) -> R,
+) -> Option<R> {
+    if !is_plainly_valid(shared, record) {
+        return None;
+    }
+    handle.append_to_open(shared, record, note)
 }
 
 /// Appends where there are interceptors, or a batch may have to be begun.
