@@ -8,7 +8,9 @@ use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -62,6 +64,24 @@ pub struct World<S: Server> {
     clock: VirtualClock,
     server: Rc<RefCell<S>>,
     turn: Rc<Turn>,
+    /// The driver, and whoever waits for the producer.
+    woken: [Arc<Woken>; 2],
+}
+
+/// Whether somebody is to be polled again.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Woken {
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Answers arrive one turn after their requests, so that requests can be sent one after the other
@@ -105,7 +125,7 @@ impl<S: Server> World<S> {
         let transport = Memory { server: server.clone(), clock: clock.clone(), turn: turn.clone() };
         let (producer, driver) =
             producer(config, clock.clone(), 7, transport).expect("a valid configuration");
-        Self { producer, driver, clock, server, turn }
+        Self { producer, driver, clock, server, turn, woken: <[Arc<Woken>; 2]>::default() }
     }
 
     /// The server, to look at or to change.
@@ -118,23 +138,26 @@ impl<S: Server> World<S> {
     pub fn poll(&mut self) -> Poll<()> {
         self.turn.number.update(|number| number + 1);
         self.turn.more.set(false);
-        self.driver.poll(&mut Context::from_waker(Waker::noop()))
+        self.woken[0].take();
+        self.driver.poll(&mut Context::from_waker(&Waker::from(self.woken[0].clone())))
     }
 
     /// Lets the world go on until `future` is done; `None` if it isn't within `limit`.
     pub fn run<F: Future>(&mut self, future: F, limit: Duration) -> Option<F::Output> {
         let mut future = pin!(future);
         let end = self.clock.now() + limit;
+        let waker = Waker::from(self.woken[1].clone());
+        waker.wake_by_ref();
         for _ in 0..STEPS_MAX {
-            let cx = &mut Context::from_waker(Waker::noop());
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            if self.woken[1].take()
+                && let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker))
+            {
                 return Some(output);
             }
             let _ = self.poll();
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Some(output);
-            }
-            if self.turn.more.get() {
+            if self.turn.more.get()
+                || self.woken.iter().any(|woken| woken.0.load(Ordering::Relaxed))
+            {
                 continue;
             }
             let next = self.driver.next_wake().filter(|next| *next <= end)?;

@@ -47,10 +47,23 @@ fn send(world: &mut World<Brokers>, partition: i32) {
     world.run(delivery.unwrap(), LIMIT).expect("it has its outcome").expect("it is stored");
 }
 
-/// Bytes of heap that `round` leaves behind when it has been done often already.
+/// Bytes of heap that `round` leaves behind when it has been done often already: from one moment to
+/// another at which as many connections are open, of which each has its own in this test.
 fn growth(world: &mut World<Brokers>, mut round: impl FnMut(&mut World<Brokers>)) -> i64 {
     (0..50).for_each(|_| round(world));
-    allocation_counter::measure(|| (0..2_000).for_each(|_| round(world))).bytes_current
+    let before = open_connections(world);
+    let rounds = || {
+        (0..2_000).for_each(|_| round(world));
+        while open_connections(world) != before {
+            round(world);
+        }
+    };
+    allocation_counter::measure(rounds).bytes_current
+}
+
+fn open_connections(world: &World<Brokers>) -> u64 {
+    let metrics = world.producer.metrics();
+    metrics.connections_opened - metrics.connections_closed
 }
 
 #[test]
