@@ -43,6 +43,8 @@ fn atomicity(version: &str) {
         kafka.create_topic(topic, PARTITIONS, 3, &[("min.insync.replicas", "2")]);
     }
     kafka.create_topic("consumed", 1, 3, &[]);
+    // The first transactional id makes the coordinators' topic, of which one is to be killed.
+    producer(&kafka.bootstrap(), "first").close_blocking(Duration::from_secs(30));
     let dir = Scratch::new("journal");
     thread::scope(|scope| {
         let faults = scope.spawn(|| kill_brokers(&kafka));
