@@ -38,7 +38,7 @@ struct Row {
 /// Runs all checks, or those that `filter` names, and puts each outcome into the report.
 pub(crate) fn run(filter: Option<&str>) -> Outcome {
     let names = names()?;
-    let chosen = names.iter().filter(|name| filter.is_none_or(|text| name.contains(text)));
+    let chosen = chosen(&names, filter);
     let (mut count, mut failed) = (0, Vec::new());
     for name in chosen {
         println!("\n== {name}");
@@ -57,6 +57,15 @@ pub(crate) fn run(filter: Option<&str>) -> Outcome {
     }
     println!("\nwritten to {REPORT}");
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
+}
+
+/// All, the one that is named, or those whose name contains it.
+fn chosen<'a>(names: &'a [String], filter: Option<&str>) -> Vec<&'a String> {
+    let Some(text) = filter else { return names.iter().collect() };
+    match names.iter().find(|name| *name == text) {
+        Some(name) => vec![name],
+        None => names.iter().filter(|name| name.contains(text)).collect(),
+    }
 }
 
 /// `workspace` for the tests beside the code, the simulation, then each file of `tests/tests`.
@@ -199,6 +208,14 @@ mod tests {
         let check = ["check".to_owned()];
         let text = report("here", &[check[0].clone(), names[2].clone()], &text, &row("kit", true));
         assert_eq!(text.matches("| check |").count(), 1, "the heading is no row");
+    }
+
+    #[test]
+    fn a_whole_name_means_that_check_alone() {
+        let names = ["simulated_transactions", "transactions"].map(String::from);
+        assert_eq!(chosen(&names, Some("transactions")), ["transactions"]);
+        assert_eq!(chosen(&names, Some("transaction")).len(), 2);
+        assert_eq!(chosen(&names, None).len(), 2);
     }
 
     #[test]

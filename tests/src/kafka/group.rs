@@ -118,11 +118,26 @@ impl GroupReader<'_> {
         let answer = answers.pop().expect("the partition's answer");
         assert_eq!(answer.error_code, 0, "Fetch was refused");
         let mut batches = answer.records.unwrap_or_default();
+        batches.truncate(len_of_whole(&batches));
         let sets = RecordBatchDecoder::decode_all(&mut batches).expect("whole batches");
         let records = sets.into_iter().flat_map(|set| set.records);
         let wanted = records.filter(|record| record.offset >= offset && !record.control);
         wanted.map(|it| (it.offset, it.value.map_or_else(Vec::new, |it| it.to_vec()))).collect()
     }
+}
+
+/// Bytes of the batches that are whole: where an answer is full, the broker cuts the last one.
+fn len_of_whole(batches: &[u8]) -> usize {
+    let mut end = 0;
+    // Each begins with its offset and the size of what follows.
+    while let Some(size) = batches.get(end + 8..end + 12) {
+        let size = u32::from_be_bytes(size.try_into().expect("four bytes")) as usize;
+        if batches.len() - end - 12 < size {
+            break;
+        }
+        end += 12 + size;
+    }
+    end
 }
 
 fn text(text: &str) -> StrBytes {
