@@ -33,6 +33,8 @@ pub(crate) struct Limits {
     pub(crate) len: usize,
     /// Records.
     pub(crate) records: u32,
+    /// Whether the records are compressed when the batch leaves.
+    pub(crate) compressed: bool,
 }
 
 /// One batch with everything that is known about it.
@@ -93,7 +95,12 @@ pub(crate) enum Storing {
 
 impl<X: Platform> ProducerBatch<X> {
     pub(crate) fn new(partition: i32, mut buffer: Buffer, limits: Limits, now: Instant) -> Self {
-        let builder = BatchBuilder::new(mem::take(&mut buffer.bytes));
+        let bytes = mem::take(&mut buffer.bytes);
+        let builder = if limits.compressed {
+            BatchBuilder::new(bytes)
+        } else {
+            BatchBuilder::uncompressed(bytes)
+        };
         Self::with_builder(partition, builder, buffer, limits, now)
     }
 
@@ -152,7 +159,7 @@ impl<X: Platform> ProducerBatch<X> {
         let (producer_id, epoch) = (header.producer_id, header.producer_epoch);
         let identity = Identity { producer_id, epoch };
         let sequence = Sequence { identity, base: header.base_sequence };
-        let limits = Limits { len: 0, records: 0 };
+        let limits = Limits { len: 0, records: 0, compressed: true };
         let mut batch = Self::with_builder(partition, builder, buffer, limits, now);
         batch.closed = true;
         batch.sealed = true;
@@ -190,15 +197,25 @@ impl<X: Platform> ProducerBatch<X> {
         let limit = if self.builder.record_count() == 0 { usize::MAX } else { self.limits.len };
         match self.builder.append_within(fields, timestamp, limit) {
             Ok(index) => {
-                self.closed = self.builder.len() >= self.limits.len
-                    || self.builder.record_count() >= self.limits.records;
+                if self.builder.len() >= self.limits.len
+                    || self.builder.record_count() >= self.limits.records
+                {
+                    self.end();
+                }
                 Some(index)
             }
             Err(AppendError::NoRoom { .. } | AppendError::Sealed) => {
-                self.closed = true;
+                self.end();
                 None
             }
         }
+    }
+
+    /// It is full.
+    #[cold]
+    fn end(&mut self) {
+        self.closed = true;
+        self.builder.finish_crc();
     }
 
     /// Takes no more records.
@@ -217,13 +234,17 @@ impl<X: Platform> ProducerBatch<X> {
         }
     }
 
-    /// Compresses and completes the batch, the first time. Returns how far it shrank.
+    /// Compresses and completes the batch, the first time, with its sequence if it has one. Returns how far it shrank.
     pub(crate) fn seal(&mut self, compressor: Option<&mut Compressor>) -> Option<Ratio> {
         if self.sealed {
             return None;
         }
         self.sealed = true;
         self.uncompressed_len = self.builder.len();
+        if let Some(Sequence { identity, base }) = self.sequence {
+            self.builder.set_producer_state(identity.producer_id, identity.epoch, base);
+            self.stamped = true;
+        }
         // Failing to compress leaves a batch that is as fit to be sent, uncompressed.
         match compressor {
             Some(compressor) => self.builder.seal(compressor).ok(),

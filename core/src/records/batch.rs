@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::compression::{CompressionError, Compressor};
+use super::header::write_header_before;
 use super::ratio::Ratio;
 use super::reader::RecordBatchView;
 use super::record::{RecordFields, RecordTooLarge, encode_within};
+use super::running_crc::RunningCrc;
 
 pub use super::header::{
     Attributes, BATCH_OVERHEAD, BatchHeader, InvalidBatchLen, MAGIC, MAX_BATCH_LEN,
@@ -58,6 +60,8 @@ pub struct BatchBuilder {
     buffer: Vec<u8>,
     header: BatchHeader,
     sealed: bool,
+    /// Where the records will go as they are: their checksum so far.
+    crc: Option<RunningCrc>,
 }
 
 impl BatchBuilder {
@@ -65,7 +69,13 @@ impl BatchBuilder {
     pub fn new(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         buffer.extend_from_slice(&[0; BATCH_OVERHEAD]);
-        Self { buffer, header: BatchHeader::default(), sealed: false }
+        Self { buffer, header: BatchHeader::default(), sealed: false, crc: None }
+    }
+
+    /// As [`new`](Self::new), for records that will not be compressed: where that helps, their
+    /// checksum is computed as they come, while the processor has them at hand.
+    pub(crate) fn uncompressed(buffer: Vec<u8>) -> Self {
+        Self { crc: RunningCrc::new(), ..Self::new(buffer) }
     }
 
     /// A sealed batch again, from its bytes.
@@ -78,7 +88,7 @@ impl BatchBuilder {
             return Err(buffer);
         };
         let header = *view.header();
-        Ok(Self { buffer, header, sealed: true })
+        Ok(Self { buffer, header, sealed: true, crc: None })
     }
 
     /// Appends a record with its timestamp in milliseconds since 1970 and returns its offset delta.
@@ -124,7 +134,18 @@ impl BatchBuilder {
         self.header.max_timestamp = self.header.max_timestamp.max(timestamp);
         self.header.last_offset_delta = offset_delta as i32;
         self.header.record_count += 1;
+        if let Some(crc) = &mut self.crc {
+            crc.follow(&self.buffer);
+        }
         Ok(offset_delta)
+    }
+
+    /// No more records will come: what is left to be done for the checksum had better be done here
+    /// than where the batch is sealed, perhaps on another processor.
+    pub(crate) fn finish_crc(&mut self) {
+        if let Some(crc) = &mut self.crc {
+            crc.catch_up(&self.buffer);
+        }
     }
 
     /// The size in bytes with the header.
@@ -152,10 +173,18 @@ impl BatchBuilder {
         self.buffer.capacity()
     }
 
-    /// What the header will say so far, for a producer without an id.
+    /// What the header will say so far.
     #[inline]
     pub const fn header(&self) -> &BatchHeader {
         &self.header
+    }
+
+    /// The producer's identity and the first record's sequence, where they are known before the
+    /// batch is sealed.
+    pub(crate) fn set_producer_state(&mut self, producer_id: i64, epoch: i16, sequence: i32) {
+        self.header.producer_id = producer_id;
+        self.header.producer_epoch = epoch;
+        self.header.base_sequence = sequence;
     }
 
     /// Marks the batch as part of a transaction, or not.
@@ -185,7 +214,13 @@ impl BatchBuilder {
         let before = self.records_len();
         let compressed = self.compress(compressor);
         // Appending keeps the length within bounds.
-        let _ = write_header(&mut self.buffer, &self.header);
+        let _ = match self.crc.take().filter(|_| self.records_len() == before) {
+            Some(mut crc) => {
+                crc.catch_up(&self.buffer);
+                write_header_before(&mut self.buffer, &self.header, crc.value())
+            }
+            None => write_header(&mut self.buffer, &self.header),
+        };
         compressed.map(|()| Ratio::of(self.records_len(), before))
     }
 
@@ -221,7 +256,7 @@ mod tests {
     use alloc::boxed::Box;
 
     use super::*;
-    use crate::records::compression::{Codec, Encoder};
+    use crate::records::compression::{Codec, Compression, Encoder};
 
     const FIELDS: RecordFields<'_> = RecordFields { key: None, value: Some(b"abc"), headers: &[] };
 
@@ -311,6 +346,33 @@ mod tests {
         batch.seal(&mut Compressor::with_encoder(Codec::Lz4, Box::new(Shrinks))).expect("it seals");
         let buffer = batch.into_bytes();
         assert_eq!((buffer.as_ptr(), buffer.capacity()), (address, 4096));
+    }
+
+    #[test]
+    fn a_checksum_computed_on_the_way_is_that_of_the_whole() {
+        for records in [1, 100, 2_500, 2_501, 30_000] {
+            let mut as_they_come = BatchBuilder::uncompressed(Vec::new());
+            let mut at_the_end = BatchBuilder::new(Vec::new());
+            for i in 0..records {
+                let value = [i as u8; 30];
+                let fields = RecordFields { value: Some(&value), ..FIELDS };
+                as_they_come.append(&fields, i).expect("there is room");
+                at_the_end.append(&fields, i).expect("there is room");
+            }
+            let mut none = Compressor::new(Compression::NONE).expect("it is always there");
+            as_they_come.seal(&mut none).expect("it seals");
+            at_the_end.seal(&mut none).expect("it seals");
+            assert!(as_they_come.bytes() == at_the_end.bytes(), "{records} records");
+        }
+    }
+
+    #[test]
+    fn records_that_are_compressed_after_all_have_their_own_checksum() {
+        let mut batch = BatchBuilder::uncompressed(Vec::new());
+        (0..4000).for_each(|i| _ = batch.append(&FIELDS, i));
+        batch.seal(&mut Compressor::with_encoder(Codec::Lz4, Box::new(Shrinks))).expect("it seals");
+        let crc = crate::records::crc32c::crc32c(&batch.bytes()[21..]).to_be_bytes();
+        assert_eq!(batch.bytes()[17..21], crc);
     }
 
     #[test]

@@ -34,6 +34,11 @@ pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     TABLES.append(crc, bytes)
 }
 
+/// The CRC-32C of a message from those of its two parts, the second `second_len` bytes long.
+pub(super) fn crc32c_joined(first: u32, second: u32, second_len: usize) -> u32 {
+    times_x_to_the(first, second_len as u64 * 8) ^ second
+}
+
 /// How the CRC-32C of a message changes when the bits of `difference` are flipped in it and
 /// `following` unchanged bytes come after them: the change is to be XORed to the old checksum.
 ///
@@ -105,6 +110,16 @@ mod tests {
             assert_eq!(LATE.append(0, &bytes[..len]), whole);
             let half = crc32c(&bytes[..len / 2]);
             assert_eq!(crc32c_append(half, &bytes[len / 2..len]), whole);
+        }
+    }
+
+    #[test]
+    fn parts_are_joined_without_being_read_again() {
+        let bytes: Vec<u8> = (0..70_001u32).map(|i| (i ^ i >> 6) as u8).collect();
+        for at in [0, 1, 40, 4096, 70_001] {
+            let (first, second) = bytes.split_at(at);
+            let joined = crc32c_joined(crc32c(first), crc32c(second), second.len());
+            assert_eq!(joined, crc32c(&bytes), "{at}");
         }
     }
 

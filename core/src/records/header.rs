@@ -13,7 +13,7 @@
 use core::fmt;
 
 use super::compression::Codec;
-use super::crc32c::{crc32c, crc32c_change};
+use super::crc32c::{crc32c, crc32c_change, crc32c_joined};
 
 /// The size of a batch's header in bytes.
 pub const BATCH_OVERHEAD: usize = 61;
@@ -173,6 +173,30 @@ impl core::error::Error for InvalidBatchLen {}
 /// # Errors
 /// [`InvalidBatchLen`], with `batch` as it was.
 pub fn write_header(batch: &mut [u8], header: &BatchHeader) -> Result<(), InvalidBatchLen> {
+    write_fields(batch, header)?;
+    write_crc(batch, crc32c(&batch[CRC_START..]));
+    Ok(())
+}
+
+/// As [`write_header`], for records whose checksum is known.
+pub(super) fn write_header_before(
+    batch: &mut [u8],
+    header: &BatchHeader,
+    records_crc: u32,
+) -> Result<(), InvalidBatchLen> {
+    write_fields(batch, header)?;
+    let (fields, records) = batch[CRC_START..].split_at(BATCH_OVERHEAD - CRC_START);
+    let crc = crc32c_joined(crc32c(fields), records_crc, records.len());
+    write_crc(batch, crc);
+    Ok(())
+}
+
+fn write_crc(batch: &mut [u8], crc: u32) {
+    batch[17..CRC_START].copy_from_slice(&crc.to_be_bytes());
+}
+
+/// Everything but the checksum.
+fn write_fields(batch: &mut [u8], header: &BatchHeader) -> Result<(), InvalidBatchLen> {
     let len = batch.len();
     let Some(bytes) = batch.first_chunk_mut::<BATCH_OVERHEAD>().filter(|_| len <= MAX_BATCH_LEN)
     else {
@@ -192,8 +216,6 @@ pub fn write_header(batch: &mut [u8], header: &BatchHeader) -> Result<(), Invali
         header.base_sequence,
     ));
     bytes[57..61].copy_from_slice(&header.record_count.to_be_bytes());
-    let crc = crc32c(&batch[CRC_START..]);
-    batch[17..21].copy_from_slice(&crc.to_be_bytes());
     Ok(())
 }
 

@@ -9,6 +9,7 @@
 //! | `message_set` | formats v0 and v1, made of a finished batch (feature `legacy-formats`) |
 //! | [`reader`] | reading a batch back, trusting no byte of it |
 //! | [`crc32c`] | the checksum of a batch |
+//! | `running_crc` | that of the records, while they are appended |
 //! | [`compression`] | gzip, snappy, lz4 and zstd in the framings that Kafka reads |
 //! | [`ratio`] | guessing how far a topic's records will compress |
 
@@ -25,6 +26,7 @@ pub mod message_set;
 pub mod ratio;
 pub mod reader;
 pub mod record;
+mod running_crc;
 pub mod varint;
 
 pub use batch::{AppendError, Attributes, BATCH_OVERHEAD, BatchBuilder, BatchHeader};

@@ -103,8 +103,9 @@ impl<X: Platform> Sender<X> {
             return Taken::NoRoom;
         }
         let Some(mut batch) = self.pop_batch(id, now) else { return Taken::Nothing };
+        self.number(id, &mut batch);
         self.seal(id, &mut batch);
-        self.stamp(id, &mut batch);
+        batch.stamp();
         room.acks = Some(acks);
         room.bytes = room.bytes.saturating_sub(batch.len());
         Taken::Batch(batch)
@@ -161,11 +162,10 @@ impl<X: Platform> Sender<X> {
     }
 
     /// Gives a batch its sequence, once (rows E6.2, F1).
-    pub(super) fn stamp(&mut self, id: LaneId, batch: &mut ProducerBatch<X>) {
+    pub(super) fn number(&mut self, id: LaneId, batch: &mut ProducerBatch<X>) {
         if batch.sequence.is_none() && self.config().enable_idempotence {
             batch.sequence = self.lanes[id as usize].take_sequence(batch.record_count());
         }
-        batch.stamp();
     }
 
     fn send_batches(&mut self, id: NodeId, mut batches: Vec<Sent<X>>, now: Instant) {

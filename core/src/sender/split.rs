@@ -89,7 +89,7 @@ impl<X: Platform> Sender<X> {
         let mut parts = Vec::new();
         let mut children = Vec::new();
         for (portion, buffer) in portions.into_iter().zip(buffers) {
-            let limits = Limits { len: 0, records: 0 };
+            let limits = Limits { len: 0, records: 0, compressed: true };
             let index = self.lanes[lane as usize].partition.index;
             let child =
                 ProducerBatch::with_builder(index, portion.builder, buffer, limits, batch.created);

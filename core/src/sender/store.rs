@@ -144,7 +144,8 @@ impl<X: Platform> Sender<X> {
         }
         let mut sealed = mem::take(&mut self.lanes[id as usize].retries);
         for batch in &mut sealed {
-            self.stamp(id, batch);
+            self.number(id, batch);
+            batch.stamp();
             if self.stores() && batch.storage.step == Storing::NotYet {
                 let ticket = StoreTicket { lane: id, number: self.store.next };
                 self.store.next = self.store.next.wrapping_add(1);

@@ -130,10 +130,10 @@ impl<X: Platform> TopicState<X> {
         let batch_size = shared.config.batch_size;
         let records = shared.config.batch_max_records.unwrap_or(u32::MAX);
         if self.compression.codec() == Codec::None {
-            return Limits { len: batch_size, records };
+            return Limits { len: batch_size, records, compressed: false };
         }
         let target = self.uncompressed_target(&shared.config);
-        Limits { len: target.min(buffer.bytes.capacity()), records }
+        Limits { len: target.min(buffer.bytes.capacity()), records, compressed: true }
     }
 
     /// The size of records that are expected to compress to `batch_size`.
