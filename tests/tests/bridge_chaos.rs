@@ -1,14 +1,21 @@
-//! The way over a bridge breaks at every byte. Every record that was acknowledged is in the log
-//! exactly once, where its producer was told, and in order; any other was reported as unknown.
+//! The way over a bridge breaks, wherever it can: the WebSocket at every byte, the bridge, the
+//! broker that leads. Every record that was acknowledged is in the log exactly once, where its
+//! producer was told, and in order; any other was reported as unknown.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use ottla_core::{DeliveryError, Reason, Record, RecordMetadata, Written};
-use ottla_tests::bridge::{Bridged, BridgedDelivery, Cutter, Way, start_open_to_all};
+use ottla_tests::bridge::{
+    BridgeProcess, Bridged, BridgedDelivery, Cutter, Way, start_open_to_all,
+};
 use ottla_tests::budget;
 use ottla_tests::kafka::{Cluster, NEWEST};
+use ottla_tests::web::{App, Runtime};
 
 /// Records of a turn: the requests of an exchange.
 const RECORDS: usize = 3;
@@ -20,6 +27,8 @@ const PATIENT: [(&str, &str); 4] = [
     ("delivery.timeout.ms", "300000"),
     ("batch.size", "2000"),
 ];
+
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What a record's producer was told.
 type Told = Result<RecordMetadata, DeliveryError>;
@@ -105,6 +114,160 @@ fn positions([up, down]: [u64; 2]) -> Vec<(Way, u64)> {
         ways.into_iter().flat_map(|(way, places)| places.map(move |at| (way, at))).collect();
     let step = all.len().div_ceil(budget::get("bridge.cuts") as usize);
     all.into_iter().step_by(step).collect()
+}
+
+#[test]
+fn node_s_websocket_is_cut_too() {
+    let kafka = Cluster::shared(NEWEST, 1);
+    let bridge = start_open_to_all(kafka);
+    kafka.create_topic("cut-node", 1, 1, &[]);
+    let cutter = Cutter::before(bridge.address());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let control = listener.local_addr().expect("it is bound").port().to_string();
+    let its_cutter = cutter.clone();
+    // Each connection here asks for the next cut; the answer is whether there is one.
+    thread::spawn(move || {
+        let mut turn = 0;
+        let mut positions = Vec::new().into_iter();
+        for mut asked in listener.incoming().flatten() {
+            turn += 1;
+            if turn == 3 {
+                positions = self::positions(its_cutter.passed()).into_iter();
+            }
+            let limit = positions.next();
+            its_cutter.next(limit);
+            let more = turn < 3 || limit.is_some();
+            asked.write_all(if more { b"1" } else { b"0" }).expect("the script reads");
+        }
+    });
+    let url = format!("ws://{}/v1/session", cutter.address());
+    let said = App::shared().run(Runtime::NODE_24, "cuts.mjs", [&url, "cut-node", &control]);
+    let told: Vec<Option<i64>> = said.lines().map(|line| line.parse().ok()).collect();
+    let stored = kafka.consume_all("cut-node");
+    assert_eq!(stored.len(), told.len(), "each once");
+    for (number, (record, told)) in stored.iter().zip(&told).enumerate() {
+        assert_eq!(record.value, Some(value(0, number).into_bytes()));
+        assert_eq!(Some(record.offset), *told, "record {number}");
+    }
+    // The last places are some bytes behind the end of most connections.
+    let (turns, cuts) = (told.len() / RECORDS - 2, cutter.cuts() as usize);
+    assert!(turns > 0 && cuts * 10 >= turns * 8, "{cuts} of {turns}");
+    println!("full: Node 24: {cuts} connections cut, {} records", told.len());
+}
+
+#[test]
+fn bridges_and_leaders_die_and_nothing_is_lost_or_repeated() {
+    let sessions = [("broker.session.timeout.ms", "4000"), ("broker.heartbeat.interval.ms", "500")];
+    let brokers = budget::get("bridge.brokers") as usize;
+    let kafka = match brokers {
+        1 => Cluster::shared(NEWEST, 1),
+        _ => &Cluster::start(NEWEST, brokers, &sessions),
+    };
+    let replicas = if brokers > 1 { "2" } else { "1" };
+    for topic in ["kept", "drained", "forgotten"] {
+        kafka.create_topic(topic, CLIENTS, brokers as i16, &[("min.insync.replicas", replicas)]);
+    }
+    let remembers = [("leases.key_file", "\"ticket.key\""), ("times.progress_ms", "3000")];
+    let mut bridge = BridgeProcess::start(&kafka.bootstrap(), &remembers);
+    let kills = budget::get("bridge.kills");
+    // Tickets outlive the process: nothing is ever unknown.
+    let leaders = usize::from(brokers > 1);
+    let told = flow(kafka, bridge.address(), "kept", || {
+        (0..leaders).for_each(|_| kill_leader(kafka));
+        (0..kills).for_each(|_| kill(&mut bridge));
+        kafka.await_in_sync("kept");
+    });
+    assert_eq!(check(kafka, "kept", &told), 0);
+    let records = count(&told);
+    println!("full: {leaders} leader, {kills} bridges killed, {records} records, none unknown");
+
+    // Restarted in order, again and again: nobody notices.
+    let restarts = budget::get("bridge.restarts");
+    let told = flow(kafka, bridge.address(), "drained", || {
+        (0..restarts).for_each(|_| {
+            thread::sleep(Duration::from_secs(1));
+            bridge.replace();
+        });
+    });
+    assert_eq!(check(kafka, "drained", &told), 0);
+    println!("full: {restarts} bridges drained under load, {} records, 0 failed", count(&told));
+
+    // Tickets die with the process: what has no answer is unknown, and is not sent again.
+    let mut forgets = BridgeProcess::start(&kafka.bootstrap(), &remembers[1..]);
+    let told = flow(kafka, forgets.address(), "forgotten", || {
+        (0..kills).for_each(|_| kill(&mut forgets));
+    });
+    let unknown = check(kafka, "forgotten", &told);
+    println!(
+        "full: {kills} bridges with their tickets killed, {} records, {unknown} unknown",
+        count(&told)
+    );
+}
+
+const CLIENTS: i32 = 3;
+
+fn count(told: &[Vec<Told>]) -> usize {
+    told.iter().map(Vec::len).sum()
+}
+
+fn kill(bridge: &mut BridgeProcess) {
+    thread::sleep(Duration::from_secs(1));
+    bridge.kill();
+    bridge.launch();
+    thread::sleep(Duration::from_secs(1));
+}
+
+fn kill_leader(kafka: &Cluster) {
+    let victim = kafka.leader("kept", 0);
+    kafka.kill(victim);
+    await_another_leader(kafka, victim);
+    kafka.launch(victim);
+}
+
+fn await_another_leader(kafka: &Cluster, victim: i32) {
+    let begun = Instant::now();
+    while kafka.leader("kept", 0) == victim {
+        assert!(begun.elapsed() < PATIENCE, "node {victim} is dead and still leads");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Clients that send all the time while `faults` happen, each to a partition of its own; returns
+/// what each was told, in order.
+fn flow(kafka: &Cluster, bridge: SocketAddr, topic: &str, faults: impl FnOnce()) -> Vec<Vec<Told>> {
+    let calm = AtomicBool::new(false);
+    let told = thread::scope(|scope| {
+        let calm = &calm;
+        let clients =
+            (0..CLIENTS).map(|client| scope.spawn(move || send(bridge, topic, client, calm)));
+        let clients: Vec<_> = clients.collect();
+        let end = Calm(calm);
+        faults();
+        drop(end);
+        clients.into_iter().map(|client| client.join().expect("a client went wrong")).collect()
+    });
+    kafka.await_in_sync(topic);
+    told
+}
+
+/// Tells the clients that there is nothing more to come, even when that is because of a panic.
+struct Calm<'a>(&'a AtomicBool);
+
+impl Drop for Calm<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+fn send(bridge: SocketAddr, topic: &str, partition: i32, calm: &AtomicBool) -> Vec<Told> {
+    let client = Bridged::start(bridge, &PATIENT, partition as u64 + 10);
+    let mut deliveries = Vec::new();
+    while !calm.load(Relaxed) {
+        let value = value(partition, deliveries.len());
+        deliveries.push(client.send(topic, Record::new(value.as_bytes()).partition(partition)));
+        thread::sleep(Duration::from_millis(2));
+    }
+    deliveries.into_iter().map(Bridged::outcome).collect()
 }
 
 /// Compares what is stored with what was told; returns how many records are unknown.

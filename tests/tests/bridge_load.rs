@@ -2,15 +2,22 @@
 //! costs, and that a good client is served whatever the others do.
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use ottla_core::Record;
 use ottla_tests::bridge::raw::{RawSession, message, upgrade};
 use ottla_tests::bridge::{BridgeProcess, Bridged};
 use ottla_tests::budget;
 use ottla_tests::kafka::{Cluster, NEWEST};
+use serde_json::Value;
+use tokio::net::TcpSocket;
+use tokio::runtime::Runtime;
+
+/// Where those come from who do harm; limits count by address.
+const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// Room for everybody, and for the batches' age.
 const ROOM: [(&str, &str); 8] = [
@@ -23,6 +30,12 @@ const ROOM: [(&str, &str); 8] = [
     ("leases.max_per_subject", "200000"),
     ("leases.key_file", "\"ticket.key\""),
 ];
+
+/// Connections of a flood at a time.
+const AT_ONCE: u64 = 64;
+
+/// How long a flood may take, and what is told of it.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// One at a time: they measure, and files are few.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -98,6 +111,70 @@ fn produce(bridge: &BridgeProcess, topic: &str, records: u64) {
 }
 
 #[test]
+fn t20_a_flood_of_connections_harms_nobody_from_elsewhere() {
+    let _alone = ALONE.lock();
+    let kafka = Cluster::shared(NEWEST, 1);
+    kafka.create_topic("flood", 1, 1, &[]);
+    let bridge = BridgeProcess::start(&kafka.bootstrap(), &[]);
+    let runtime = Runtime::new().expect("threads");
+    let before = bridge.resident_bytes();
+    let connects = budget::get("bridge.connects");
+    let begun = Instant::now();
+    let flood = runtime.spawn(connect_much(bridge.address(), connects));
+    let records = budget::get("bridge.good");
+    produce(&bridge, "flood", records);
+    runtime.block_on(flood).expect("the flood goes on to its end");
+    let grown = bridge.resident_bytes().saturating_sub(before);
+    assert!(grown < 64 << 20, "{grown} bytes");
+    // What has no line of its own is counted in the next line there is.
+    let mut told = refused(&bridge);
+    while told.refused <= connects / 2 {
+        assert!(begun.elapsed() < PATIENCE, "{} of {connects} were refused", told.refused);
+        runtime.block_on(connect_much(bridge.address(), AT_ONCE));
+        told = refused(&bridge);
+    }
+    let Told { refused, lines } = told;
+    println!("full: {connects} connections of one address, {refused} refused in {lines} lines");
+}
+
+/// Connections that were refused, and in how many lines of the log.
+struct Told {
+    refused: u64,
+    lines: u64,
+}
+
+fn refused(bridge: &BridgeProcess) -> Told {
+    let mut told = Told { refused: 0, lines: 0 };
+    for line in bridge.log().lines() {
+        let line: Value = serde_json::from_str(line).expect("JSON on each line");
+        let fields = &line["fields"];
+        if fields["threat"] == "T20" {
+            told.lines += 1;
+            told.refused += 1 + fields["untold"].as_u64().expect("a number");
+        }
+    }
+    told
+}
+
+/// Connects so many times, many at once, and leaves again.
+async fn connect_much(bridge: SocketAddr, connects: u64) {
+    let floods = (0..AT_ONCE).map(|_| {
+        tokio::spawn(async move {
+            for _ in 0..connects / AT_ONCE {
+                let socket = TcpSocket::new_v4().expect("a socket");
+                let from = SocketAddr::new(IpAddr::V4(ELSEWHERE), 0);
+                socket.bind(from).expect("this machine has the address");
+                // The system may refuse it for the bridge.
+                drop(socket.connect(bridge).await);
+            }
+        })
+    });
+    for flood in floods.collect::<Vec<_>>() {
+        flood.await.expect("it goes on");
+    }
+}
+
+#[test]
 fn t20_when_all_come_back_at_once_each_gets_its_lease() {
     let _alone = ALONE.lock();
     let kafka = Cluster::shared(NEWEST, 1);
@@ -135,10 +212,10 @@ fn t11_visitors_that_come_and_go_cost_the_broker_few_producer_ids() {
     let kafka = Cluster::shared(NEWEST, 1);
     kafka.create_topic("churn", 1, 1, &[]);
     let bridge = BridgeProcess::start(&kafka.bootstrap(), &ROOM);
-    const AT_ONCE: u64 = 8;
-    let visits = budget::get("bridge.visits") / AT_ONCE;
+    const VISITORS: u64 = 8;
+    let visits = budget::get("bridge.visits") / VISITORS;
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..VISITORS {
             scope.spawn(|| {
                 for _ in 0..visits {
                     let mut visitor =
@@ -150,6 +227,6 @@ fn t11_visitors_that_come_and_go_cost_the_broker_few_producer_ids() {
         }
     });
     let ids = kafka.producer_ids("churn", 0);
-    assert!(ids.len() as u64 <= 2 * AT_ONCE, "{} producer ids", ids.len());
-    println!("full: {} visits left {} producer ids in the broker", visits * AT_ONCE, ids.len());
+    assert!(ids.len() as u64 <= 2 * VISITORS, "{} producer ids", ids.len());
+    println!("full: {} visits left {} producer ids in the broker", visits * VISITORS, ids.len());
 }

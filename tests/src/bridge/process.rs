@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -71,18 +72,20 @@ impl BridgeProcess {
     /// # Panics
     /// If it does not.
     pub fn launch(&mut self) {
+        // Compiling it takes a time of its own.
+        let program = binary();
         let deadline = Instant::now() + PATIENCE;
-        while !self.try_launch(deadline) {
+        while !self.try_launch(program, deadline) {
             // One that drains may have the port for a moment.
             assert!(Instant::now() < deadline, "the bridge does not start:\n{}", self.log());
             thread::sleep(POLL);
         }
     }
 
-    fn try_launch(&mut self, deadline: Instant) -> bool {
+    fn try_launch(&mut self, program: &Path, deadline: Instant) -> bool {
         let config = self.scratch.path().join("bridge.toml").into_os_string();
         let argv: [OsString; 5] =
-            [binary().into(), "bridge".into(), "--log-json".into(), "--config".into(), config];
+            [program.into(), "bridge".into(), "--log-json".into(), "--config".into(), config];
         let log = File::options().create(true).append(true).open(self.log_path());
         let log = log.expect("scratch is writable");
         let mut process = Guarded::spawn(&argv, None, Stdio::null(), log.into()).expect("sh");
@@ -128,7 +131,7 @@ impl BridgeProcess {
         fs::read_to_string(self.log_path()).unwrap_or_default()
     }
 
-    fn log_path(&self) -> std::path::PathBuf {
+    fn log_path(&self) -> PathBuf {
         self.scratch.path().join("log")
     }
 }
