@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod bench_bridge;
 mod command;
 mod firmware;
 mod full;
@@ -89,6 +90,12 @@ enum Chore {
     },
     /// Count the instructions that a record costs, and hold them to tests/budgets.toml
     Instructions,
+    /// Compare records over the bridge with records over TCP, to a real broker
+    BenchBridge {
+        /// Measure what browsers reach, too
+        #[arg(long)]
+        browser: bool,
+    },
     /// Compile the published crates with the oldest Rust that they promise
     Msrv,
 }
@@ -106,6 +113,7 @@ fn main() -> ExitCode {
         Chore::Tidy { fix: true } => tidy::fix(),
         Chore::Tidy { fix: false } => tidy::run(),
         Chore::Instructions => instructions::run(),
+        Chore::BenchBridge { browser } => bench_bridge::run(browser),
         Chore::Msrv => msrv::run(),
     };
     match outcome {
