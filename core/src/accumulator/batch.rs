@@ -234,7 +234,8 @@ impl<X: Platform> ProducerBatch<X> {
         }
     }
 
-    /// Compresses and completes the batch, the first time, with its sequence if it has one. Returns how far it shrank.
+    /// Compresses and completes the batch, the first time, with its sequence if it has one. Returns
+    /// how far it shrank.
     pub(crate) fn seal(&mut self, compressor: Option<&mut Compressor>) -> Option<Ratio> {
         if self.sealed {
             return None;
