@@ -122,10 +122,10 @@ fn count(
     let mut words = words(workload, sink.addresses(), records, 0)?;
     // Everything is fifty times slower here: batches are to fill as they do at full speed.
     words.push("linger-ms=1000".into());
-    let counted = callgrind::count(program, fixed.iter().chain(&words))?;
+    let counted = callgrind::count(program, fixed.iter().chain(&words), &[])?;
     let arrived = sink.arrived()?.records;
     if arrived != records {
         return Err(format!("{client} under valgrind: {arrived} of {records} arrived"));
     }
-    Ok(counted)
+    Ok(counted.instructions)
 }

@@ -4,6 +4,7 @@
 //! - [`dev`]: the same over TCP on the loopback interface, for development. It is no Kafka: one
 //!   process, no replication over a network, no security.
 //! - [`simulation`]: the real producer against the model cluster, in virtual time, from a seed;
+//! - [`wire`]: the same without faults, step by step, for tests of single things;
 //! - [`batch`] and [`records`]: a record batch's header, and the records in it.
 
 pub mod batch;
@@ -11,3 +12,4 @@ pub mod cluster;
 pub mod dev;
 pub mod records;
 pub mod simulation;
+pub mod wire;

@@ -3,16 +3,29 @@
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
-/// Runs a program under callgrind, to its end, and counts its instructions.
+/// What a program's run came to.
+#[derive(Debug)]
+pub struct Counted {
+    /// User-space instructions.
+    pub instructions: u64,
+    /// What it wrote to standard output.
+    pub output: String,
+}
+
+/// Runs a program under callgrind, to its end, and counts its instructions: all of them, or those
+/// within functions that `toggles` names, where each begins to count what does not count and the
+/// other way round.
 ///
 /// # Errors
 /// What to install, or what went wrong, in words.
 pub fn count<A: AsRef<OsStr>>(
     program: impl AsRef<OsStr>,
     arguments: impl IntoIterator<Item = A>,
-) -> Result<u64, String> {
+    toggles: &[&str],
+) -> Result<Counted, String> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    valgrind.args(toggles.iter().map(|function| format!("--toggle-collect={function}")));
     valgrind.arg(program.as_ref()).args(arguments).stdin(Stdio::null());
     let output = valgrind.output();
     let output = output.map_err(|e| format!("cannot run valgrind ({e}): install it"))?;
@@ -21,7 +34,8 @@ pub fn count<A: AsRef<OsStr>>(
     if !output.status.success() {
         return Err(format!("{name} failed under valgrind ({}): {report}", output.status));
     }
-    collected(&report).ok_or_else(|| "valgrind reported no count".into())
+    let instructions = collected(&report).ok_or("valgrind reported no count")?;
+    Ok(Counted { instructions, output: String::from_utf8_lossy(&output.stdout).into_owned() })
 }
 
 /// The number in callgrind's last words, `==1== Collected : 123`.

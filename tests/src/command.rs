@@ -62,6 +62,26 @@ pub fn lines() -> &'static PathBuf {
     })
 }
 
+/// Builds the simulator's example `growth` in the profile that this test was built in, once, and
+/// says where it is.
+///
+/// # Panics
+/// If it can't be built.
+#[must_use]
+pub fn growth() -> &'static PathBuf {
+    static GROWTH: OnceLock<PathBuf> = OnceLock::new();
+    GROWTH.get_or_init(|| {
+        let profile = profile_dir();
+        // With what the whole workspace asks for, as its tests: then it is there already.
+        let mut build = cargo(&["build", "--quiet", "--locked", "--workspace"]);
+        build.args(["--example", "growth", "--profile"]);
+        let folder = profile.file_name().filter(|name| *name != "debug");
+        build.arg(folder.unwrap_or_else(|| OsStr::new("test")));
+        succeed(&mut build, "cannot build the example growth");
+        profile.join("examples/growth")
+    })
+}
+
 /// Where this test was built: `target/PROFILE`.
 fn profile_dir() -> PathBuf {
     let me = env::current_exe().expect("a test knows its file");

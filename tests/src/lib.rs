@@ -23,7 +23,6 @@ mod scratch;
 pub mod text;
 pub mod transactional;
 pub mod web;
-pub mod wire;
 
 pub use process::Guarded;
 pub use progress::Progress;

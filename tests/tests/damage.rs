@@ -13,8 +13,8 @@ use ottla_core::transport::NodeId;
 use ottla_core::{Delivery, DeliveryError, Record, RecordMetadata, SendError, Written};
 use ottla_sim::cluster::{ApiRanges, Cluster, ProduceFault};
 use ottla_sim::simulation::Simulated;
+use ottla_sim::wire::{Server, World, cluster};
 use ottla_tests::answers::produce_answers;
-use ottla_tests::wire::{Server, World, cluster};
 use ottla_tests::{Progress, budget};
 
 /// Where records go: several answers in one response, to be mistaken for each other.

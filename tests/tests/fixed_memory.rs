@@ -7,7 +7,7 @@ use ottla_core::Record;
 use ottla_core::config::ProducerConfig;
 use ottla_core::transport::NodeId;
 use ottla_sim::cluster::Cluster;
-use ottla_tests::wire::{Server, World, cluster};
+use ottla_sim::wire::{Server, World, cluster};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const A_FORTNIGHT: Duration = Duration::from_secs(14 * 24 * 60 * 60);

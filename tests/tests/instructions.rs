@@ -1,5 +1,5 @@
-//! What a record costs, in user-space instructions: it stays within `tests/budgets.toml`. Counts
-//! repeat where times do not.
+//! What a record costs, in user-space instructions: it stays within `tests/budgets.toml`, and is
+//! the same in large clusters as in small ones. Counts repeat where times do not.
 
 use std::fmt::Write;
 use std::fs;
@@ -12,6 +12,9 @@ use ottla_tests::{Scratch, budget, command};
 /// A count moves a little with how the two threads meet, and with the compiler: what is above its
 /// limit by more than this is a regression.
 const TOLERANCE_PERCENT: u64 = 5;
+
+/// How much more a record, or a batch, may cost in a large cluster than in a small one.
+const GROWTH_PERCENT: u64 = 20;
 
 /// What is sent: the limit's name, bytes of a record, the codec, threads, and two numbers of
 /// records whose difference is free of what starting costs.
@@ -58,7 +61,51 @@ fn a_record_costs_no_more_than_its_limit() {
 
 /// All instructions of one run.
 fn count(words: &[&str]) -> u64 {
-    callgrind::count(command::lines(), words).unwrap_or_else(|reason| panic!("{reason}"))
+    let counted = callgrind::count(command::lines(), words, &[]);
+    counted.unwrap_or_else(|reason| panic!("{reason}")).instructions
+}
+
+/// What there is more of; partitions, topics, senders and brokers before and after; how records are
+/// routed, and how many.
+type Growth = (&'static str, [u32; 4], [u32; 4], &'static str, u64);
+
+const GROWTHS: [Growth; 6] = [
+    ("partitions without keys", [6, 1, 1, 3], [10_000, 1, 1, 3], "nothing", 30_000),
+    ("partitions but for six without traffic", [6, 1, 1, 3], [10_000, 1, 1, 3], "six", 30_000),
+    ("partitions with keys over all", [6, 1, 1, 3], [10_000, 1, 1, 3], "keys", 80_000),
+    ("topics", [6, 1, 1, 3], [6, 100, 1, 3], "nothing", 60_000),
+    ("senders", [64, 1, 1, 3], [64, 1, 64, 3], "nothing", 60_000),
+    ("brokers", [100, 1, 1, 1], [100, 1, 1, 100], "nothing", 30_000),
+];
+
+#[test]
+fn a_record_costs_the_same_in_a_large_cluster() {
+    let mut dearer = Vec::new();
+    for (what, small, large, route, records) in GROWTHS {
+        let cost = |size| {
+            let (instructions, batches) = count_growth(size, route, records);
+            // With keys over all, the batches' number grows with that of the partitions.
+            instructions / if route == "keys" { batches } else { records }
+        };
+        let [few, many] = [small, large].map(cost);
+        let each = if route == "keys" { "batch" } else { "record" };
+        println!("full: more {what}: {few} instructions a {each}, then {many}");
+        if many * 100 > few * (100 + GROWTH_PERCENT) {
+            dearer.push(what);
+        }
+    }
+    assert!(dearer.is_empty(), "by more than {GROWTH_PERCENT} % dearer with more {dearer:?}");
+}
+
+/// The producer's instructions, without the brokers', and batches.
+fn count_growth(size: [u32; 4], route: &str, records: u64) -> (u64, u64) {
+    let mut words: Vec<String> = size.map(|number| number.to_string()).into();
+    words.extend([route.into(), records.to_string()]);
+    let toggles = ["growth::measured", "growth::left_out"];
+    let counted = callgrind::count(command::growth(), words, &toggles);
+    let counted = counted.unwrap_or_else(|reason| panic!("{reason}"));
+    let batches = counted.output.trim().parse();
+    (counted.instructions, batches.unwrap_or_else(|_| panic!("no number: {}", counted.output)))
 }
 
 /// A file of log lines of `size` bytes, the same on every machine.

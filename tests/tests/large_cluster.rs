@@ -8,7 +8,7 @@ use ottla_core::transport::NodeId;
 use ottla_core::{Delivery, Record};
 use ottla_sim::cluster::Cluster;
 use ottla_sim::simulation::Simulated;
-use ottla_tests::wire::{Server, World, cluster};
+use ottla_sim::wire::{Server, World, cluster};
 
 const BROKERS: i32 = 500;
 const LIMIT: Duration = Duration::from_secs(60);

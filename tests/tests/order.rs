@@ -7,7 +7,7 @@ use ottla_core::config::ProducerConfig;
 use ottla_core::{Delivery, Record};
 use ottla_sim::cluster::ProduceFault;
 use ottla_sim::simulation::Simulated;
-use ottla_tests::wire::{World, cluster};
+use ottla_sim::wire::{World, cluster};
 
 const TOPIC: &str = "ordered";
 const LIMIT: Duration = Duration::from_secs(60);

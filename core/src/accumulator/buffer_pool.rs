@@ -89,7 +89,7 @@ impl BufferPool {
             next_ticket: 0,
             held: Vec::new(),
             nodes: 1,
-            incomplete: Incomplete { next: 0, open: VecDeque::with_capacity(buffers) },
+            incomplete: Incomplete::with_capacity(buffers),
             closed: false,
         }
     }
@@ -328,40 +328,56 @@ impl BufferPool {
 #[derive(Debug)]
 struct Incomplete {
     next: u64,
+    /// In the order of their numbers. The first one is open; of those behind it some may be not,
+    /// with no parts left: they go when there is no room for a new one.
     open: VecDeque<(u64, u32)>,
 }
 
 impl Incomplete {
+    /// With room for `buffers` at once, if they are that many at most.
+    fn with_capacity(buffers: usize) -> Self {
+        Self { next: 0, open: VecDeque::with_capacity(2 * buffers) }
+    }
+
     fn begin(&mut self) -> u64 {
         let number = self.next;
         self.next += 1;
+        if self.open.len() == self.open.capacity() {
+            self.forget_complete();
+        }
         self.open.push_back((number, 1));
         number
     }
 
+    /// Where half of them stay, makes room for as many more: so it costs each of them little.
+    fn forget_complete(&mut self) {
+        self.open.retain(|(_, parts)| *parts > 0);
+        if self.open.len() > self.open.capacity() / 2 {
+            self.open.reserve(self.open.len());
+        }
+    }
+
     fn find(&self, number: u64) -> Option<usize> {
-        // Nearly always one of the first.
-        self.open.iter().position(|(open, _)| *open == number)
+        let index = self.open.binary_search_by_key(&number, |(open, _)| *open).ok()?;
+        self.open.get(index).filter(|(_, parts)| *parts > 0).map(|_| index)
     }
 
     fn add(&mut self, number: u64, more: u32) {
         let index = self.find(number);
         debug_assert!(index.is_some(), "a complete batch was split");
-        if let Some((_, count)) = index.and_then(|index| self.open.get_mut(index)) {
-            *count += more;
+        if let Some((_, parts)) = index.and_then(|index| self.open.get_mut(index)) {
+            *parts += more;
         }
     }
 
     fn end(&mut self, number: u64) {
         let index = self.find(number);
         debug_assert!(index.is_some(), "a batch completed twice");
-        if let Some(index) = index
-            && let Some((_, count)) = self.open.get_mut(index)
-        {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.open.remove(index);
-            }
+        if let Some((_, parts)) = index.and_then(|index| self.open.get_mut(index)) {
+            *parts -= 1;
+        }
+        while self.open.front().is_some_and(|(_, parts)| *parts == 0) {
+            self.open.pop_front();
         }
     }
 }

@@ -91,15 +91,16 @@ impl World {
             Heal::Thaw(node) => self.thaw(node),
             Heal::Route(node) => self.condition_mut(node).refuses_at_once = false,
             Heal::Lead(place) => {
-                let leaderless = self.cluster.leader(&place.0, place.1);
-                if leaderless.is_some_and(|(leader, _)| leader.is_none()) {
+                if self.is_leaderless(&place) {
                     let up = self.cluster.nodes().iter().find(|node| node.up).map(|node| node.id);
                     self.lead(&place, up);
                 }
             }
             Heal::InSync(place) => {
-                let up = self.cluster.nodes().iter().filter(|node| node.up);
-                let all: Vec<i32> = up.map(|node| node.id).collect();
+                // Without a leader nobody leaves the set: the last one of it has yet to come back.
+                let leaderless = self.is_leaderless(&place);
+                let caught_up = self.cluster.nodes().iter().filter(|node| node.up || leaderless);
+                let all: Vec<i32> = caught_up.map(|node| node.id).collect();
                 self.cluster.set_in_sync(&place.0, place.1, &all);
             }
         }
@@ -123,6 +124,10 @@ impl World {
         if !open.is_empty() {
             act(self, open[pick % open.len()]);
         }
+    }
+
+    fn is_leaderless(&self, (topic, partition): &Place) -> bool {
+        self.cluster.leader(topic, *partition).is_some_and(|(leader, _)| leader.is_none())
     }
 
     fn move_leader(&mut self, place: &Place) {

@@ -18,8 +18,9 @@ use ottla_core::config::{BrokerAddress, ProducerConfig};
 use ottla_core::time::Clock;
 use ottla_core::transport::{Connection, NodeId, Transport};
 use ottla_core::{Driver, Producer, producer};
-use ottla_sim::cluster::{Cluster, ClusterConfig, Reply};
-use ottla_sim::simulation::{Simulated, VirtualClock};
+
+use crate::cluster::{Cluster, ClusterConfig, Reply};
+use crate::simulation::{Simulated, VirtualClock};
 
 /// Polls without an end in sight are a hang, virtual time or not.
 const STEPS_MAX: u32 = 100_000;
@@ -73,6 +74,10 @@ pub struct World<S: Server> {
 struct Woken(AtomicBool);
 
 impl Woken {
+    fn is(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
@@ -142,6 +147,13 @@ impl<S: Server> World<S> {
         self.driver.poll(&mut Context::from_waker(&Waker::from(self.woken[0].clone())))
     }
 
+    /// As [`poll`](Self::poll), if there is something to do.
+    pub fn poll_if_woken(&mut self) {
+        if self.turn.more.get() || self.woken[0].is() {
+            let _ = self.poll();
+        }
+    }
+
     /// Lets the world go on until `future` is done; `None` if it isn't within `limit`.
     pub fn run<F: Future>(&mut self, future: F, limit: Duration) -> Option<F::Output> {
         let mut future = pin!(future);
@@ -155,9 +167,7 @@ impl<S: Server> World<S> {
                 return Some(output);
             }
             let _ = self.poll();
-            if self.turn.more.get()
-                || self.woken.iter().any(|woken| woken.0.load(Ordering::Relaxed))
-            {
+            if self.turn.more.get() || self.woken.iter().any(|woken| woken.is()) {
                 continue;
             }
             let next = self.driver.next_wake().filter(|next| *next <= end)?;
