@@ -86,6 +86,15 @@ async fn t8_an_epoch_that_was_not_asked_for_is_refused() {
     assert_eq!(kafka::read_identity(&answer), Err(49));
     let later = kafka::batch(Identity { producer_id, epoch: epoch + 2 }, 0, &["forged"]);
     assert_eq!(send(&mut page, later).await, (49, Some(4403)));
+    // An epoch that was lent to another before.
+    let mut leaving = Client::open(bench.bridge.address()).await;
+    let former = leaving.identity();
+    let release = LeaseRequest::Release { producer_id: former.producer_id };
+    assert_eq!(leaving.ask_lease(release).await, Ok(None));
+    let mut next = Client::open(bench.bridge.address()).await;
+    assert_eq!(next.identity(), Identity { epoch: former.epoch + 1, ..former });
+    let earlier = kafka::batch(former, 0, &["forged"]);
+    assert_eq!(send(&mut next, earlier).await, (49, Some(4403)));
 }
 
 #[tokio::test]

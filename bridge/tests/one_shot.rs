@@ -83,8 +83,11 @@ async fn t28_a_released_ticket_is_of_no_use_while_answers_are_awaited() {
     }
     let producer_id = lease.identity.producer_id;
     assert_eq!(page.ask_lease(LeaseRequest::Release { producer_id }).await, Ok(None));
-    let body = one_shot_body(&with_ticket(lease.ticket), &request);
+    let greeting = with_ticket(lease.ticket);
+    let body = one_shot_body(&greeting, &request);
     assert_eq!(post(bridge.address(), OTTLA, &body).await.status, 403);
+    let again = Client::connect(bridge.address(), &greeting).await.unwrap();
+    assert_eq!(again.leases, [Err(LeaseRefusal::Expired)]);
     assert_eq!(broker.produced().len(), 1);
 }
 
@@ -184,10 +187,23 @@ async fn t29_other_sites_pages_cannot_send_it() {
             "OPTIONS /v1/produce HTTP/1.1\r\nHost: bridge\r\nConnection: close\r\n\
              Origin: {origin}\r\nAccess-Control-Request-Method: POST\r\n\r\n"
         );
-        async move { exchange(address, request.as_bytes()).await.status }
+        async move { exchange(address, request.as_bytes()).await }
     };
-    assert_eq!(preflight(SHOP).await, 204);
-    assert_eq!(preflight("https://evil.example").await, 403);
+    let leave = preflight(SHOP).await;
+    assert_eq!(leave.status, 204);
+    let head = leave.head.to_ascii_lowercase();
+    for header in [
+        format!("access-control-allow-origin: {SHOP}\r\n"),
+        "access-control-allow-methods: post\r\n".to_owned(),
+        "access-control-allow-headers: content-type\r\n".to_owned(),
+        "vary: origin\r\n".to_owned(),
+    ] {
+        assert!(head.contains(&header), "{header} in {head}");
+    }
+    assert!(!head.contains("credentials"), "{head}");
+    let refused = preflight("https://evil.example").await;
+    assert_eq!(refused.status, 403);
+    assert!(!refused.head.to_ascii_lowercase().contains("access-control"), "{}", refused.head);
 }
 
 #[tokio::test]
