@@ -75,6 +75,8 @@ class Durable {
   #put = [];
   #remove = [];
   #held = new Map();
+  /** By producer id of an earlier page's lease: what is stored under it still. */
+  #left = new Map();
   #writing;
 
   constructor({ store, entries, leases }, policy, unlock) {
@@ -106,37 +108,43 @@ class Durable {
     this.#producer = producer;
     engine.store_batches();
     const resumed = new Set(readLeases(link).filter((it) => it.former).map((it) => it.producerId));
-    const left = new Map([...resumed].map((producerId) => [producerId, 0]));
+    for (const producerId of resumed) this.#left.set(producerId, new Set());
     for (const entry of this.#entries) {
       const isWhole = entry.bytes.length >= HEADER;
       const producerId = isWhole ? producerIdOf(entry.bytes) : -1;
       if (entry.error) this.#forget(entry, entry.error);
       else if (!isWhole) this.#forget(entry, DAMAGED);
-      else if (producerId < 0 || resumed.has(producerId)) this.#resend(entry, producerId, left);
-      else if (this.#onExpiredLease === 'resend') this.#resend({ ...entry, anew: true }, -1, left);
+      else if (producerId < 0 || resumed.has(producerId)) this.#resend(entry, producerId);
+      else if (this.#onExpiredLease === 'resend') this.#resend({ ...entry, anew: true }, -1);
       else this.#forget(entry, LEASE_LOST);
     }
     this.#entries = [];
-    for (const [producerId, count] of left) if (count === 0) link.release(producerId);
+    this.#releaseWithout([]);
     this.pump();
   }
 
-  #resend(entry, producerId, left) {
-    const count = left.get(producerId);
-    if (count !== undefined) left.set(producerId, count + 1);
+  #resend(entry, producerId) {
+    this.#left.get(producerId)?.add(entry.key);
     this.#grow(entry.key, entry.bytes.length);
     this.#held.set(entry.key, { owners: entry.owners ?? [] });
     this.#producer.resend(entry, new Replay(entry, (outcome, error) => {
-      if (producerId >= 0) {
-        left.set(producerId, left.get(producerId) - 1);
-        if (left.get(producerId) === 0) this.#link.release(producerId);
-      }
       // A producer that ends leaves it to the next.
       if (error?.code === 'CLOSED') return;
       // What bears a sequence may have been sent.
       if (error) this.#forget(entry, { ...plain(error), ...(producerId >= 0 && { written: 'maybe' }) });
       else this.onReplayed?.(entry, outcome);
     }));
+  }
+
+  /** A lease is released when nothing is stored under it any more: as long as there is, the next page
+   * needs it to learn what became of that. */
+  #releaseWithout(gone) {
+    for (const [producerId, keys] of this.#left) {
+      gone.forEach((key) => keys.delete(key));
+      if (keys.size > 0) continue;
+      this.#left.delete(producerId);
+      this.#link.release(producerId);
+    }
   }
 
   /** What became of an entry is not known: it stays until somebody has heard of it. */
@@ -265,6 +273,7 @@ class Durable {
       try {
         await this.#store.write({ put: entries, remove, leases });
         put.forEach((entry) => this.#written(entry, entry.key));
+        this.#releaseWithout([...remove, ...entries.filter((it) => it.error).map((it) => it.key)]);
       } catch (error) {
         put.forEach((entry) => this.#written(entry, -1, error));
       }
