@@ -21,6 +21,13 @@ fn a_commit_that_arrives_late_does_not_end_the_next_transaction() {
     run(7997, &options).unwrap();
 }
 
+/// The same before brokers of 2.5, which give no other epoch to a producer that goes on: so it does
+/// not go on.
+#[test]
+fn nor_does_it_where_brokers_give_no_other_epoch() {
+    run(694_270, &Options::default()).unwrap();
+}
+
 /// What the checker says first of a producer with this bug.
 fn found(sabotage: Sabotage) -> String {
     let options = Options { sabotage: Some(sabotage), ..Options::default() };

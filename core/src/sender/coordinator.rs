@@ -83,13 +83,9 @@ impl<X: Platform> Sender<X> {
     fn check_version(&mut self, asked: &Asked, version: i16) -> bool {
         let manager = &mut self.transactions.manager;
         match asked {
-            Asked::InitProducerId if version < 3 && manager.may_keep_epoch() => {
-                manager.keep_epoch();
-                false
-            }
             Asked::InitProducerId if version < 3 && manager.identity().is_some() => {
                 let why = "brokers before 2.5 can't go on after a transaction in which a record \
-                           was not acknowledged: make another producer";
+                           was not acknowledged or a request not answered: make another producer";
                 manager.fail(FatalError::Unsupported(why));
                 false
             }

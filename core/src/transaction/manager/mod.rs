@@ -132,20 +132,6 @@ impl TransactionManager {
         self.bump = true;
     }
 
-    /// Whether another epoch would be better, but its brokers can't give it (before Kafka 2.5).
-    pub(crate) fn may_keep_epoch(&self) -> bool {
-        self.late && !self.bump && !self.forgotten
-    }
-
-    /// The next transaction begins under the same epoch.
-    pub(crate) fn keep_epoch(&mut self) {
-        self.late = false;
-        if self.phase == Phase::Initialising {
-            self.phase = Phase::Idle;
-            self.publish();
-        }
-    }
-
     /// The producer is being closed: a transaction that goes on is aborted (row C2).
     pub(crate) fn close(&mut self) {
         if self.phase == Phase::Open {

@@ -184,14 +184,6 @@ fn in_version_1_a_request_without_an_answer_costs_the_epoch() {
     assert_eq!(talk.0.next(true), None);
     assert!(talk.news().ready, "once is enough");
 
-    // Brokers before 2.5 give no epoch but by fencing.
-    let mut talk = late(1);
-    talk.asks(true, Asked::End { commit: true }, Answer::Done);
-    assert!(talk.0.may_keep_epoch());
-    talk.0.keep_epoch();
-    assert!(talk.news().ready && talk.0.next(false).is_none());
-    assert_eq!(talk.0.identity(), Some(FIRST));
-
     let mut talk = late(2);
     talk.asks(true, Asked::End { commit: true }, Answer::Identity(NEXT));
     assert!(talk.news().ready, "version 2 has another epoch anyway");
