@@ -128,9 +128,11 @@ impl<X: Platform, T: Transport> Driver<X, T> {
     /// Produce requests with everything that has no answer, for a program that may end now and has
     /// a way on which a request outlives it: each with its size before it, `most` bytes together.
     /// What lingers is sealed. If the program lives on, it sends all of that itself, with the
-    /// sequences that it has here, so that the broker takes it once. Only with idempotence.
-    pub fn unanswered(&mut self, most: usize) -> Vec<u8> {
-        self.sender.unanswered_requests(most, self.shared.clock.now())
+    /// sequences that it has here, so that the broker takes it once. Only with idempotence. Nothing
+    /// that is yet to be stored with `only_stored`: for records that somebody else sends again,
+    /// under other sequences, if they are not found in the store.
+    pub fn unanswered(&mut self, most: usize, only_stored: bool) -> Vec<u8> {
+        self.sender.unanswered_requests(most, only_stored, self.shared.clock.now())
     }
 
     /// The transport.

@@ -96,6 +96,11 @@ class Durable {
     return this.#entries.flatMap(({ owners }) => owners ?? []);
   }
 
+  /** Whether records have owners, who send again what the next host does not find stored. */
+  get isShared() {
+    return this.onDiscard !== undefined;
+  }
+
   /** Tells the session of earlier pages' leases, before it is opened. */
   resume(link) {
     for (const { producerId, ticket } of this.#leases) link.resume(producerId, ticket);

@@ -177,7 +177,7 @@ export class Producer {
   lastWords(link, token, most) {
     this.#staging.submit();
     this.wake();
-    return this.#engine.last_words(link, token, most);
+    return this.#engine.last_words(link, token, most, Boolean(this.#durable?.isShared));
   }
 
   #begin(signal, slot, send) {

@@ -194,8 +194,8 @@ where
     }
 
     /// Produce requests with what has no answer; see [`Driver::unanswered`].
-    pub fn unanswered(&mut self, most: usize) -> Vec<u8> {
-        self.driver.unanswered(most)
+    pub fn unanswered(&mut self, most: usize, only_stored: bool) -> Vec<u8> {
+        self.driver.unanswered(most, only_stored)
     }
 
     /// What the producer has counted.

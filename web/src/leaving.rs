@@ -15,7 +15,13 @@ const FRAMES: usize = 64;
 impl Engine {
     /// The body of a one-shot request with what has no answer, of at most so many bytes, while the
     /// page is being left; empty if there is nothing.
-    pub fn last_words(&mut self, link: &Link, token: &str, most: usize) -> Vec<u8> {
+    pub fn last_words(
+        &mut self,
+        link: &Link,
+        token: &str,
+        most: usize,
+        only_stored: bool,
+    ) -> Vec<u8> {
         let leases = link.transport().leases();
         let tickets: Vec<&[u8]> = leases.iter().map(|lease| lease.ticket.as_slice()).collect();
         let hello = Hello {
@@ -27,7 +33,7 @@ impl Engine {
         let mut body = Vec::new();
         let begun = Frame::Hello(hello).encode(&mut body);
         let room = most.saturating_sub(body.len() + FRAMES);
-        let requests = self.inner.unanswered(room);
+        let requests = self.inner.unanswered(room, only_stored);
         if requests.is_empty() || begun.is_err() || put_stream(&requests, &mut body).is_err() {
             body.clear();
         }

@@ -24,7 +24,12 @@ const HEAD: usize = 64;
 impl<X: Platform> Sender<X> {
     /// See [`Driver::unanswered`](crate::Driver::unanswered). A lane's batches stand in requests
     /// that follow each other, as one request takes one batch of a partition.
-    pub(crate) fn unanswered_requests(&mut self, most: usize, now: Instant) -> Vec<u8> {
+    pub(crate) fn unanswered_requests(
+        &mut self,
+        most: usize,
+        only_stored: bool,
+        now: Instant,
+    ) -> Vec<u8> {
         if !self.config().enable_idempotence || self.is_transactional() {
             return Vec::new();
         }
@@ -38,6 +43,7 @@ impl<X: Platform> Sender<X> {
             let mut size = HEAD + self.config().client_id.len();
             for (lane, open) in open.iter_mut().enumerate() {
                 let batch = self.unanswered_at(lane as LaneId, place, now).filter(|_| *open);
+                let batch = batch.filter(|batch| !only_stored || self.is_stored(batch));
                 let room = most.saturating_sub(out.len() + size);
                 let needs = batch.map(|batch| batch.len() + HEAD + self.topic_name(lane).len());
                 // Behind one that has no room there must be none.

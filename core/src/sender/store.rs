@@ -117,6 +117,11 @@ impl<X: Platform> Sender<X> {
         STORE && self.store.on
     }
 
+    /// Whether a batch need not be stored any more before it is sent.
+    pub(super) fn is_stored(&self, batch: &ProducerBatch<X>) -> bool {
+        !self.stores() || batch.storage.step == Storing::Done
+    }
+
     /// Has what is ready to leave a lane's queue stored, whether its leader can be reached or not.
     pub(super) fn prepare_to_store(&mut self, id: LaneId, now: Instant) {
         if !self.stores() {

@@ -194,7 +194,12 @@ impl World {
 
     /// What a program that is about to end sends another way: Produce requests with their sizes.
     pub(crate) fn unanswered(&mut self, most: usize) -> Vec<u8> {
-        self.driver.unanswered(most)
+        self.driver.unanswered(most, false)
+    }
+
+    /// The same, where others send again what is not stored.
+    pub(crate) fn unanswered_and_stored(&mut self, most: usize) -> Vec<u8> {
+        self.driver.unanswered(most, true)
     }
 
     /// The brokers take what is on its way to them, and the producer does not hear of it.

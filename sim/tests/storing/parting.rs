@@ -54,6 +54,24 @@ fn what_lingers_leaves_too() {
 }
 
 #[test]
+fn what_others_would_send_again_leaves_only_when_it_is_stored() {
+    let mut world = World::new(1, &[("t", 1)], &[("linger.ms", "60000")]).storing();
+    world.know("t");
+    send(&mut world, 0..1);
+    world.pass(Duration::from_secs(60));
+    world.hold(1, true);
+    send(&mut world, 1..4);
+    assert_eq!(world.unanswered_and_stored(48 << 10), [], "it lingered, and is sealed now");
+    world.pass(Duration::from_millis(10));
+    let requests = world.unanswered_and_stored(48 << 10);
+    assert_eq!(post(&world, &requests), 1);
+    assert_eq!(world.log("t", 0), numbers(0..4));
+    world.hold(1, false);
+    world.pass(Duration::from_secs(5));
+    assert_eq!(world.log("t", 0), numbers(0..4));
+}
+
+#[test]
 fn no_more_goes_than_has_room_and_than_a_broker_remembers() {
     let mut world = without_store(&SETTINGS);
     send(&mut world, 0..1);
