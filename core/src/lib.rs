@@ -15,6 +15,7 @@ pub mod config;
 mod driver;
 pub mod durability;
 mod error;
+mod forget;
 mod interceptor;
 mod metrics;
 pub mod partitioner;

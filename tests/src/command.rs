@@ -1,7 +1,7 @@
 //! Programs built from this workspace: the `ottla` command, and the example `lines`.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -35,10 +35,7 @@ pub fn binary() -> &'static PathBuf {
     BINARY.get_or_init(|| {
         let profile = profile_dir();
         let mut build = cargo(&["build", "--quiet", "--locked", "--package", "ottla-cli"]);
-        // The folder is called like the profile, but for the usual one.
-        if let Some(name) = profile.file_name().filter(|name| *name != "debug") {
-            build.arg("--profile").arg(name);
-        }
+        build.arg("--profile").arg(profile_or("dev"));
         succeed(&mut build, "cannot build the ottla command");
         profile.join("ottla").with_extension(env::consts::EXE_EXTENSION)
     })
@@ -74,12 +71,16 @@ pub fn growth() -> &'static PathBuf {
         let profile = profile_dir();
         // With what the whole workspace asks for, as its tests: then it is there already.
         let mut build = cargo(&["build", "--quiet", "--locked", "--workspace"]);
-        build.args(["--example", "growth", "--profile"]);
-        let folder = profile.file_name().filter(|name| *name != "debug");
-        build.arg(folder.unwrap_or_else(|| OsStr::new("test")));
+        build.args(["--example", "growth", "--profile"]).arg(profile_or("test"));
         succeed(&mut build, "cannot build the example growth");
         profile.join("examples/growth")
     })
+}
+
+/// The profile that this test was built in; `usual` in the folder that several share.
+fn profile_or(usual: &str) -> OsString {
+    let folder = profile_dir().file_name().filter(|name| *name != "debug").map(OsStr::to_owned);
+    folder.unwrap_or_else(|| usual.into())
 }
 
 /// Where this test was built: `target/PROFILE`.

@@ -9,6 +9,7 @@ pub mod bridge;
 pub mod budget;
 pub mod cache;
 pub mod callgrind;
+mod calm;
 pub mod certificates;
 pub mod command;
 pub mod firmware;
@@ -24,6 +25,7 @@ pub mod text;
 pub mod transactional;
 pub mod web;
 
+pub use calm::calm_after;
 pub use process::Guarded;
 pub use progress::Progress;
 pub use scratch::Scratch;

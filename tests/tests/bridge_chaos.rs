@@ -7,15 +7,15 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ottla_core::{DeliveryError, Reason, Record, RecordMetadata, Written};
 use ottla_tests::bridge::{
     BridgeProcess, Bridged, BridgedDelivery, Cutter, Way, start_open_to_all,
 };
-use ottla_tests::budget;
 use ottla_tests::kafka::{Cluster, NEWEST};
 use ottla_tests::web::{App, Runtime};
+use ottla_tests::{budget, calm_after};
 
 /// Records of a turn: the requests of an exchange.
 const RECORDS: usize = 3;
@@ -173,7 +173,7 @@ fn bridges_and_leaders_die_and_nothing_is_lost_or_repeated() {
     // Tickets outlive the process: nothing is ever unknown.
     let leaders = usize::from(brokers > 1);
     let told = flow(kafka, bridge.address(), "kept", || {
-        (0..leaders).for_each(|_| kill_leader(kafka));
+        (0..leaders).for_each(|_| kafka.launch(kafka.kill_leader("kept", 0, PATIENCE)));
         (0..kills).for_each(|_| kill(&mut bridge));
         kafka.await_in_sync("kept");
     });
@@ -217,21 +217,6 @@ fn kill(bridge: &mut BridgeProcess) {
     thread::sleep(Duration::from_secs(1));
 }
 
-fn kill_leader(kafka: &Cluster) {
-    let victim = kafka.leader("kept", 0);
-    kafka.kill(victim);
-    await_another_leader(kafka, victim);
-    kafka.launch(victim);
-}
-
-fn await_another_leader(kafka: &Cluster, victim: i32) {
-    let begun = Instant::now();
-    while kafka.leader("kept", 0) == victim {
-        assert!(begun.elapsed() < PATIENCE, "node {victim} is dead and still leads");
-        thread::sleep(Duration::from_millis(100));
-    }
-}
-
 /// Clients that send all the time while `faults` happen, each to a partition of its own; returns
 /// what each was told, in order.
 fn flow(kafka: &Cluster, bridge: SocketAddr, topic: &str, faults: impl FnOnce()) -> Vec<Vec<Told>> {
@@ -241,22 +226,11 @@ fn flow(kafka: &Cluster, bridge: SocketAddr, topic: &str, faults: impl FnOnce())
         let clients =
             (0..CLIENTS).map(|client| scope.spawn(move || send(bridge, topic, client, calm)));
         let clients: Vec<_> = clients.collect();
-        let end = Calm(calm);
-        faults();
-        drop(end);
+        calm_after(calm, faults);
         clients.into_iter().map(|client| client.join().expect("a client went wrong")).collect()
     });
     kafka.await_in_sync(topic);
     told
-}
-
-/// Tells the clients that there is nothing more to come, even when that is because of a panic.
-struct Calm<'a>(&'a AtomicBool);
-
-impl Drop for Calm<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Relaxed);
-    }
 }
 
 fn send(bridge: SocketAddr, topic: &str, partition: i32, calm: &AtomicBool) -> Vec<Told> {

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ottla::{Delivery, Producer, Record, RecordMetadata};
-use ottla_tests::budget;
 use ottla_tests::kafka::{Cluster, NEWEST};
+use ottla_tests::{budget, calm_after};
 
 const PARTITIONS: i32 = 6;
 const KEYS: u64 = 997;
@@ -64,7 +64,7 @@ fn nothing_is_lost_repeated_or_reordered() {
     let acknowledged: Vec<Vec<RecordMetadata>> = thread::scope(|scope| {
         let flows: Vec<_> =
             FLOWS.iter().map(|flow| scope.spawn(|| run(&kafka, flow, count, &calm))).collect();
-        let faults = scope.spawn(|| Calm(&calm).after(|| make_faults(&kafka)));
+        let faults = scope.spawn(|| calm_after(&calm, || make_faults(&kafka)));
         faults.join().expect("the faults went wrong");
         flows.into_iter().map(|flow| flow.join().expect("a flow went wrong")).collect()
     });
@@ -74,36 +74,13 @@ fn nothing_is_lost_repeated_or_reordered() {
     }
 }
 
-/// Tells the flows that there is nothing more to come, even when that is because of a panic.
-struct Calm<'a>(&'a AtomicBool);
-
-impl Calm<'_> {
-    fn after(self, faults: impl FnOnce()) {
-        faults();
-    }
-}
-
-impl Drop for Calm<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 fn make_faults(kafka: &Cluster) {
     let in_sync = || FLOWS.iter().for_each(|flow| kafka.await_in_sync(flow.topic));
-    let leader = || kafka.leader(FLOWS[0].topic, 0);
     for _ in 0..budget::get("chaos.kills") {
-        let victim = leader();
-        kafka.kill(victim);
-        let begun = Instant::now();
-        while leader() == victim {
-            assert!(begun.elapsed() < PATIENCE, "node {victim} is dead and still leads");
-            thread::sleep(Duration::from_millis(100));
-        }
-        kafka.launch(victim);
+        kafka.launch(kafka.kill_leader(FLOWS[0].topic, 0, PATIENCE));
         in_sync();
     }
-    let frozen = leader();
+    let frozen = kafka.leader(FLOWS[0].topic, 0);
     kafka.pause(frozen);
     thread::sleep(Duration::from_secs(budget::get("chaos.pause_seconds")));
     kafka.resume(frozen);

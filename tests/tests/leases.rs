@@ -2,11 +2,10 @@
 //! without a round trip, and the broker refuses every late batch of a former holder, also after
 //! its leader was killed. `bridge/LEASES.md` tells what was found.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kafka_protocol::ResponseError::{InvalidProducerEpoch, OutOfOrderSequenceNumber};
-use ottla_tests::kafka::{Cluster, Identity, LAST_3, NEWEST, NodeId};
+use ottla_tests::kafka::{Cluster, Identity, LAST_3, NEWEST};
 
 const LEASED: (&str, i32) = ("leased", 0);
 /// A partition that only the first holder writes to, until the end.
@@ -75,7 +74,7 @@ fn check(version: &str) {
     log.append(second, 1);
 
     // The leader dies: the next one knows who holds the lease from what it has copied.
-    let killed = kill_leader(kafka);
+    let killed = kafka.kill_leader(LEASED.0, 0, PATIENCE);
     log.refuses(first, 4);
     log.knows(second, 1, 5);
     log.append(second, 2);
@@ -85,7 +84,7 @@ fn check(version: &str) {
     // And it dies too: what led first is back, with what it read in its log after its own death.
     kafka.launch(killed);
     kafka.await_in_sync(LEASED.0);
-    let again = kill_leader(kafka);
+    let again = kafka.kill_leader(LEASED.0, 0, PATIENCE);
     log.refuses(first, 4);
     log.refuses(second, 3);
     log.knows(third, 0, 7);
@@ -115,18 +114,6 @@ fn only_partitions_that_the_next_holder_wrote_to_are_fenced(
 
 fn later(identity: Identity, epochs: i16) -> Identity {
     Identity { epoch: identity.epoch + epochs, ..identity }
-}
-
-/// Kills the leader of the leased partition and waits for another.
-fn kill_leader(kafka: &Cluster) -> NodeId {
-    let victim = kafka.leader(LEASED.0, 0);
-    kafka.kill(victim);
-    let begun = Instant::now();
-    while kafka.leader(LEASED.0, 0) == victim {
-        assert!(begun.elapsed() < PATIENCE, "node {victim} is dead and still leads");
-        thread::sleep(Duration::from_millis(100));
-    }
-    victim
 }
 
 /// Every replica holds exactly what was acknowledged, in order.

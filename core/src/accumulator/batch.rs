@@ -37,6 +37,11 @@ pub(crate) struct Limits {
     pub(crate) compressed: bool,
 }
 
+impl Limits {
+    /// Those of a batch that takes no more records.
+    pub(crate) const FULL: Self = Self { len: 0, records: 0, compressed: true };
+}
+
 /// One batch with everything that is known about it.
 pub(crate) struct ProducerBatch<X: Platform> {
     builder: BatchBuilder,
@@ -159,8 +164,7 @@ impl<X: Platform> ProducerBatch<X> {
         let (producer_id, epoch) = (header.producer_id, header.producer_epoch);
         let identity = Identity { producer_id, epoch };
         let sequence = Sequence { identity, base: header.base_sequence };
-        let limits = Limits { len: 0, records: 0, compressed: true };
-        let mut batch = Self::with_builder(partition, builder, buffer, limits, now);
+        let mut batch = Self::with_builder(partition, builder, buffer, Limits::FULL, now);
         batch.closed = true;
         batch.sealed = true;
         batch.uncompressed_len = batch.len();

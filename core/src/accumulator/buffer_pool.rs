@@ -8,6 +8,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::task::Waker;
 
+use crate::forget::forget;
 use crate::time::Instant;
 
 /// Which node's batches a buffer counts for: an index the sender hands out; 0 is "no leader known".
@@ -343,18 +344,10 @@ impl Incomplete {
         let number = self.next;
         self.next += 1;
         if self.open.len() == self.open.capacity() {
-            self.forget_complete();
+            forget(&mut self.open, |(_, parts)| *parts > 0);
         }
         self.open.push_back((number, 1));
         number
-    }
-
-    /// Where half of them stay, makes room for as many more: so it costs each of them little.
-    fn forget_complete(&mut self) {
-        self.open.retain(|(_, parts)| *parts > 0);
-        if self.open.len() > self.open.capacity() / 2 {
-            self.open.reserve(self.open.len());
-        }
     }
 
     fn find(&self, number: u64) -> Option<usize> {

@@ -8,6 +8,7 @@ use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::delivery::Outcome;
 use crate::error::{DeliveryError, Reason, Written};
+use crate::forget::forget;
 use crate::sync::{Lock, Platform};
 use crate::time::Instant;
 
@@ -33,17 +34,7 @@ impl<X: Platform> Sender<X> {
     /// the memory with the times of batches that are long gone.
     fn forget_completed(&mut self) {
         let expiries = &mut self.expiries;
-        self.shared.pool.with(|pool| {
-            for _ in 0..expiries.len() {
-                // What stays goes round; the order does too.
-                let expiry = expiries.pop_front().filter(|expiry| !pool.is_complete(expiry.number));
-                expiries.extend(expiry);
-            }
-        });
-        // So that it is not looked through for every batch.
-        if self.expiries.len() > self.expiries.capacity() / 2 {
-            self.expiries.reserve(self.expiries.len());
-        }
+        self.shared.pool.with(|pool| forget(expiries, |expiry| !pool.is_complete(expiry.number)));
     }
 
     /// Fails the batches whose time is up: in the queues, between attempts and on the wire.

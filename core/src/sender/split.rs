@@ -89,10 +89,14 @@ impl<X: Platform> Sender<X> {
         let mut parts = Vec::new();
         let mut children = Vec::new();
         for (portion, buffer) in portions.into_iter().zip(buffers) {
-            let limits = Limits { len: 0, records: 0, compressed: true };
             let index = self.lanes[lane as usize].partition.index;
-            let child =
-                ProducerBatch::with_builder(index, portion.builder, buffer, limits, batch.created);
+            let child = ProducerBatch::with_builder(
+                index,
+                portion.builder,
+                buffer,
+                Limits::FULL,
+                batch.created,
+            );
             let mut child = Box::new(child);
             child.close();
             child.position = batch.position;

@@ -200,7 +200,7 @@ impl<X: Platform> Sender<X> {
     /// Whether the lane has no batch that may be sent before another was stored.
     pub(super) fn must_store_first(&self, id: LaneId) -> bool {
         let next = self.lanes[id as usize].retries.front();
-        self.stores() && next.is_none_or(|batch| batch.storage.step != Storing::Done)
+        next.map_or_else(|| self.stores(), |batch| !self.is_stored(batch))
     }
 
     /// A batch has its outcome. One that fails because the producer stops goes again after the

@@ -242,6 +242,22 @@ impl Cluster {
         leader
     }
 
+    /// Kills the node that leads a partition, says which that was, and waits until another leads.
+    ///
+    /// # Panics
+    /// If none does within `patience`.
+    #[track_caller]
+    pub fn kill_leader(&self, topic: &str, partition: usize, patience: Duration) -> NodeId {
+        let victim = self.leader(topic, partition);
+        self.kill(victim);
+        let begun = Instant::now();
+        while self.leader(topic, partition) == victim {
+            assert!(begun.elapsed() < patience, "node {victim} is dead and still leads");
+            thread::sleep(POLL);
+        }
+        victim
+    }
+
     /// Waits until every replica of a topic is in sync.
     ///
     /// # Panics

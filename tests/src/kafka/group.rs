@@ -13,6 +13,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::RecordBatchDecoder;
+use ottla_sim::batch::BatchHeader;
 
 use super::admin::{call, name};
 
@@ -129,13 +130,10 @@ impl GroupReader<'_> {
 /// Bytes of the batches that are whole: where an answer is full, the broker cuts the last one.
 fn len_of_whole(batches: &[u8]) -> usize {
     let mut end = 0;
-    // Each begins with its offset and the size of what follows.
-    while let Some(size) = batches.get(end + 8..end + 12) {
-        let size = u32::from_be_bytes(size.try_into().expect("four bytes")) as usize;
-        if batches.len() - end - 12 < size {
-            break;
-        }
-        end += 12 + size;
+    while let Some(header) = BatchHeader::parse(&batches[end..])
+        && header.size <= batches.len() - end
+    {
+        end += header.size;
     }
     end
 }

@@ -24,7 +24,7 @@ impl TransactionManager {
         let code = match answer {
             Answer::Code(code) => code,
             Answer::Lost => {
-                self.late |= !self.second && asked.is_of_transaction();
+                self.bump |= !self.second && asked.is_of_transaction();
                 ErrorCode::NetworkException
             }
             Answer::Done | Answer::Node(_) | Answer::Identity(_) => ErrorCode::None,
@@ -108,7 +108,7 @@ impl TransactionManager {
 
     fn initialised(&mut self, identity: Identity) {
         self.identity = Some(identity);
-        (self.bump, self.late, self.forgotten) = (false, false, false);
+        (self.bump, self.forgotten) = (false, false);
         self.second = self.features.transaction_version >= 2;
         if self.phase == Phase::Initialising {
             self.phase = Phase::Idle;
@@ -131,9 +131,9 @@ impl TransactionManager {
         let upgrade = may_begin_second && !self.second;
         if next.is_some() {
             self.identity = next;
-            (self.bump, self.late) = (false, false);
+            self.bump = false;
         }
-        let initialise = self.bump || self.late || self.forgotten || upgrade;
+        let initialise = self.bump || self.forgotten || upgrade;
         self.second = may_begin_second;
         self.phase = if initialise { Phase::Initialising } else { Phase::Idle };
         self.publish();

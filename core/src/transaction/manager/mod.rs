@@ -36,11 +36,10 @@ pub(crate) struct TransactionManager {
     maybe_started: bool,
     /// The coordinator has forgotten the producer id.
     forgotten: bool,
-    /// Sequence numbers were lost: the next transaction needs another epoch (KIP-360).
+    /// The next transaction needs another epoch (KIP-360): sequence numbers were lost, or a request
+    /// of a transaction of version 1 had no answer and may arrive late. Under the same epoch it
+    /// would be taken for one of the next transaction, which an old commit then ends.
     bump: bool,
-    /// A request of a transaction of version 1 had no answer and may arrive late. Under the same
-    /// epoch it would be taken for one of the next transaction, which an old commit then ends.
-    late: bool,
     /// Lanes whose partitions are part of the transaction.
     joined: BTreeSet<u32>,
     /// Lanes that wait for that.
