@@ -12,7 +12,7 @@ use crate::lease::{Lease, LeaseAnswer, LeaseRequest};
 use crate::limits;
 use crate::list::private::Item;
 use crate::welcome::Welcome;
-use crate::wire::{Reader, Writer, unknown_code};
+use crate::wire::{Reader, Writer};
 
 /// Whether this can be a bridge: what only that reads and writes costs a page some bytes.
 const BRIDGE: bool = cfg!(feature = "bridge");
@@ -147,7 +147,9 @@ impl<'a> Frame<'a> {
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let start = out.len();
         out.extend_from_slice(&[0; limits::HEADER]);
-        let written = self.write_payload(&mut Writer::new(out));
+        let mut writer = Writer::new(out);
+        self.write_payload(&mut writer);
+        let written = writer.finish();
         let (kind, length) = (self.kind(), out.len() - start - limits::HEADER);
         let fits = kind.payload_sizes().contains(&length);
         let checked =
@@ -161,46 +163,37 @@ impl<'a> Frame<'a> {
         Ok(())
     }
 
-    fn write_payload(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+    fn write_payload(&self, writer: &mut Writer<'_>) {
         match *self {
             Self::Hello(hello) => hello.write(writer),
             Self::Welcome(welcome) if BRIDGE => welcome.write(writer),
             Self::Open { node, window, .. } => {
                 match node {
                     None => writer.raw(&ANY_NODE.to_be_bytes()),
-                    Some(node) => writer.u32(Field::Node, node)?,
+                    Some(node) => writer.u32(Field::Node, node),
                 }
-                writer.u32(Field::Window, window)
+                writer.u32(Field::Window, window);
             }
             Self::Opened { window, .. } if BRIDGE => writer.u32(Field::Window, window),
             Self::Refused { reason, retry_after_ms, .. } if BRIDGE => {
                 writer.raw(&[reason as u8]);
-                writer.u32(Field::Time, retry_after_ms)
+                writer.u32(Field::Time, retry_after_ms);
             }
-            Self::Data { bytes, .. } => {
-                writer.raw(bytes);
-                Ok(())
-            }
+            Self::Data { bytes, .. } => writer.raw(bytes),
             Self::Credit { bytes, .. } => writer.u32(Field::Credit, bytes),
-            Self::Close { end, .. } => {
-                writer.raw(&[end as u8]);
-                Ok(())
-            }
+            Self::Close { end, .. } => writer.raw(&[end as u8]),
             Self::Lease(request) => request.write(writer),
             Self::Leased(answer) if BRIDGE => answer.write(writer),
             Self::Ticket(lease) if BRIDGE => lease.write(writer),
             Self::Auth { token } => writer.bytes16(Field::Token, token.as_bytes()),
             Self::AuthOk { ttl_ms } if BRIDGE => writer.u32(Field::Time, ttl_ms),
             Self::Drain { deadline_ms, reconnect_after_ms } if BRIDGE => {
-                writer.u32(Field::Time, deadline_ms)?;
-                writer.u32(Field::Time, reconnect_after_ms)
+                writer.u32(Field::Time, deadline_ms);
+                writer.u32(Field::Time, reconnect_after_ms);
             }
-            Self::Ping(data) | Self::Pong(data) => {
-                writer.raw(&data.to_be_bytes());
-                Ok(())
-            }
+            Self::Ping(data) | Self::Pong(data) => writer.raw(&data.to_be_bytes()),
             // Without its payload it has not the size that it must have.
-            _ => Ok(()),
+            _ => {}
         }
     }
 
@@ -215,68 +208,61 @@ impl<'a> Frame<'a> {
         }
         let mut reader = Reader::new(payload);
         let frame = match header.stream {
-            Some(stream) => Self::read_of_stream(kind, stream, &mut reader)?,
-            None => Self::read_control(kind, &mut reader)?,
+            Some(stream) => Self::read_of_stream(kind, stream, &mut reader),
+            None => Self::read_control(kind, &mut reader),
         };
-        match reader.remaining() {
-            0 => Ok(frame),
-            count => Err(DecodeError::TrailingBytes { kind, count }),
-        }
+        let stream = header.stream.map_or(0, StreamId::get);
+        let frame = frame.ok_or(DecodeError::Stream { kind, stream })?;
+        reader.finish(kind)?;
+        Ok(frame)
     }
 
-    fn read_of_stream(
-        kind: FrameKind,
-        stream: StreamId,
-        reader: &mut Reader<'a>,
-    ) -> Result<Self, DecodeError> {
-        Ok(match kind {
+    fn read_of_stream(kind: FrameKind, stream: StreamId, reader: &mut Reader<'a>) -> Option<Self> {
+        Some(match kind {
             FrameKind::Open if BRIDGE => {
-                Self::Open { stream, node: node(reader)?, window: reader.u32(Field::Window)? }
+                Self::Open { stream, node: node(reader), window: reader.u32(Field::Window) }
             }
-            FrameKind::Opened => Self::Opened { stream, window: reader.u32(Field::Window)? },
+            FrameKind::Opened => Self::Opened { stream, window: reader.u32(Field::Window) },
             FrameKind::Refused => {
-                let code = reader.u8(Field::Code)?;
-                let reason = OpenRefusal::from_byte(code).ok_or_else(|| unknown_code(code))?;
-                Self::Refused { stream, reason, retry_after_ms: reader.u32(Field::Time)? }
+                let reason = reader.code(OpenRefusal::from_byte, OpenRefusal::Unreachable);
+                Self::Refused { stream, reason, retry_after_ms: reader.u32(Field::Time) }
             }
             FrameKind::Data => Self::Data { stream, bytes: reader.all() },
-            FrameKind::Credit => Self::Credit { stream, bytes: reader.u32(Field::Credit)? },
+            FrameKind::Credit => Self::Credit { stream, bytes: reader.u32(Field::Credit) },
             FrameKind::Close => {
-                let code = reader.u8(Field::Code)?;
-                let end = StreamEnd::from_byte(code).ok_or_else(|| unknown_code(code))?;
-                Self::Close { stream, end }
+                Self::Close { stream, end: reader.code(StreamEnd::from_byte, StreamEnd::Malformed) }
             }
-            _ => return Err(DecodeError::Stream { kind, stream: stream.get() }),
+            _ => return None,
         })
     }
 
-    fn read_control(kind: FrameKind, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(match kind {
-            FrameKind::Hello if BRIDGE => Self::Hello(Hello::read(reader)?),
-            FrameKind::Welcome => Self::Welcome(Welcome::read(reader)?),
-            FrameKind::Lease if BRIDGE => Self::Lease(LeaseRequest::read(reader)?),
-            FrameKind::Leased => Self::Leased(LeaseAnswer::read(reader)?),
-            FrameKind::Ticket => Self::Ticket(Lease::read(reader)?),
-            FrameKind::Auth if BRIDGE => Self::Auth { token: reader.text16(Field::Token)? },
-            FrameKind::AuthOk => Self::AuthOk { ttl_ms: reader.u32(Field::Time)? },
+    fn read_control(kind: FrameKind, reader: &mut Reader<'a>) -> Option<Self> {
+        Some(match kind {
+            FrameKind::Hello if BRIDGE => Self::Hello(Hello::read(reader)),
+            FrameKind::Welcome => Self::Welcome(Welcome::read(reader)),
+            FrameKind::Lease if BRIDGE => Self::Lease(LeaseRequest::read(reader)),
+            FrameKind::Leased => Self::Leased(LeaseAnswer::read(reader)),
+            FrameKind::Ticket => Self::Ticket(Lease::read(reader)),
+            FrameKind::Auth if BRIDGE => Self::Auth { token: reader.text16(Field::Token) },
+            FrameKind::AuthOk => Self::AuthOk { ttl_ms: reader.u32(Field::Time) },
             FrameKind::Drain => {
-                let deadline_ms = reader.u32(Field::Time)?;
-                Self::Drain { deadline_ms, reconnect_after_ms: reader.u32(Field::Time)? }
+                let deadline_ms = reader.u32(Field::Time);
+                Self::Drain { deadline_ms, reconnect_after_ms: reader.u32(Field::Time) }
             }
-            FrameKind::Ping => Self::Ping(u64::from_be_bytes(reader.array(Field::PingData)?)),
-            FrameKind::Pong => Self::Pong(u64::from_be_bytes(reader.array(Field::PingData)?)),
-            _ => return Err(DecodeError::Stream { kind, stream: 0 }),
+            FrameKind::Ping => Self::Ping(u64::from_be_bytes(reader.array(Field::PingData))),
+            FrameKind::Pong => Self::Pong(u64::from_be_bytes(reader.array(Field::PingData))),
+            _ => return None,
         })
     }
 }
 
-fn node(reader: &mut Reader<'_>) -> Result<Option<u32>, DecodeError> {
+fn node(reader: &mut Reader<'_>) -> Option<u32> {
     let mut any = *reader;
-    if any.array(Field::Node)? == ANY_NODE.to_be_bytes() {
+    if any.array(Field::Node) == ANY_NODE.to_be_bytes() {
         *reader = any;
-        return Ok(None);
+        return None;
     }
-    reader.u32(Field::Node).map(Some)
+    Some(reader.u32(Field::Node))
 }
 
 impl fmt::Debug for Frame<'_> {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::error::{DecodeError, EncodeError, Field};
+use crate::error::{DecodeError, Field};
 use crate::list::{List, private};
 use crate::wire::{Reader, Writer};
 
@@ -43,33 +43,31 @@ impl<'a> Hello<'a> {
             return Err(DecodeError::Length { kind, length: payload.len() });
         }
         let mut reader = Reader::new(payload);
-        let hello = Self::read(&mut reader)?;
-        match reader.remaining() {
-            0 => Ok(hello),
-            count => Err(DecodeError::TrailingBytes { kind, count }),
+        let hello = Self::read(&mut reader);
+        reader.finish(kind)?;
+        Ok(hello)
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Self {
+        reader.u8(Field::Version);
+        Self {
+            wants_lease: reader.u8(Field::Flags) == 1,
+            token: reader.text16(Field::HelloToken),
+            client_name: reader.text8(Field::ClientName),
+            client_version: reader.text8(Field::ClientVersion),
+            tickets: List::read(reader),
+            topics: List::read(reader),
         }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        reader.u8(Field::Version)?;
-        Ok(Self {
-            wants_lease: reader.u8(Field::Flags)? == 1,
-            token: reader.text16(Field::HelloToken)?,
-            client_name: reader.text8(Field::ClientName)?,
-            client_version: reader.text8(Field::ClientVersion)?,
-            tickets: List::read(reader)?,
-            topics: List::read(reader)?,
-        })
-    }
-
-    pub(crate) fn write(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.u8(Field::Version, VERSION)?;
-        writer.u8(Field::Flags, self.wants_lease.into())?;
-        writer.bytes16(Field::HelloToken, self.token.as_bytes())?;
-        writer.bytes8(Field::ClientName, self.client_name.as_bytes())?;
-        writer.bytes8(Field::ClientVersion, self.client_version.as_bytes())?;
-        self.tickets.write(writer)?;
-        self.topics.write(writer)
+    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
+        writer.u8(Field::Version, VERSION);
+        writer.u8(Field::Flags, self.wants_lease.into());
+        writer.bytes16(Field::HelloToken, self.token.as_bytes());
+        writer.bytes8(Field::ClientName, self.client_name.as_bytes());
+        writer.bytes8(Field::ClientVersion, self.client_version.as_bytes());
+        self.tickets.write(writer);
+        self.topics.write(writer);
     }
 }
 
@@ -89,12 +87,12 @@ impl fmt::Debug for Hello<'_> {
 impl<'a> private::Item<'a> for &'a [u8] {
     const COUNT: Field = Field::Tickets;
 
-    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut Reader<'a>) -> Self {
         reader.bytes8(Field::Ticket)
     }
 
-    fn write(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.bytes8(Field::Ticket, self)
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.bytes8(Field::Ticket, self);
     }
 }
 
@@ -102,11 +100,11 @@ impl<'a> private::Item<'a> for &'a [u8] {
 impl<'a> private::Item<'a> for &'a str {
     const COUNT: Field = Field::Topics;
 
-    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+    fn read(reader: &mut Reader<'a>) -> Self {
         reader.text8(Field::Topic)
     }
 
-    fn write(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.bytes8(Field::Topic, self.as_bytes())
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.bytes8(Field::Topic, self.as_bytes());
     }
 }

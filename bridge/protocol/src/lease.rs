@@ -3,9 +3,9 @@
 use core::fmt;
 
 use crate::code::LeaseRefusal;
-use crate::error::{DecodeError, EncodeError, Field};
+use crate::error::Field;
 use crate::list::private;
-use crate::wire::{Reader, Writer, unknown_code};
+use crate::wire::{Reader, Writer};
 
 /// A producer id that the session holds alone. Its `Debug` does not show the ticket.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,20 +21,20 @@ pub struct Lease<'a> {
 }
 
 impl<'a> Lease<'a> {
-    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            producer_id: reader.i64(Field::ProducerId)?,
-            epoch: reader.i16(Field::Epoch)?,
-            ttl_ms: reader.u32(Field::Time)?,
-            ticket: reader.bytes8(Field::Ticket)?,
-        })
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Self {
+        Self {
+            producer_id: reader.i64(Field::ProducerId),
+            epoch: reader.i16(Field::Epoch),
+            ttl_ms: reader.u32(Field::Time),
+            ticket: reader.bytes8(Field::Ticket),
+        }
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.i64(Field::ProducerId, self.producer_id)?;
-        writer.i16(Field::Epoch, self.epoch)?;
-        writer.u32(Field::Time, self.ttl_ms)?;
-        writer.bytes8(Field::Ticket, self.ticket)
+    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
+        writer.i64(Field::ProducerId, self.producer_id);
+        writer.i16(Field::Epoch, self.epoch);
+        writer.u32(Field::Time, self.ttl_ms);
+        writer.bytes8(Field::Ticket, self.ticket);
     }
 }
 
@@ -71,32 +71,31 @@ pub enum LeaseRequest<'a> {
 }
 
 impl<'a> LeaseRequest<'a> {
-    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(match reader.u8(Field::LeaseRequest)? {
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Self {
+        match reader.u8(Field::LeaseRequest) {
             0 => Self::New,
-            1 => Self::Renew { producer_id: reader.i64(Field::ProducerId)? },
-            2 => Self::Release { producer_id: reader.i64(Field::ProducerId)? },
-            _ => Self::Resume { ticket: reader.bytes8(Field::Ticket)? },
-        })
+            1 => Self::Renew { producer_id: reader.i64(Field::ProducerId) },
+            2 => Self::Release { producer_id: reader.i64(Field::ProducerId) },
+            _ => Self::Resume { ticket: reader.bytes8(Field::Ticket) },
+        }
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
         match *self {
             Self::New => writer.raw(&[0]),
             Self::Renew { producer_id } => {
                 writer.raw(&[1]);
-                writer.i64(Field::ProducerId, producer_id)?;
+                writer.i64(Field::ProducerId, producer_id);
             }
             Self::Release { producer_id } => {
                 writer.raw(&[2]);
-                writer.i64(Field::ProducerId, producer_id)?;
+                writer.i64(Field::ProducerId, producer_id);
             }
             Self::Resume { ticket } => {
                 writer.raw(&[3]);
-                writer.bytes8(Field::Ticket, ticket)?;
+                writer.bytes8(Field::Ticket, ticket);
             }
         }
-        Ok(())
     }
 }
 
@@ -130,31 +129,27 @@ pub enum LeaseAnswer<'a> {
 impl<'a> private::Item<'a> for LeaseAnswer<'a> {
     const COUNT: Field = Field::Leases;
 
-    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(match reader.u8(Field::LeaseAnswer)? {
-            0 => Self::Granted(Lease::read(reader)?),
+    fn read(reader: &mut Reader<'a>) -> Self {
+        match reader.u8(Field::LeaseAnswer) {
+            0 => Self::Granted(Lease::read(reader)),
             1 => Self::Released,
             _ => {
-                let code = reader.u8(Field::Code)?;
-                let reason = LeaseRefusal::from_byte(code).ok_or_else(|| unknown_code(code))?;
-                Self::Refused { reason, retry_after_ms: reader.u32(Field::Time)? }
+                let reason = reader.code(LeaseRefusal::from_byte, LeaseRefusal::BadTicket);
+                Self::Refused { reason, retry_after_ms: reader.u32(Field::Time) }
             }
-        })
+        }
     }
 
-    fn write(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+    fn write(&self, writer: &mut Writer<'_>) {
         match *self {
             Self::Granted(lease) => {
                 writer.raw(&[0]);
-                lease.write(writer)
+                lease.write(writer);
             }
-            Self::Released => {
-                writer.raw(&[1]);
-                Ok(())
-            }
+            Self::Released => writer.raw(&[1]),
             Self::Refused { reason, retry_after_ms } => {
                 writer.raw(&[2, reason as u8]);
-                writer.u32(Field::Time, retry_after_ms)
+                writer.u32(Field::Time, retry_after_ms);
             }
         }
     }

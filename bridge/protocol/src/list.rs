@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::error::{DecodeError, EncodeError, Field};
+use crate::error::Field;
 use crate::wire::{Reader, Writer};
 
 /// What stands in a [`List`]; sealed.
@@ -11,7 +11,7 @@ pub trait Item<'a>: private::Item<'a> + Copy {}
 impl<'a, T: private::Item<'a> + Copy> Item<'a> for T {}
 
 pub(crate) mod private {
-    use super::{DecodeError, EncodeError, Field, Reader, Writer};
+    use super::{Field, Reader, Writer};
 
     /// How an item is written and read.
     pub trait Item<'a>: Sized {
@@ -19,10 +19,10 @@ pub(crate) mod private {
         const COUNT: Field;
 
         /// Reads one.
-        fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError>;
+        fn read(reader: &mut Reader<'a>) -> Self;
 
         /// Appends it.
-        fn write(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError>;
+        fn write(&self, writer: &mut Writer<'_>);
     }
 }
 
@@ -34,7 +34,7 @@ pub struct List<'a, T>(Source<'a, T>);
 #[derive(Clone, Copy)]
 enum Source<'a, T> {
     Items(&'a [T]),
-    Encoded { items: Reader<'a>, count: u8 },
+    Encoded { items: &'a [u8], count: u8 },
 }
 
 impl<'a, T: Item<'a>> List<'a, T> {
@@ -66,18 +66,18 @@ impl<'a, T: Item<'a>> List<'a, T> {
     }
 
     /// A count in one byte, then so many items, all of them checked.
-    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let count = reader.u8(T::COUNT)?;
-        let items = *reader;
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Self {
+        let count = reader.u8(T::COUNT);
+        let items = reader.rest();
         for _ in 0..count {
-            T::read(reader)?;
+            T::read(reader);
         }
-        Ok(Self(Source::Encoded { items, count }))
+        Self(Source::Encoded { items, count })
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.count(T::COUNT, self.len())?;
-        self.iter().try_for_each(|item| item.write(writer))
+    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
+        writer.count(T::COUNT, self.len());
+        self.iter().for_each(|item| item.write(writer));
     }
 }
 
@@ -117,7 +117,10 @@ impl<'a, T: Item<'a>> Iterator for ListIter<'a, T> {
             }
             Source::Encoded { items, count } => {
                 *count = count.checked_sub(1)?;
-                T::read(items).ok()
+                let mut reader = Reader::new(items);
+                let item = T::read(&mut reader);
+                *items = reader.rest();
+                Some(item)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! WELCOME: what the client gets (§4.2).
 
-use crate::error::{DecodeError, EncodeError, Field};
+use crate::error::Field;
 use crate::lease::LeaseAnswer;
 use crate::list::{List, private};
 use crate::wire::{Reader, Writer};
@@ -65,73 +65,73 @@ pub struct ApiRange {
 }
 
 impl<'a> Welcome<'a> {
-    pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            session: reader.array(Field::Session)?,
-            server_time_ms: reader.i64(Field::Time)?,
-            token_ttl_ms: reader.u32(Field::Time)?,
-            session_ttl_ms: reader.u32(Field::Time)?,
-            ping_interval_ms: reader.u32(Field::PingInterval)?,
-            min_linger_ms: reader.u32(Field::MinLinger)?,
-            limits: SessionLimits::read(reader)?,
-            apis: List::read(reader)?,
-            metadata: MetadataSnapshot::read(reader)?,
-            leases: List::read(reader)?,
-        })
+    pub(crate) fn read(reader: &mut Reader<'a>) -> Self {
+        Self {
+            session: reader.array(Field::Session),
+            server_time_ms: reader.i64(Field::Time),
+            token_ttl_ms: reader.u32(Field::Time),
+            session_ttl_ms: reader.u32(Field::Time),
+            ping_interval_ms: reader.u32(Field::PingInterval),
+            min_linger_ms: reader.u32(Field::MinLinger),
+            limits: SessionLimits::read(reader),
+            apis: List::read(reader),
+            metadata: MetadataSnapshot::read(reader),
+            leases: List::read(reader),
+        }
     }
 
-    pub(crate) fn write(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+    pub(crate) fn write(&self, writer: &mut Writer<'_>) {
         writer.raw(&self.session);
-        writer.i64(Field::Time, self.server_time_ms)?;
-        writer.u32(Field::Time, self.token_ttl_ms)?;
-        writer.u32(Field::Time, self.session_ttl_ms)?;
-        writer.u32(Field::PingInterval, self.ping_interval_ms)?;
-        writer.u32(Field::MinLinger, self.min_linger_ms)?;
-        self.limits.write(writer)?;
-        self.apis.write(writer)?;
-        writer.i16(Field::ApiVersion, self.metadata.version)?;
-        writer.bytes32(Field::Metadata, self.metadata.body)?;
-        self.leases.write(writer)
+        writer.i64(Field::Time, self.server_time_ms);
+        writer.u32(Field::Time, self.token_ttl_ms);
+        writer.u32(Field::Time, self.session_ttl_ms);
+        writer.u32(Field::PingInterval, self.ping_interval_ms);
+        writer.u32(Field::MinLinger, self.min_linger_ms);
+        self.limits.write(writer);
+        self.apis.write(writer);
+        writer.i16(Field::ApiVersion, self.metadata.version);
+        writer.bytes32(Field::Metadata, self.metadata.body);
+        self.leases.write(writer);
     }
 }
 
 impl SessionLimits {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            request_bytes: reader.u32(Field::RequestSize)?,
-            streams: reader.u8(Field::StreamCount)?,
-            window_bytes: reader.u32(Field::Window)?,
-            batch_records: reader.u32(Field::BatchRecords)?,
-        })
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            request_bytes: reader.u32(Field::RequestSize),
+            streams: reader.u8(Field::StreamCount),
+            window_bytes: reader.u32(Field::Window),
+            batch_records: reader.u32(Field::BatchRecords),
+        }
     }
 
-    fn write(self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.u32(Field::RequestSize, self.request_bytes)?;
-        writer.u8(Field::StreamCount, self.streams)?;
-        writer.u32(Field::Window, self.window_bytes)?;
-        writer.u32(Field::BatchRecords, self.batch_records)
+    fn write(self, writer: &mut Writer<'_>) {
+        writer.u32(Field::RequestSize, self.request_bytes);
+        writer.u8(Field::StreamCount, self.streams);
+        writer.u32(Field::Window, self.window_bytes);
+        writer.u32(Field::BatchRecords, self.batch_records);
     }
 }
 
 impl<'a> MetadataSnapshot<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let version = reader.i16(Field::ApiVersion)?;
-        Ok(Self { version, body: reader.bytes32(Field::Metadata)? })
+    fn read(reader: &mut Reader<'a>) -> Self {
+        let version = reader.i16(Field::ApiVersion);
+        Self { version, body: reader.bytes32(Field::Metadata) }
     }
 }
 
 impl private::Item<'_> for ApiRange {
     const COUNT: Field = Field::Apis;
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let key = reader.i16(Field::ApiKey)?;
-        let min = reader.i16(Field::ApiVersion)?;
-        Ok(Self { key, min, max: reader.i16(Field::ApiVersion)? })
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let key = reader.i16(Field::ApiKey);
+        let min = reader.i16(Field::ApiVersion);
+        Self { key, min, max: reader.i16(Field::ApiVersion) }
     }
 
-    fn write(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
-        writer.i16(Field::ApiKey, self.key)?;
-        writer.i16(Field::ApiVersion, self.min)?;
-        writer.i16(Field::ApiVersion, self.max)
+    fn write(&self, writer: &mut Writer<'_>) {
+        writer.i16(Field::ApiKey, self.key);
+        writer.i16(Field::ApiVersion, self.min);
+        writer.i16(Field::ApiVersion, self.max);
     }
 }

@@ -12,9 +12,9 @@ pub(crate) fn answer(call: &Call<'_>) -> Result<Vec<u8>, DecodeError> {
     let flexible = ApiKey::ApiVersions.is_flexible(call.version);
     let mut decoder = Decoder::new(call.body, call.version, flexible);
     if flexible {
-        decoder.string()?;
-        decoder.string()?;
-        decoder.no_tags()?;
+        decoder.string();
+        decoder.string();
+        decoder.no_tags();
     }
     decoder.finish()?;
     Ok(write(call.version, call.correlation_id, ErrorCode::None))

@@ -22,10 +22,10 @@ impl Request {
     pub(crate) fn parse(call: &Call<'_>) -> Result<Self, DecodeError> {
         let flexible = ApiKey::InitProducerId.is_flexible(call.version);
         let mut decoder = Decoder::new(call.body, call.version, flexible);
-        let transactional = decoder.nullable_string()?.is_some();
-        decoder.i32()?; // transaction_timeout_ms
-        let request = Self { transactional, producer_id: decoder.i64()?, epoch: decoder.i16()? };
-        decoder.no_tags()?;
+        let transactional = decoder.nullable_string().is_some();
+        decoder.i32(); // transaction_timeout_ms
+        let request = Self { transactional, producer_id: decoder.i64(), epoch: decoder.i16() };
+        decoder.no_tags();
         decoder.finish()?;
         Ok(request)
     }

@@ -39,18 +39,18 @@ impl Asked {
         let mut decoder = Decoder::new(call.body, call.version, true);
         // A null array asks for all topics; `Decoder::array` takes none.
         let asked = if call.body.first() == Some(&0) {
-            decoder.unsigned_varint()?;
+            decoder.unsigned_varint();
             Self::All
         } else {
-            let topics = decoder.array::<AskedTopic<'_>>()?;
+            let topics = decoder.array::<AskedTopic<'_>>();
             Self::Names(topics.iter().filter_map(|topic| topic.0).map(str::to_owned).collect())
         };
-        decoder.bool()?; // allow_auto_topic_creation
+        decoder.bool(); // allow_auto_topic_creation
         if call.version <= 10 {
-            decoder.bool()?; // include_cluster_authorized_operations
+            decoder.bool(); // include_cluster_authorized_operations
         }
-        decoder.bool()?; // include_topic_authorized_operations
-        decoder.no_tags()?;
+        decoder.bool(); // include_topic_authorized_operations
+        decoder.no_tags();
         decoder.finish()?;
         Ok(asked)
     }
@@ -62,13 +62,13 @@ struct AskedTopic<'a>(Option<&'a str>);
 impl<'a> Decode<'a> for AskedTopic<'a> {
     const MIN_SIZE: usize = 2;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         if decoder.version() >= 10 {
-            decoder.uuid()?;
+            decoder.uuid();
         }
-        let name = decoder.nullable_string()?;
-        decoder.no_tags()?;
-        Ok(Self(name))
+        let name = decoder.nullable_string();
+        decoder.no_tags();
+        Self(name)
     }
 }
 

@@ -52,9 +52,9 @@ impl AddOffsetsToTxnResponse {
         }
         let flexible = ApiKey::AddOffsetsToTxn.is_flexible(version);
         let mut decoder = Decoder::new(body, version, flexible);
-        let throttle_time_ms = decoder.i32()?;
-        let error = ErrorCode::from_i16(decoder.i16()?);
-        decoder.skip_tags()?;
+        let throttle_time_ms = decoder.i32();
+        let error = ErrorCode::from_i16(decoder.i16());
+        decoder.skip_tags();
         decoder.finish()?;
         Ok(Self { throttle_time_ms, error })
     }

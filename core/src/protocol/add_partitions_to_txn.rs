@@ -62,8 +62,8 @@ impl<'a> AddPartitionsToTxnResponse<'a> {
         }
         let flexible = ApiKey::AddPartitionsToTxn.is_flexible(version);
         let mut decoder = Decoder::new(body, version, flexible);
-        let response = Self { throttle_time_ms: decoder.i32()?, topics: decoder.array()? };
-        decoder.skip_tags()?;
+        let response = Self { throttle_time_ms: decoder.i32(), topics: decoder.array() };
+        decoder.skip_tags();
         decoder.finish()?;
         Ok(response)
     }
@@ -81,10 +81,10 @@ pub struct TopicResult<'a> {
 impl<'a> Decode<'a> for TopicResult<'a> {
     const MIN_SIZE: usize = 3;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let result = Self { name: decoder.string()?, partitions: decoder.array()? };
-        decoder.skip_tags()?;
-        Ok(result)
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
+        let result = Self { name: decoder.string(), partitions: decoder.array() };
+        decoder.skip_tags();
+        result
     }
 }
 
@@ -100,10 +100,10 @@ pub struct PartitionResult {
 impl<'a> Decode<'a> for PartitionResult {
     const MIN_SIZE: usize = 6;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let partition = decoder.i32()?;
-        let error = ErrorCode::from_i16(decoder.i16()?);
-        decoder.skip_tags()?;
-        Ok(Self { partition, error })
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
+        let partition = decoder.i32();
+        let error = ErrorCode::from_i16(decoder.i16());
+        decoder.skip_tags();
+        Self { partition, error }
     }
 }

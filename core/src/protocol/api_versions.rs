@@ -70,17 +70,17 @@ impl Default for Features {
 
 impl Features {
     /// Reads a tagged field of the response, if it is one of these.
-    fn read(&mut self, tag: u32, value: &mut Decoder<'_>) -> Result<bool, DecodeError> {
+    fn read(&mut self, tag: u32, value: &mut Decoder<'_>) -> bool {
         match tag {
-            1 => self.epoch = value.i64()?,
+            1 => self.epoch = value.i64(),
             2 => {
-                let features = value.array::<FinalizedFeature<'_>>()?;
+                let features = value.array::<FinalizedFeature<'_>>();
                 let level = features.iter().find(|feature| feature.name == "transaction.version");
                 self.transaction_version = level.map_or(0, |feature| feature.max_level);
             }
-            _ => return Ok(false),
+            _ => return false,
         }
-        Ok(true)
+        true
     }
 }
 
@@ -93,11 +93,11 @@ struct FinalizedFeature<'a> {
 impl<'a> Decode<'a> for FinalizedFeature<'a> {
     const MIN_SIZE: usize = 6;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let (name, max_level) = (decoder.string()?, decoder.i16()?);
-        decoder.i16()?; // min_version_level
-        decoder.skip_tags()?;
-        Ok(Self { name, max_level })
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
+        let (name, max_level) = (decoder.string(), decoder.i16());
+        decoder.i16(); // min_version_level
+        decoder.skip_tags();
+        Self { name, max_level }
     }
 }
 
@@ -110,19 +110,18 @@ impl ApiVersionsResponse {
         if !ApiKey::ApiVersions.supports(version) {
             return Err(DecodeError::UnsupportedVersion { version });
         }
-        let error = ErrorCode::from_i16(Decoder::new(body, 0, false).i16()?);
+        let error = ErrorCode::from_i16(Decoder::new(body, 0, false).i16());
         // A broker that does not know the version answers in version 0 (KIP-511).
         let version = if error == ErrorCode::UnsupportedVersion { 0 } else { version };
         let mut decoder = Decoder::new(body, version, ApiKey::ApiVersions.is_flexible(version));
-        decoder.i16()?;
+        decoder.i16();
         let mut versions = NodeVersions::default();
-        for supported in decoder.array::<SupportedVersions>()? {
+        for supported in decoder.array::<SupportedVersions>() {
             versions.insert(supported.code, supported.range);
         }
-        let throttle_time_ms = if version >= 1 { decoder.i32()? } else { 0 };
+        let throttle_time_ms = if version >= 1 { decoder.i32() } else { 0 };
         let mut features = Features::default();
-        decoder
-            .tags(|tag, value| Ok(cfg!(feature = "transactions") && features.read(tag, value)?))?;
+        decoder.tags(|tag, value| cfg!(feature = "transactions") && features.read(tag, value));
         decoder.finish()?;
         Ok(Self { error, versions, throttle_time_ms, features })
     }
@@ -137,11 +136,11 @@ struct SupportedVersions {
 impl<'a> Decode<'a> for SupportedVersions {
     const MIN_SIZE: usize = 6;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let code = decoder.i16()?;
-        let range = VersionRange { min: decoder.i16()?, max: decoder.i16()? };
-        decoder.skip_tags()?;
-        Ok(Self { code, range })
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
+        let code = decoder.i16();
+        let range = VersionRange { min: decoder.i16(), max: decoder.i16() };
+        decoder.skip_tags();
+        Self { code, range }
     }
 }
 

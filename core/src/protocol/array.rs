@@ -4,24 +4,20 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::codec::Decoder;
-use super::decode_error::DecodeError;
 
 /// What an [`Array`] can hold.
 pub trait Decode<'a>: Copy {
     /// The fewest bytes of one element, in any version; at least 1.
     const MIN_SIZE: usize;
 
-    /// Reads one element.
-    ///
-    /// # Errors
-    /// Any [`DecodeError`]; the same bytes always give the same answer.
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError>;
+    /// Reads one element; the same bytes always give the same answer.
+    fn decode(decoder: &mut Decoder<'a>) -> Self;
 }
 
 impl<'a> Decode<'a> for i32 {
     const MIN_SIZE: usize = 4;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         decoder.i32()
     }
 }
@@ -29,7 +25,7 @@ impl<'a> Decode<'a> for i32 {
 impl<'a> Decode<'a> for &'a str {
     const MIN_SIZE: usize = 1;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         decoder.string()
     }
 }
@@ -38,8 +34,10 @@ impl<'a> Decode<'a> for &'a str {
 /// again, without fail, each time it is iterated.
 #[derive(Clone, Copy)]
 pub struct Array<'a, T> {
-    elements: Decoder<'a>,
+    bytes: &'a [u8],
     len: usize,
+    version: i16,
+    flexible: bool,
     element: PhantomData<T>,
 }
 
@@ -59,17 +57,19 @@ impl<'a, T: Decode<'a>> Array<'a, T> {
     /// The elements, in the order of the wire.
     #[must_use]
     pub fn iter(&self) -> ArrayIter<'a, T> {
-        ArrayIter(*self)
+        let elements = Decoder::new(self.bytes, self.version, self.flexible);
+        ArrayIter { elements, left: self.len, element: PhantomData }
     }
 
-    /// The `len` elements that `elements` stands before, and that decode without fail.
-    pub(super) fn new(elements: Decoder<'a>, len: usize) -> Self {
-        Self { elements, len, element: PhantomData }
+    /// The `len` elements that `decoder` stands before.
+    pub(super) fn new(decoder: &Decoder<'a>, len: usize) -> Self {
+        let (version, flexible) = (decoder.version(), decoder.is_flexible());
+        Self { bytes: decoder.remaining(), len, version, flexible, element: PhantomData }
     }
 
     /// An array of no elements, for versions that lack the field.
     pub(super) fn empty() -> Self {
-        Self::new(Decoder::new(&[], 0, false), 0)
+        Self::new(&Decoder::new(&[], 0, false), 0)
     }
 }
 
@@ -78,7 +78,7 @@ impl<'a, T: Decode<'a>> IntoIterator for Array<'a, T> {
     type IntoIter = ArrayIter<'a, T>;
 
     fn into_iter(self) -> ArrayIter<'a, T> {
-        ArrayIter(self)
+        self.iter()
     }
 }
 
@@ -90,18 +90,22 @@ impl<'a, T: Decode<'a> + fmt::Debug> fmt::Debug for Array<'a, T> {
 
 /// The elements of an [`Array`].
 #[derive(Clone, Debug)]
-pub struct ArrayIter<'a, T: Decode<'a>>(Array<'a, T>);
+pub struct ArrayIter<'a, T: Decode<'a>> {
+    elements: Decoder<'a>,
+    left: usize,
+    element: PhantomData<T>,
+}
 
 impl<'a, T: Decode<'a>> Iterator for ArrayIter<'a, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        self.0.len = self.0.len.checked_sub(1)?;
-        T::decode(&mut self.0.elements).ok()
+        self.left = self.left.checked_sub(1)?;
+        Some(T::decode(&mut self.elements))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.0.len, Some(self.0.len))
+        (self.left, Some(self.left))
     }
 }
 

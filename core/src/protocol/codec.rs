@@ -104,6 +104,10 @@ pub fn put_no_tags(buf: &mut Vec<u8>, flexible: bool) {
 
 /// Reads the fields of one message, in order, from borrowed bytes.
 ///
+/// From the first field on that is not as it should be, every field is read as 0 or as empty, and
+/// [`finish`](Self::finish) says what was wrong: what was read is worth nothing before that. So
+/// each field costs the code of one call and no more.
+///
 /// A clone reads on from the same place, independently.
 #[derive(Clone, Copy)]
 pub struct Decoder<'a> {
@@ -111,13 +115,14 @@ pub struct Decoder<'a> {
     offset: usize,
     version: i16,
     flexible: bool,
+    error: Option<DecodeError>,
 }
 
 impl<'a> Decoder<'a> {
     /// Reads `bytes` as a message of `version`, which is `flexible` or not.
     #[must_use]
     pub fn new(bytes: &'a [u8], version: i16, flexible: bool) -> Self {
-        Self { bytes, offset: 0, version, flexible }
+        Self { bytes, offset: 0, version, flexible, error: None }
     }
 
     /// The message's version.
@@ -126,17 +131,30 @@ impl<'a> Decoder<'a> {
         self.version
     }
 
-    /// The bytes not yet read.
+    pub(super) fn is_flexible(&self) -> bool {
+        self.flexible
+    }
+
+    /// The bytes not yet read; none after an error.
     #[must_use]
     pub fn remaining(&self) -> &'a [u8] {
         self.bytes
     }
 
+    /// Whether all that was read is as it should be.
+    ///
+    /// # Errors
+    /// What was wrong first.
+    pub fn check(&self) -> Result<(), DecodeError> {
+        self.error.map_or(Ok(()), Err)
+    }
+
     /// Ends the message.
     ///
     /// # Errors
-    /// [`DecodeError::TrailingBytes`] where bytes are left.
+    /// What was wrong first, or [`DecodeError::TrailingBytes`] where bytes are left.
     pub fn finish(&self) -> Result<(), DecodeError> {
+        self.check()?;
         if self.bytes.is_empty() {
             Ok(())
         } else {
@@ -144,173 +162,189 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn take(&mut self, needed: usize) -> Result<&'a [u8], DecodeError> {
+    #[cold]
+    fn fail(&mut self, error: DecodeError) {
+        self.error.get_or_insert(error);
+        self.bytes = &[];
+    }
+
+    fn take(&mut self, needed: usize) -> &'a [u8] {
         let Some((taken, rest)) = self.bytes.split_at_checked(needed) else {
-            return Err(DecodeError::Truncated { offset: self.offset });
+            self.fail(DecodeError::Truncated { offset: self.offset });
+            return &[];
         };
         self.bytes = rest;
         self.offset += needed;
-        Ok(taken)
+        taken
     }
 
-    fn take_array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
+    fn take_array<const N: usize>(&mut self) -> [u8; N] {
+        self.take(N).first_chunk().map_or([0; N], |array| *array)
     }
 
     /// Reads a boolean; every byte but 0 is true.
-    pub fn bool(&mut self) -> Result<bool, DecodeError> {
-        Ok(self.take_array::<1>()? != [0])
+    pub fn bool(&mut self) -> bool {
+        self.take_array::<1>() != [0]
     }
 
     /// Reads an `int8`.
-    pub fn i8(&mut self) -> Result<i8, DecodeError> {
-        self.take_array().map(i8::from_be_bytes)
+    pub fn i8(&mut self) -> i8 {
+        i8::from_be_bytes(self.take_array())
     }
 
     /// Reads an `int16`.
-    pub fn i16(&mut self) -> Result<i16, DecodeError> {
-        self.take_array().map(i16::from_be_bytes)
+    pub fn i16(&mut self) -> i16 {
+        i16::from_be_bytes(self.take_array())
     }
 
     /// Reads an `int32`.
-    pub fn i32(&mut self) -> Result<i32, DecodeError> {
-        self.take_array().map(i32::from_be_bytes)
+    pub fn i32(&mut self) -> i32 {
+        i32::from_be_bytes(self.take_array())
     }
 
     /// Reads an `int64`.
-    pub fn i64(&mut self) -> Result<i64, DecodeError> {
-        self.take_array().map(i64::from_be_bytes)
+    pub fn i64(&mut self) -> i64 {
+        i64::from_be_bytes(self.take_array())
     }
 
     /// Reads a UUID.
-    pub fn uuid(&mut self) -> Result<Uuid, DecodeError> {
-        self.take_array().map(Uuid)
+    pub fn uuid(&mut self) -> Uuid {
+        Uuid(self.take_array())
     }
 
     /// Reads an unsigned varint of at most 32 bits.
-    pub fn unsigned_varint(&mut self) -> Result<u32, DecodeError> {
+    pub fn unsigned_varint(&mut self) -> u32 {
         let offset = self.offset;
         let mut value = 0;
         for shift in [0, 7, 14, 21, 28] {
-            let [byte] = self.take_array()?;
+            let [byte] = self.take_array();
             if shift == 28 && byte > 0x0f {
                 break;
             }
             value |= u32::from(byte & 0x7f) << shift;
             if byte < 0x80 {
-                return Ok(value);
+                return value;
             }
         }
-        Err(DecodeError::BadVarint { offset })
+        self.fail(DecodeError::BadVarint { offset });
+        0
     }
 
     /// Reads a string.
-    pub fn string(&mut self) -> Result<&'a str, DecodeError> {
+    pub fn string(&mut self) -> &'a str {
         let offset = self.offset;
-        self.nullable_string()?.ok_or(DecodeError::UnexpectedNull { offset })
+        self.nullable_string().unwrap_or_else(|| {
+            self.fail(DecodeError::UnexpectedNull { offset });
+            ""
+        })
     }
 
     /// Reads a string or null.
-    pub fn nullable_string(&mut self) -> Result<Option<&'a str>, DecodeError> {
-        let length = if self.flexible { self.compact_length()? } else { self.short_length()? };
-        let Some(length) = length else { return Ok(None) };
+    pub fn nullable_string(&mut self) -> Option<&'a str> {
+        let length = if self.flexible { self.compact_length() } else { self.short_length() }?;
         let offset = self.offset;
-        match core::str::from_utf8(self.take(length)?) {
-            Ok(text) => Ok(Some(text)),
-            Err(_) => Err(DecodeError::BadUtf8 { offset }),
-        }
+        let text = core::str::from_utf8(self.take(length));
+        Some(text.unwrap_or_else(|_| {
+            self.fail(DecodeError::BadUtf8 { offset });
+            ""
+        }))
     }
 
     /// Reads bytes; null is read as none.
-    pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
-        let length = if self.flexible { self.compact_length()? } else { self.int_length()? };
-        self.take(length.unwrap_or(0))
+    pub fn bytes(&mut self) -> &'a [u8] {
+        let length = self.length().unwrap_or(0);
+        self.take(length)
     }
 
     /// Reads an array, checking each of its elements.
-    pub fn array<T: Decode<'a>>(&mut self) -> Result<Array<'a, T>, DecodeError> {
-        let offset = self.offset;
-        let length = if self.flexible { self.compact_length()? } else { self.int_length()? };
-        let count = length.ok_or(DecodeError::UnexpectedNull { offset })?;
-        if count > self.bytes.len() / T::MIN_SIZE {
-            return Err(DecodeError::Count { offset });
-        }
-        let elements = *self;
+    pub fn array<T: Decode<'a>>(&mut self) -> Array<'a, T> {
+        let count = self.count(T::MIN_SIZE);
+        let array = Array::new(self, count);
         for _ in 0..count {
-            T::decode(self)?;
+            T::decode(self);
         }
-        Ok(Array::new(elements, count))
+        array
+    }
+
+    /// An array's number of elements, of which each has at least so many bytes.
+    fn count(&mut self, min_size: usize) -> usize {
+        let offset = self.offset;
+        let Some(count) = self.length() else {
+            self.fail(DecodeError::UnexpectedNull { offset });
+            return 0;
+        };
+        self.checked_count(count, min_size, offset)
+    }
+
+    fn checked_count(&mut self, count: usize, min_size: usize, offset: usize) -> usize {
+        if count <= self.bytes.len() / min_size {
+            return count;
+        }
+        self.fail(DecodeError::Count { offset });
+        0
     }
 
     /// Skips a structure's tagged fields, where the version has them.
-    pub fn skip_tags(&mut self) -> Result<(), DecodeError> {
-        self.tags(|_, _| Ok(false))
+    pub fn skip_tags(&mut self) {
+        self.tags(|_, _| false);
     }
 
     /// Ends a structure that must not have tagged fields, where the version could have them: for
-    /// who answers requests of strangers.
-    ///
-    /// # Errors
-    /// [`DecodeError::UnexpectedTags`] if there are any.
-    pub fn no_tags(&mut self) -> Result<(), DecodeError> {
+    /// who answers requests of strangers. Any are [`DecodeError::UnexpectedTags`].
+    pub fn no_tags(&mut self) {
         let offset = self.offset;
-        if self.flexible && self.unsigned_varint()? != 0 {
-            return Err(DecodeError::UnexpectedTags { offset });
+        if self.flexible && self.unsigned_varint() != 0 {
+            self.fail(DecodeError::UnexpectedTags { offset });
         }
-        Ok(())
     }
 
     /// Reads a structure's tagged fields, where the version has them. `known` gets each tag and its
     /// value, and answers whether it read the value (it has to, entirely) or does not know the tag.
-    pub fn tags(
-        &mut self,
-        mut known: impl FnMut(u32, &mut Self) -> Result<bool, DecodeError>,
-    ) -> Result<(), DecodeError> {
+    pub fn tags(&mut self, mut known: impl FnMut(u32, &mut Self) -> bool) {
         if !self.flexible {
-            return Ok(());
+            return;
         }
         let offset = self.offset;
-        let count = self.unsigned_varint()? as usize;
+        let count = self.unsigned_varint() as usize;
         // Each has at least a tag and a size.
-        if count > self.bytes.len() / 2 {
-            return Err(DecodeError::Count { offset });
-        }
-        for _ in 0..count {
-            let tag = self.unsigned_varint()?;
-            let size = self.unsigned_varint()? as usize;
+        for _ in 0..self.checked_count(count, 2, offset) {
+            let tag = self.unsigned_varint();
+            let size = self.unsigned_varint() as usize;
             let mut value = *self;
-            value.bytes = self.take(size)?;
-            if known(tag, &mut value)? {
-                value.finish()?;
+            value.bytes = self.take(size);
+            if known(tag, &mut value)
+                && let Err(error) = value.finish()
+            {
+                self.fail(error);
             }
         }
-        Ok(())
     }
 
-    fn compact_length(&mut self) -> Result<Option<usize>, DecodeError> {
-        Ok((self.unsigned_varint()? as usize).checked_sub(1))
+    fn length(&mut self) -> Option<usize> {
+        if self.flexible { self.compact_length() } else { self.int_length() }
     }
 
-    fn short_length(&mut self) -> Result<Option<usize>, DecodeError> {
+    fn compact_length(&mut self) -> Option<usize> {
+        (self.unsigned_varint() as usize).checked_sub(1)
+    }
+
+    fn short_length(&mut self) -> Option<usize> {
         let offset = self.offset;
-        let length = self.i16()?;
-        checked_length(i32::from(length), offset)
+        let length = self.i16();
+        self.checked_length(length.into(), offset)
     }
 
-    fn int_length(&mut self) -> Result<Option<usize>, DecodeError> {
+    fn int_length(&mut self) -> Option<usize> {
         let offset = self.offset;
-        let length = self.i32()?;
-        checked_length(length, offset)
+        let length = self.i32();
+        self.checked_length(length, offset)
     }
-}
 
-fn checked_length(length: i32, offset: usize) -> Result<Option<usize>, DecodeError> {
-    match length {
-        -1 => Ok(None),
-        ..-1 => Err(DecodeError::NegativeLength { offset }),
-        0.. => Ok(Some(length as usize)),
+    fn checked_length(&mut self, length: i32, offset: usize) -> Option<usize> {
+        if length < -1 {
+            self.fail(DecodeError::NegativeLength { offset });
+        }
+        usize::try_from(length).ok()
     }
 }
 

@@ -97,14 +97,16 @@ impl MetadataCondenser {
         let mut decoder = Decoder::new(bytes, self.version, self.is_flexible());
         match self.part {
             Part::Head => {
-                let brokers = skip_head(&mut decoder, self.version)?;
+                let brokers = skip_head(&mut decoder, self.version);
+                decoder.check()?;
                 let len = bytes.len() - decoder.remaining().len();
                 self.part = if brokers == 0 { Part::Rest } else { Part::Brokers(brokers) };
                 self.put_head(&bytes[..len], brokers);
                 Ok(len)
             }
             Part::Brokers(left) => {
-                let broker = MetadataBroker::decode(&mut decoder)?;
+                let broker = MetadataBroker::decode(&mut decoder);
+                decoder.check()?;
                 let len = bytes.len() - decoder.remaining().len();
                 if self.wanted.contains(&broker.node_id) {
                     self.shorter.extend_from_slice(&bytes[..len]);
@@ -150,16 +152,16 @@ impl MetadataCondenser {
 const COUNT_LEN: usize = 4;
 
 /// The response's header, the throttle time, and the number of brokers.
-fn skip_head(decoder: &mut Decoder<'_>, version: i16) -> Result<u32, DecodeError> {
-    decoder.i32()?; // correlation id
-    decoder.skip_tags()?;
+fn skip_head(decoder: &mut Decoder<'_>, version: i16) -> u32 {
+    decoder.i32(); // correlation id
+    decoder.skip_tags();
     if version >= 3 {
-        decoder.i32()?; // throttle_time_ms
+        decoder.i32(); // throttle_time_ms
     }
     if ApiKey::Metadata.is_flexible(version) {
-        return Ok(decoder.unsigned_varint()?.saturating_sub(1));
+        return decoder.unsigned_varint().saturating_sub(1);
     }
-    Ok(decoder.i32()?.max(0) as u32)
+    decoder.i32().max(0) as u32
 }
 
 const fn varint_len(value: u32) -> usize {

@@ -59,8 +59,8 @@ impl<'a> DescribeConfigsResponse<'a> {
             return Err(DecodeError::UnsupportedVersion { version });
         }
         let mut decoder = Decoder::new(body, version, ApiKey::DescribeConfigs.is_flexible(version));
-        let response = Self { throttle_time_ms: decoder.i32()?, resources: decoder.array()? };
-        decoder.skip_tags()?;
+        let response = Self { throttle_time_ms: decoder.i32(), resources: decoder.array() };
+        decoder.skip_tags();
         decoder.finish()?;
         Ok(response)
     }
@@ -84,16 +84,16 @@ pub struct ResourceConfigs<'a> {
 impl<'a> Decode<'a> for ResourceConfigs<'a> {
     const MIN_SIZE: usize = 6;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         let resource = Self {
-            error: ErrorCode::from_i16(decoder.i16()?),
-            error_message: decoder.nullable_string()?,
-            resource_type: decoder.i8()?,
-            name: decoder.string()?,
-            configs: decoder.array()?,
+            error: ErrorCode::from_i16(decoder.i16()),
+            error_message: decoder.nullable_string(),
+            resource_type: decoder.i8(),
+            name: decoder.string(),
+            configs: decoder.array(),
         };
-        decoder.skip_tags()?;
-        Ok(resource)
+        decoder.skip_tags();
+        resource
     }
 }
 
@@ -115,21 +115,21 @@ pub struct ConfigEntry<'a> {
 impl<'a> Decode<'a> for ConfigEntry<'a> {
     const MIN_SIZE: usize = 6;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         let entry = Self {
-            name: decoder.string()?,
-            value: decoder.nullable_string()?,
-            read_only: decoder.bool()?,
-            source: ConfigSource::from_i8(decoder.i8()?),
-            is_sensitive: decoder.bool()?,
+            name: decoder.string(),
+            value: decoder.nullable_string(),
+            read_only: decoder.bool(),
+            source: ConfigSource::from_i8(decoder.i8()),
+            is_sensitive: decoder.bool(),
         };
-        decoder.array::<Synonym>()?;
+        decoder.array::<Synonym>();
         if decoder.version() >= 3 {
-            decoder.i8()?; // config_type
-            decoder.nullable_string()?; // documentation
+            decoder.i8(); // config_type
+            decoder.nullable_string(); // documentation
         }
-        decoder.skip_tags()?;
-        Ok(entry)
+        decoder.skip_tags();
+        entry
     }
 }
 
@@ -140,12 +140,12 @@ struct Synonym;
 impl<'a> Decode<'a> for Synonym {
     const MIN_SIZE: usize = 3;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        decoder.string()?;
-        decoder.nullable_string()?;
-        decoder.i8()?;
-        decoder.skip_tags()?;
-        Ok(Self)
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
+        decoder.string();
+        decoder.nullable_string();
+        decoder.i8();
+        decoder.skip_tags();
+        Self
     }
 }
 

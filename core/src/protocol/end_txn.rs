@@ -56,11 +56,11 @@ impl EndTxnResponse {
             return Err(DecodeError::UnsupportedVersion { version });
         }
         let mut decoder = Decoder::new(body, version, ApiKey::EndTxn.is_flexible(version));
-        let throttle_time_ms = decoder.i32()?;
-        let error = ErrorCode::from_i16(decoder.i16()?);
+        let throttle_time_ms = decoder.i32();
+        let error = ErrorCode::from_i16(decoder.i16());
         let (producer_id, producer_epoch) =
-            if version >= 5 { (decoder.i64()?, decoder.i16()?) } else { (-1, -1) };
-        decoder.skip_tags()?;
+            if version >= 5 { (decoder.i64(), decoder.i16()) } else { (-1, -1) };
+        decoder.skip_tags();
         decoder.finish()?;
         Ok(Self { throttle_time_ms, error, producer_id, producer_epoch })
     }

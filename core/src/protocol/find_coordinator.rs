@@ -71,15 +71,15 @@ impl<'a> FindCoordinatorResponse<'a> {
         }
         let flexible = ApiKey::FindCoordinator.is_flexible(version);
         let mut decoder = Decoder::new(body, version, flexible);
-        let throttle_time_ms = decoder.i32()?;
+        let throttle_time_ms = decoder.i32();
         let coordinator = if version >= 4 {
-            let mut coordinators = decoder.array::<Coordinator<'_>>()?.iter();
-            coordinators.next().ok_or(DecodeError::UnexpectedNull { offset: 4 })?
+            decoder.array::<Coordinator<'_>>().iter().next()
         } else {
-            Coordinator::decode_alone(&mut decoder)?
+            Some(Coordinator::decode_alone(&mut decoder))
         };
-        decoder.skip_tags()?;
+        decoder.skip_tags();
         decoder.finish()?;
+        let coordinator = coordinator.ok_or(DecodeError::UnexpectedNull { offset: 4 })?;
         let Coordinator { error, node_id, host, port } = coordinator;
         Ok(Self { throttle_time_ms, error, node_id, host, port })
     }
@@ -95,22 +95,22 @@ struct Coordinator<'a> {
 
 impl<'a> Coordinator<'a> {
     /// Before version 4, where the answer is for one key only.
-    fn decode_alone(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let error = ErrorCode::from_i16(decoder.i16()?);
-        decoder.nullable_string()?; // error_message
-        Ok(Self { error, node_id: decoder.i32()?, host: decoder.string()?, port: decoder.i32()? })
+    fn decode_alone(decoder: &mut Decoder<'a>) -> Self {
+        let error = ErrorCode::from_i16(decoder.i16());
+        decoder.nullable_string(); // error_message
+        Self { error, node_id: decoder.i32(), host: decoder.string(), port: decoder.i32() }
     }
 }
 
 impl<'a> Decode<'a> for Coordinator<'a> {
     const MIN_SIZE: usize = 14;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        decoder.string()?; // key
-        let (node_id, host, port) = (decoder.i32()?, decoder.string()?, decoder.i32()?);
-        let error = ErrorCode::from_i16(decoder.i16()?);
-        decoder.nullable_string()?; // error_message
-        decoder.skip_tags()?;
-        Ok(Self { error, node_id, host, port })
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
+        decoder.string(); // key
+        let (node_id, host, port) = (decoder.i32(), decoder.string(), decoder.i32());
+        let error = ErrorCode::from_i16(decoder.i16());
+        decoder.nullable_string(); // error_message
+        decoder.skip_tags();
+        Self { error, node_id, host, port }
     }
 }

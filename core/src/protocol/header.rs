@@ -64,7 +64,9 @@ impl<'a> RequestHeader<'a> {
     /// Where the bytes end before.
     pub fn start(bytes: &[u8]) -> Result<(i16, i16, i32), DecodeError> {
         let mut decoder = Decoder::new(bytes, 0, false);
-        Ok((decoder.i16()?, decoder.i16()?, decoder.i32()?))
+        let start = (decoder.i16(), decoder.i16(), decoder.i32());
+        decoder.check()?;
+        Ok(start)
     }
 
     /// Splits a request frame into its header and its body. Tagged fields are refused.
@@ -78,9 +80,11 @@ impl<'a> RequestHeader<'a> {
         let rest = bytes.get(Self::START..).unwrap_or_default();
         // The client id is never compact; only what follows it is flexible.
         let mut decoder = Decoder::new(rest, header_version, false);
-        let client_id = decoder.nullable_string()?;
+        let client_id = decoder.nullable_string();
+        decoder.check()?;
         let mut decoder = Decoder::new(decoder.remaining(), header_version, header_version >= 2);
-        decoder.no_tags()?;
+        decoder.no_tags();
+        decoder.check()?;
         Ok((Self { api_key, version, correlation_id, client_id }, decoder.remaining()))
     }
 }
@@ -96,7 +100,8 @@ pub fn parse_response_header(
     header_version: i16,
 ) -> Result<(i32, &[u8]), DecodeError> {
     let mut decoder = Decoder::new(bytes, header_version, header_version >= 1);
-    let correlation_id = decoder.i32()?;
-    decoder.skip_tags()?;
+    let correlation_id = decoder.i32();
+    decoder.skip_tags();
+    decoder.check()?;
     Ok((correlation_id, decoder.remaining()))
 }

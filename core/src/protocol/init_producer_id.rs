@@ -71,12 +71,12 @@ impl InitProducerIdResponse {
         let flexible = ApiKey::InitProducerId.is_flexible(version);
         let mut decoder = Decoder::new(body, version, flexible);
         let response = Self {
-            throttle_time_ms: decoder.i32()?,
-            error: ErrorCode::from_i16(decoder.i16()?),
-            producer_id: decoder.i64()?,
-            producer_epoch: decoder.i16()?,
+            throttle_time_ms: decoder.i32(),
+            error: ErrorCode::from_i16(decoder.i16()),
+            producer_id: decoder.i64(),
+            producer_epoch: decoder.i16(),
         };
-        decoder.skip_tags()?;
+        decoder.skip_tags();
         decoder.finish()?;
         Ok(response)
     }

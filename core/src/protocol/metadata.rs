@@ -73,16 +73,16 @@ impl<'a> MetadataResponse<'a> {
             return Err(DecodeError::UnsupportedVersion { version });
         }
         let mut decoder = Decoder::new(body, version, ApiKey::Metadata.is_flexible(version));
-        let throttle_time_ms = if version >= 3 { decoder.i32()? } else { 0 };
-        let brokers = decoder.array()?;
-        let cluster_id = if version >= 2 { decoder.nullable_string()? } else { None };
-        let controller_id = decoder.i32()?;
-        let topics = decoder.array()?;
+        let throttle_time_ms = if version >= 3 { decoder.i32() } else { 0 };
+        let brokers = decoder.array();
+        let cluster_id = if version >= 2 { decoder.nullable_string() } else { None };
+        let controller_id = decoder.i32();
+        let topics = decoder.array();
         if (8..=10).contains(&version) {
-            decoder.i32()?; // cluster_authorized_operations
+            decoder.i32(); // cluster_authorized_operations
         }
-        let error = if version >= 13 { decoder.i16()? } else { 0 };
-        decoder.skip_tags()?;
+        let error = if version >= 13 { decoder.i16() } else { 0 };
+        decoder.skip_tags();
         decoder.finish()?;
         let error = ErrorCode::from_i16(error);
         Ok(Self { throttle_time_ms, brokers, cluster_id, controller_id, topics, error })
@@ -105,15 +105,15 @@ pub struct MetadataBroker<'a> {
 impl<'a> Decode<'a> for MetadataBroker<'a> {
     const MIN_SIZE: usize = 11;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         let broker = Self {
-            node_id: decoder.i32()?,
-            host: decoder.string()?,
-            port: decoder.i32()?,
-            rack: decoder.nullable_string()?,
+            node_id: decoder.i32(),
+            host: decoder.string(),
+            port: decoder.i32(),
+            rack: decoder.nullable_string(),
         };
-        decoder.skip_tags()?;
-        Ok(broker)
+        decoder.skip_tags();
+        broker
     }
 }
 
@@ -135,18 +135,18 @@ pub struct MetadataTopic<'a> {
 impl<'a> Decode<'a> for MetadataTopic<'a> {
     const MIN_SIZE: usize = 9;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         let version = decoder.version();
-        let error = ErrorCode::from_i16(decoder.i16()?);
-        let name = if version >= 12 { decoder.nullable_string()? } else { Some(decoder.string()?) };
-        let topic_id = if version >= 10 { decoder.uuid()? } else { Uuid::ZERO };
-        let is_internal = decoder.bool()?;
-        let partitions = decoder.array()?;
+        let error = ErrorCode::from_i16(decoder.i16());
+        let name = if version >= 12 { decoder.nullable_string() } else { Some(decoder.string()) };
+        let topic_id = if version >= 10 { decoder.uuid() } else { Uuid::ZERO };
+        let is_internal = decoder.bool();
+        let partitions = decoder.array();
         if version >= 8 {
-            decoder.i32()?; // topic_authorized_operations
+            decoder.i32(); // topic_authorized_operations
         }
-        decoder.skip_tags()?;
-        Ok(Self { error, name, topic_id, is_internal, partitions })
+        decoder.skip_tags();
+        Self { error, name, topic_id, is_internal, partitions }
     }
 }
 
@@ -172,18 +172,18 @@ pub struct MetadataPartition<'a> {
 impl<'a> Decode<'a> for MetadataPartition<'a> {
     const MIN_SIZE: usize = 18;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         let version = decoder.version();
         let partition = Self {
-            error: ErrorCode::from_i16(decoder.i16()?),
-            index: decoder.i32()?,
-            leader_id: decoder.i32()?,
-            leader_epoch: if version >= 7 { decoder.i32()? } else { -1 },
-            replicas: decoder.array()?,
-            in_sync_replicas: decoder.array()?,
-            offline_replicas: if version >= 5 { decoder.array()? } else { Array::empty() },
+            error: ErrorCode::from_i16(decoder.i16()),
+            index: decoder.i32(),
+            leader_id: decoder.i32(),
+            leader_epoch: if version >= 7 { decoder.i32() } else { -1 },
+            replicas: decoder.array(),
+            in_sync_replicas: decoder.array(),
+            offline_replicas: if version >= 5 { decoder.array() } else { Array::empty() },
         };
-        decoder.skip_tags()?;
-        Ok(partition)
+        decoder.skip_tags();
+        partition
     }
 }

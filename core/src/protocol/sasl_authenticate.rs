@@ -65,12 +65,12 @@ impl<'a> SaslAuthenticateResponse<'a> {
         let flexible = ApiKey::SaslAuthenticate.is_flexible(version);
         let mut decoder = Decoder::new(body, version, flexible);
         let response = Self {
-            error: ErrorCode::from_i16(decoder.i16()?),
-            error_message: decoder.nullable_string()?,
-            message: decoder.bytes()?,
-            session_lifetime_ms: if version >= 1 { decoder.i64()? } else { 0 },
+            error: ErrorCode::from_i16(decoder.i16()),
+            error_message: decoder.nullable_string(),
+            message: decoder.bytes(),
+            session_lifetime_ms: if version >= 1 { decoder.i64() } else { 0 },
         };
-        decoder.skip_tags()?;
+        decoder.skip_tags();
         decoder.finish()?;
         Ok(response)
     }

@@ -41,8 +41,8 @@ impl<'a> SaslHandshakeResponse<'a> {
             return Err(DecodeError::UnsupportedVersion { version });
         }
         let mut decoder = Decoder::new(body, version, false);
-        let error = ErrorCode::from_i16(decoder.i16()?);
-        let mechanisms = decoder.array()?;
+        let error = ErrorCode::from_i16(decoder.i16());
+        let mechanisms = decoder.array();
         decoder.finish()?;
         Ok(Self { error, mechanisms })
     }

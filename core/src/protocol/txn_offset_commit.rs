@@ -103,8 +103,8 @@ impl<'a> TxnOffsetCommitResponse<'a> {
         }
         let flexible = ApiKey::TxnOffsetCommit.is_flexible(version);
         let mut decoder = Decoder::new(body, version, flexible);
-        let response = Self { throttle_time_ms: decoder.i32()?, topics: decoder.array()? };
-        decoder.skip_tags()?;
+        let response = Self { throttle_time_ms: decoder.i32(), topics: decoder.array() };
+        decoder.skip_tags();
         decoder.finish()?;
         Ok(response)
     }

@@ -30,12 +30,12 @@ impl<'a> ProduceRequest<'a> {
         }
         let mut decoder = Decoder::new(body, version, ApiKey::Produce.is_flexible(version));
         let request = Self {
-            transactional_id: decoder.nullable_string()?,
-            acks: decoder.i16()?,
-            timeout_ms: decoder.i32()?,
-            topics: decoder.array()?,
+            transactional_id: decoder.nullable_string(),
+            acks: decoder.i16(),
+            timeout_ms: decoder.i32(),
+            topics: decoder.array(),
         };
-        decoder.no_tags()?;
+        decoder.no_tags();
         decoder.finish()?;
         Ok(request)
     }
@@ -53,15 +53,15 @@ pub struct TopicProduceRequest<'a> {
 impl<'a> Decode<'a> for TopicProduceRequest<'a> {
     const MIN_SIZE: usize = 3;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         let topic = if decoder.version() >= 13 {
-            TopicRef::Id(decoder.uuid()?)
+            TopicRef::Id(decoder.uuid())
         } else {
-            TopicRef::Name(decoder.string()?)
+            TopicRef::Name(decoder.string())
         };
-        let partitions = decoder.array()?;
-        decoder.no_tags()?;
-        Ok(Self { topic, partitions })
+        let partitions = decoder.array();
+        decoder.no_tags();
+        Self { topic, partitions }
     }
 }
 
@@ -77,10 +77,10 @@ pub struct PartitionProduceRequest<'a> {
 impl<'a> Decode<'a> for PartitionProduceRequest<'a> {
     const MIN_SIZE: usize = 5;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let partition = Self { partition: decoder.i32()?, records: decoder.bytes()? };
-        decoder.no_tags()?;
-        Ok(partition)
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
+        let partition = Self { partition: decoder.i32(), records: decoder.bytes() };
+        decoder.no_tags();
+        partition
     }
 }
 

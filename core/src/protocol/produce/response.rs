@@ -29,16 +29,16 @@ impl<'a> ProduceResponse<'a> {
             return Err(DecodeError::UnsupportedVersion { version });
         }
         let mut decoder = Decoder::new(body, version, ApiKey::Produce.is_flexible(version));
-        let topics = decoder.array()?;
-        let throttle_time_ms = if version >= 1 { decoder.i32()? } else { 0 };
+        let topics = decoder.array();
+        let throttle_time_ms = if version >= 1 { decoder.i32() } else { 0 };
         let mut node_endpoints = Array::empty();
         decoder.tags(|tag, value| {
             let known = tag == 0 && version >= 10;
             if known {
-                node_endpoints = value.array()?;
+                node_endpoints = value.array();
             }
-            Ok(known)
-        })?;
+            known
+        });
         decoder.finish()?;
         Ok(Self { topics, throttle_time_ms, node_endpoints })
     }
@@ -65,15 +65,15 @@ pub struct TopicProduceResponse<'a> {
 impl<'a> Decode<'a> for TopicProduceResponse<'a> {
     const MIN_SIZE: usize = 3;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         let topic = if decoder.version() >= 13 {
-            TopicRef::Id(decoder.uuid()?)
+            TopicRef::Id(decoder.uuid())
         } else {
-            TopicRef::Name(decoder.string()?)
+            TopicRef::Name(decoder.string())
         };
-        let partitions = decoder.array()?;
-        decoder.skip_tags()?;
-        Ok(Self { topic, partitions })
+        let partitions = decoder.array();
+        decoder.skip_tags();
+        Self { topic, partitions }
     }
 }
 
@@ -102,26 +102,26 @@ pub struct PartitionProduceResponse<'a> {
 impl<'a> Decode<'a> for PartitionProduceResponse<'a> {
     const MIN_SIZE: usize = 14;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         let version = decoder.version();
         let mut response = Self {
-            partition: decoder.i32()?,
-            error: ErrorCode::from_i16(decoder.i16()?),
-            base_offset: decoder.i64()?,
-            log_append_time_ms: if version >= 2 { decoder.i64()? } else { -1 },
-            log_start_offset: if version >= 5 { decoder.i64()? } else { -1 },
-            record_errors: if version >= 8 { decoder.array()? } else { Array::empty() },
-            error_message: if version >= 8 { decoder.nullable_string()? } else { None },
+            partition: decoder.i32(),
+            error: ErrorCode::from_i16(decoder.i16()),
+            base_offset: decoder.i64(),
+            log_append_time_ms: if version >= 2 { decoder.i64() } else { -1 },
+            log_start_offset: if version >= 5 { decoder.i64() } else { -1 },
+            record_errors: if version >= 8 { decoder.array() } else { Array::empty() },
+            error_message: if version >= 8 { decoder.nullable_string() } else { None },
             current_leader: None,
         };
         decoder.tags(|tag, value| {
             let known = tag == 0 && version >= 10;
             if known {
-                response.current_leader = CurrentLeader::decode(value)?;
+                response.current_leader = CurrentLeader::decode(value);
             }
-            Ok(known)
-        })?;
-        Ok(response)
+            known
+        });
+        response
     }
 }
 
@@ -137,10 +137,10 @@ pub struct RecordError<'a> {
 impl<'a> Decode<'a> for RecordError<'a> {
     const MIN_SIZE: usize = 6;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
-        let error = Self { index: decoder.i32()?, message: decoder.nullable_string()? };
-        decoder.skip_tags()?;
-        Ok(error)
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
+        let error = Self { index: decoder.i32(), message: decoder.nullable_string() };
+        decoder.skip_tags();
+        error
     }
 }
 
@@ -155,10 +155,10 @@ pub struct CurrentLeader {
 
 impl CurrentLeader {
     /// `None` where the broker knows of no leader, which it says with −1.
-    fn decode(decoder: &mut Decoder<'_>) -> Result<Option<Self>, DecodeError> {
-        let leader = Self { leader_id: decoder.i32()?, leader_epoch: decoder.i32()? };
-        decoder.skip_tags()?;
-        Ok((leader.leader_id >= 0 && leader.leader_epoch >= 0).then_some(leader))
+    fn decode(decoder: &mut Decoder<'_>) -> Option<Self> {
+        let leader = Self { leader_id: decoder.i32(), leader_epoch: decoder.i32() };
+        decoder.skip_tags();
+        (leader.leader_id >= 0 && leader.leader_epoch >= 0).then_some(leader)
     }
 }
 
@@ -178,14 +178,14 @@ pub struct NodeEndpoint<'a> {
 impl<'a> Decode<'a> for NodeEndpoint<'a> {
     const MIN_SIZE: usize = 11;
 
-    fn decode(decoder: &mut Decoder<'a>) -> Result<Self, DecodeError> {
+    fn decode(decoder: &mut Decoder<'a>) -> Self {
         let endpoint = Self {
-            node_id: decoder.i32()?,
-            host: decoder.string()?,
-            port: decoder.i32()?,
-            rack: decoder.nullable_string()?,
+            node_id: decoder.i32(),
+            host: decoder.string(),
+            port: decoder.i32(),
+            rack: decoder.nullable_string(),
         };
-        decoder.skip_tags()?;
-        Ok(endpoint)
+        decoder.skip_tags();
+        endpoint
     }
 }
