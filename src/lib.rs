@@ -106,8 +106,8 @@ pub use ottla_core::config::{
 };
 pub use ottla_core::{
     Acknowledgement, Codec, Compression, Delivered, DeliveryError, ErrorCode, Header, Interceptor,
-    Interceptors, Metrics, Reason, Record, RecordMetadata, SendError, Summary, TopicMetrics,
-    Written, partitioner, sasl, serializer,
+    Interceptors, Metrics, Reason, Record, RecordMetadata, SendError, SortedMap, Summary,
+    TopicMetrics, Written, partitioner, sasl, serializer,
 };
 pub use ottla_transport_std::{Answer, BlockingConnection, BlockingError};
 pub use producer::Producer;

@@ -49,4 +49,5 @@ pub use producer::{Close, Flush, Partitions, Producer, Send};
 pub use record::{Header, Record, RecordMetadata};
 pub use records::{Codec, Compression};
 pub use sender::{StoreTicket, ToStore};
+pub use sorted::SortedMap;
 pub use topic::Topic;

@@ -1,12 +1,12 @@
 //! `sasl.jaas.config`: Java's way to write down a login, as far as Kafka's own modules need it.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::parse::Parsed;
 use crate::sasl::Secret;
+use crate::sorted::SortedMap;
 
 /// What the options of a module say.
 #[derive(Default)]
@@ -17,7 +17,7 @@ pub(super) struct JaasLogin {
     pub(super) client_id: Option<String>,
     pub(super) client_secret: Option<Secret>,
     pub(super) scope: Option<String>,
-    pub(super) extensions: BTreeMap<String, String>,
+    pub(super) extensions: SortedMap<String, String>,
 }
 
 const FORM: &str = "CLASS required NAME=\"VALUE\" …; as in Java, of PlainLoginModule, \
@@ -139,7 +139,7 @@ mod tests {
         .unwrap();
         assert_eq!((login.client_id.as_deref(), login.scope.as_deref()), (Some("a"), Some("c")));
         assert_eq!(login.client_secret.unwrap().reveal(), "b");
-        assert_eq!(login.extensions["logicalCluster"], "lkc-1");
+        assert_eq!(login.extensions.get("logicalCluster").unwrap(), "lkc-1");
         assert_eq!(login.token.unwrap().reveal(), "t");
     }
 

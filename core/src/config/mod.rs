@@ -16,7 +16,6 @@ mod suggest;
 mod topic_name;
 mod validate;
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -34,6 +33,7 @@ use crate::partitioner::PartitionerKind;
 #[cfg(feature = "legacy-formats")]
 pub use crate::records::MessageFormat;
 use crate::records::compression::Compression;
+use crate::sorted::SortedMap;
 
 /// Everything a producer can be told. Each field names its key in Kafka's property files.
 ///
@@ -95,7 +95,7 @@ pub struct ProducerConfig {
     pub compression: Compression,
     /// `topic.NAME.acks`, `topic.NAME.compression.type` (ottla's own): what single topics do
     /// differently.
-    pub topics: BTreeMap<String, TopicOverrides>,
+    pub topics: SortedMap<String, TopicOverrides>,
     /// `message.format.version` (a key of Kafka's brokers and topics up to 3.x): none, so that
     /// each broker gets the newest format that it takes. When set, only that one is used.
     #[cfg(feature = "legacy-formats")]
@@ -182,7 +182,7 @@ impl Default for ProducerConfig {
             preallocate: false,
             max_request_size: 1024 * 1024,
             compression: Compression::default(),
-            topics: BTreeMap::new(),
+            topics: SortedMap::new(),
             #[cfg(feature = "legacy-formats")]
             message_format: None,
             resend_valid_records: false,

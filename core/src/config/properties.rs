@@ -69,7 +69,7 @@ impl ProducerConfig {
         let result = match known.setter {
             Setter::Producer(apply) => apply(self, value),
             Setter::Topic(apply) => topic_name::check(topic)
-                .and_then(|()| apply(self.topics.entry(topic.to_string()).or_default(), value)),
+                .and_then(|()| apply(self.topics.get_or_default(topic.to_string()), value)),
         };
         result.map_err(|expected| ConfigError::InvalidValue {
             key: key.to_string(),

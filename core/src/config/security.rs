@@ -1,12 +1,12 @@
 //! How connections are protected and who the client is: `security.protocol`, `ssl.…`, `sasl.…`.
 
 use alloc::borrow::Cow;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 
 use super::ConfigError;
 use crate::sasl::{AwsConfig, Mechanism, Secret, TokenSource};
+use crate::sorted::SortedMap;
 
 /// What protects a connection (`security.protocol`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -129,7 +129,7 @@ pub struct SaslConfig {
     pub token: Option<TokenSource>,
     /// `sasl.oauthbearer.extensions`, or from `sasl.jaas.config`: what a broker wants to know
     /// beside the token (KIP-342).
-    pub extensions: BTreeMap<String, String>,
+    pub extensions: SortedMap<String, String>,
     /// `sasl.oauthbearer.…`: the server that gives tokens.
     pub oidc: OidcConfig,
     /// `sasl.aws.…`.

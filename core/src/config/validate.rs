@@ -8,9 +8,12 @@ use core::time::Duration;
 use super::MessageFormat;
 use super::{Acks, ConfigError, ProducerConfig, topic_name};
 #[cfg(feature = "legacy-formats")]
-use crate::records::{Codec, Compression};
+use crate::records::Codec;
+use crate::records::Compression;
 
-type Checked = Result<(), ConfigError>;
+/// What was found, of which the first counts.
+#[derive(Default)]
+struct Checks(Option<ConfigError>);
 
 /// Idempotence (KIP-98, KAFKA-5494): a broker remembers the last five batches of a producer id per
 /// partition.
@@ -24,198 +27,222 @@ impl ProducerConfig {
     /// # Errors
     /// [`ConfigError::Invalid`] with the first contradiction.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        self.check_names()?;
-        self.check_sizes()?;
-        self.check_times()?;
-        self.check_idempotence()?;
+        let mut checks = Checks::default();
+        self.check_names(&mut checks);
+        self.check_sizes(&mut checks);
+        self.check_times(&mut checks);
+        self.check_idempotence(&mut checks);
         #[cfg(feature = "legacy-formats")]
-        self.check_message_format()?;
-        self.security.check()?;
+        self.check_message_format(&mut checks);
+        checks.add(self.security.check());
         #[cfg(feature = "transactions")]
-        self.check_transactions()?;
-        self.check_compression()
+        self.check_transactions(&mut checks);
+        self.check_compression(&mut checks);
+        checks.0.map_or(Ok(()), Err)
     }
 
-    fn check_names(&self) -> Checked {
-        require(
+    fn check_names(&self, checks: &mut Checks) {
+        checks.require(
             !self.bootstrap_servers.is_empty(),
             "bootstrap.servers",
             || "no bootstrap servers given; set HOST:PORT of at least one broker",
-        )?;
-        require(
+        );
+        checks.require(
             self.client_id.len() <= i16::MAX as usize,
             "client.id",
             || "longer than the 32767 bytes that a request can carry",
-        )?;
-        self.topics.keys().try_for_each(|topic| {
-            topic_name::check(topic).map_err(|expected| ConfigError::Invalid {
-                key: format!("topic.{topic}").into(),
-                problem: format!("expected {expected}").into(),
-            })
-        })
+        );
+        for topic in self.topics.keys() {
+            if let Err(expected) = topic_name::check(topic) {
+                checks.refuse(format!("topic.{topic}").into(), || format!("expected {expected}"));
+            }
+        }
     }
 
-    fn check_sizes(&self) -> Checked {
-        let at_least_one = |value: usize, key| require(value > 0, key, || "must be at least 1");
-        at_least_one(self.max_in_flight, "max.in.flight.requests.per.connection")?;
-        at_least_one(self.buffer_memory, "buffer.memory")?;
-        at_least_one(self.max_request_size, "max.request.size")?;
-        at_least_one(self.batch_max_records.map_or(1, |max| max as usize), "batch.max.records")?;
-        at_least_one(self.max_connections.map_or(1, |max| max as usize), "connections.max")?;
-        require(
+    fn check_sizes(&self, checks: &mut Checks) {
+        let mut at_least_one =
+            |value: usize, key| checks.require(value > 0, key, || "must be at least 1");
+        at_least_one(self.max_in_flight, "max.in.flight.requests.per.connection");
+        at_least_one(self.buffer_memory, "buffer.memory");
+        at_least_one(self.max_request_size, "max.request.size");
+        at_least_one(self.batch_max_records.map_or(1, |max| max as usize), "batch.max.records");
+        at_least_one(self.max_connections.map_or(1, |max| max as usize), "connections.max");
+        checks.require(
             self.receive_max_bytes >= 1024,
             "receive.message.max.bytes",
             || "must be at least 1024, or no broker's answer fits",
-        )?;
-        require(self.batch_size <= self.buffer_memory, "batch.size", || {
+        );
+        checks.require(self.batch_size <= self.buffer_memory, "batch.size", || {
             format!(
                 "a batch of {} bytes doesn't fit in the buffer.memory of {} bytes",
                 self.batch_size, self.buffer_memory
             )
-        })
+        });
     }
 
-    fn check_times(&self) -> Checked {
-        let positive = |value: Duration, key| require(!value.is_zero(), key, || "must be above 0");
-        positive(self.request_timeout, "request.timeout.ms")?;
-        positive(self.delivery_timeout, "delivery.timeout.ms")?;
-        positive(self.connection_setup_timeout, "socket.connection.setup.timeout.ms")?;
+    fn check_times(&self, checks: &mut Checks) {
+        let mut positive =
+            |value: Duration, key| checks.require(!value.is_zero(), key, || "must be above 0");
+        positive(self.request_timeout, "request.timeout.ms");
+        positive(self.delivery_timeout, "delivery.timeout.ms");
+        positive(self.connection_setup_timeout, "socket.connection.setup.timeout.ms");
         let least = self.linger.saturating_add(self.request_timeout);
-        require(
+        checks.require(
             self.delivery_timeout >= least,
             "delivery.timeout.ms",
             || "should be equal to or larger than linger.ms + request.timeout.ms",
-        )?;
-        require(
+        );
+        checks.require(
             self.metadata_max_idle >= Duration::from_secs(5),
             "metadata.max.idle.ms",
             || "must be at least 5000",
-        )?;
-        self.check_maxima()
+        );
+        self.check_maxima(checks);
     }
 
     /// What doubles must not start above its maximum.
-    fn check_maxima(&self) -> Checked {
-        let not_below = |max: Duration, start: Duration, key: &'static str, start_key: &str| {
-            require(max >= start, key, || format!("must not be smaller than {start_key}"))
+    fn check_maxima(&self, checks: &mut Checks) {
+        let mut not_below = |max: Duration, start: Duration, key: &'static str, start_key: &str| {
+            checks.require(max >= start, key, || format!("must not be smaller than {start_key}"))
         };
         let (retry, reconnect) = (self.retry_backoff, self.reconnect_backoff);
         let setup = self.connection_setup_timeout;
-        not_below(self.retry_backoff_max, retry, "retry.backoff.max.ms", "retry.backoff.ms")?;
+        not_below(self.retry_backoff_max, retry, "retry.backoff.max.ms", "retry.backoff.ms");
         not_below(
             self.reconnect_backoff_max,
             reconnect,
             "reconnect.backoff.max.ms",
             "reconnect.backoff.ms",
-        )?;
+        );
         not_below(
             self.connection_setup_timeout_max,
             setup,
             "socket.connection.setup.timeout.max.ms",
             "socket.connection.setup.timeout.ms",
-        )
+        );
     }
 
-    fn check_idempotence(&self) -> Checked {
-        require(
+    fn check_idempotence(&self, checks: &mut Checks) {
+        checks.require(
             cfg!(feature = "split") || !self.resend_valid_records,
             "record.errors.resend",
             || "is not compiled in; build with the Cargo feature `split`",
-        )?;
+        );
         if !self.enable_idempotence {
-            return require(
+            checks.require(
                 !self.resend_valid_records,
                 "record.errors.resend",
                 || "needs enable.idempotence=true, or records sent again may overtake others",
             );
+            return;
         }
-        require(
-            self.acks == Acks::All,
+        checks.require(
+            !is_weak(self.acks),
             "acks",
             || "must be all for the idempotent producer; set acks=all or enable.idempotence=false",
-        )?;
-        let weak =
-            self.topics.iter().find(|(_, topic)| topic.acks.is_some_and(|acks| acks != Acks::All));
-        if let Some((topic, _)) = weak {
-            return Err(ConfigError::Invalid {
-                key: format!("topic.{topic}.acks").into(),
-                problem: "must be all for the idempotent producer; set it to all, or \
-                          enable.idempotence=false"
-                    .into(),
+        );
+        for (topic, _) in self.topics.iter().filter(|(_, topic)| topic.acks.is_some_and(is_weak)) {
+            checks.refuse(format!("topic.{topic}.acks").into(), || {
+                "must be all for the idempotent producer; set it to all, or \
+                 enable.idempotence=false"
             });
         }
-        require(self.retries > 0, "retries", || {
+        checks.require(self.retries > 0, "retries", || {
             "must not be 0 for the idempotent producer; set retries above 0 or \
              enable.idempotence=false"
-        })?;
-        require(
+        });
+        checks.require(
             self.max_in_flight <= MAX_IN_FLIGHT_IDEMPOTENT,
             "max.in.flight.requests.per.connection",
             || {
                 "must be at most 5 for the idempotent producer; lower it or set \
                  enable.idempotence=false"
             },
-        )
+        );
     }
 
     #[cfg(feature = "legacy-formats")]
-    fn check_message_format(&self) -> Checked {
+    fn check_message_format(&self, checks: &mut Checks) {
         let old = self.message_format.is_some_and(|format| format != MessageFormat::V2);
         let zstd = |compression: Compression| compression.codec() == Codec::Zstd;
-        require(
+        checks.require(
             !old || !self.enable_idempotence,
             "message.format.version",
             || "before 0.11 there is no idempotent producer; set enable.idempotence=false",
-        )?;
-        require(
+        );
+        checks.require(
             !old || !zstd(self.compression),
             "compression.type",
             || "zstd needs record batches; set message.format.version to 0.11, or another codec",
-        )
+        );
     }
 
     #[cfg(feature = "transactions")]
-    fn check_transactions(&self) -> Checked {
+    fn check_transactions(&self, checks: &mut Checks) {
         const KEY: &str = "transactional.id";
-        let Some(id) = &self.transactional_id else { return Ok(()) };
-        require(!id.is_empty(), KEY, || "must not be empty")?;
-        require(self.enable_idempotence, KEY, || "needs enable.idempotence=true and acks=all")?;
-        require(
+        let Some(id) = &self.transactional_id else { return };
+        checks.require(!id.is_empty(), KEY, || "must not be empty");
+        checks.require(
+            self.enable_idempotence,
+            KEY,
+            || "needs enable.idempotence=true and acks=all",
+        );
+        checks.require(
             !self.resend_valid_records,
             KEY,
             || "can't go with record.errors.resend=true: a record that is refused aborts its transaction",
-        )
+        );
     }
 
-    fn check_compression(&self) -> Checked {
-        let of_topics = self.topics.iter().filter_map(|(topic, overrides)| {
-            Some((Cow::from(format!("topic.{topic}.compression.type")), overrides.compression?))
-        });
-        let all = [("compression.type".into(), self.compression)].into_iter().chain(of_topics);
-        let missing = all.map(|(key, compression)| (key, compression.codec()));
-        match missing.into_iter().find(|(_, codec)| !codec.is_available()) {
-            None => Ok(()),
-            Some((key, codec)) => Err(ConfigError::Invalid {
-                key,
-                problem: format!(
-                    "{codec} is not compiled in; build with the Cargo feature `{codec}`"
-                )
-                .into(),
-            }),
+    fn check_compression(&self, checks: &mut Checks) {
+        checks.require_codec(self.compression, || "compression.type".into());
+        for (topic, overrides) in self.topics.iter() {
+            let compression = overrides.compression.unwrap_or_default();
+            checks.require_codec(compression, || format!("topic.{topic}.compression.type").into());
         }
     }
 }
 
-fn require<P: Into<Cow<'static, str>>>(
-    holds: bool,
-    key: &'static str,
-    problem: impl FnOnce() -> P,
-) -> Checked {
-    if holds {
-        return Ok(());
+impl Checks {
+    fn require<P: Into<Cow<'static, str>>>(
+        &mut self,
+        holds: bool,
+        key: &'static str,
+        problem: impl FnOnce() -> P,
+    ) {
+        if !holds {
+            self.refuse(key.into(), problem);
+        }
     }
-    let problem = if cfg!(feature = "texts") { problem().into() } else { "can't be".into() };
-    Err(ConfigError::Invalid { key: key.into(), problem })
+
+    fn require_codec(&mut self, compression: Compression, key: impl FnOnce() -> Cow<'static, str>) {
+        let codec = compression.codec();
+        if !codec.is_available() {
+            self.refuse(key(), || {
+                format!("{codec} is not compiled in; build with the Cargo feature `{codec}`")
+            });
+        }
+    }
+
+    fn refuse<P: Into<Cow<'static, str>>>(
+        &mut self,
+        key: Cow<'static, str>,
+        problem: impl FnOnce() -> P,
+    ) {
+        let problem = if cfg!(feature = "texts") { problem().into() } else { "can't be".into() };
+        self.add(Err(ConfigError::Invalid { key, problem }));
+    }
+
+    fn add(&mut self, checked: Result<(), ConfigError>) {
+        if let Err(error) = checked {
+            self.0.get_or_insert(error);
+        }
+    }
+}
+
+/// Whether the broker may acknowledge a batch and lose it all the same.
+fn is_weak(acks: Acks) -> bool {
+    acks != Acks::All
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! OAUTHBEARER (RFC 7628, KIP-255): a token in one message.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,6 +8,7 @@ use core::task::{Context, Poll, ready};
 use super::login::Failure;
 use crate::config::SaslConfig;
 use crate::quoted::Quoted;
+use crate::sorted::SortedMap;
 
 /// Parts the fields of the message.
 const SEPARATOR: char = '\x01';
@@ -27,12 +27,12 @@ pub(super) fn poll_message(
     Poll::Ready(token.and_then(|token| message(token.reveal().trim(), &config.extensions)))
 }
 
-fn message(token: &str, extensions: &BTreeMap<String, String>) -> Result<Vec<u8>, Failure> {
+fn message(token: &str, extensions: &SortedMap<String, String>) -> Result<Vec<u8>, Failure> {
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("the token is not one: it has to be ASCII without spaces".into());
     }
     let mut message = format!("n,,{SEPARATOR}auth=Bearer {token}{SEPARATOR}");
-    for (name, value) in extensions {
+    for (name, value) in extensions.iter() {
         if !is_extension(name, value) {
             return Err(format!(
                 "the extension {} has a name or value that none can have",
