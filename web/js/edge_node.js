@@ -2,13 +2,13 @@
 
 import { readFile } from 'node:fs/promises';
 
-import { Engine, Link, initSync } from './core.js';
+import * as glue from './core_bg.js';
 import { makeEdgeConnect } from './edge_connect.js';
+import { start } from './start.js';
 
 async function load() {
   const bytes = await readFile(new URL('./core_bg.wasm', import.meta.url));
-  const { memory } = initSync({ module: await WebAssembly.compile(bytes) });
-  return { Engine, Link, memory };
+  return start('./core_bg.js', glue, await WebAssembly.compile(bytes));
 }
 
 export const connect = makeEdgeConnect(load);

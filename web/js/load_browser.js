@@ -1,8 +1,7 @@
-import init, { Engine, Link } from './core.js';
+import * as glue from './core_bg.js';
+import { fetchAndStart } from './start.js';
 
 /** Makes the module, which a bundler takes along; resolves with what it exports. */
-export async function load() {
-  const url = new URL('./core_bg.wasm', import.meta.url);
-  const { memory } = await init({ module_or_path: url });
-  return { Engine, Link, memory };
+export function load() {
+  return fetchAndStart('./core_bg.js', glue, new URL('./core_bg.wasm', import.meta.url));
 }

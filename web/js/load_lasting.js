@@ -1,8 +1,7 @@
-import init, { Engine, Link } from './lasting.js';
+import * as glue from './lasting_bg.js';
+import { fetchAndStart } from './start.js';
 
 /** Makes the module that stores batches; resolves with what it exports. */
-export async function load() {
-  const url = new URL('./lasting_bg.wasm', import.meta.url);
-  const { memory } = await init({ module_or_path: url });
-  return { Engine, Link, memory };
+export function load() {
+  return fetchAndStart('./lasting_bg.js', glue, new URL('./lasting_bg.wasm', import.meta.url));
 }

@@ -4,13 +4,13 @@ import { readFile } from 'node:fs/promises';
 
 import { makeConnectBrokers } from './brokers.js';
 import { makeConnect } from './connect.js';
-import { Engine, Link, initSync } from './full.js';
+import * as glue from './full_bg.js';
+import { start } from './start.js';
 import { opener } from './tcp_node.js';
 
 async function load() {
   const bytes = await readFile(new URL('./full_bg.wasm', import.meta.url));
-  const { memory } = initSync({ module: await WebAssembly.compile(bytes) });
-  return { Engine, Link, memory };
+  return start('./full_bg.js', glue, await WebAssembly.compile(bytes));
 }
 
 export const connect = makeConnect({ load, connectBrokers: makeConnectBrokers(opener) });

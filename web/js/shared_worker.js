@@ -1,7 +1,8 @@
 // The worker that has the one connection of all tabs.
 
-import { connect } from './browser.js';
 import { runHost } from './host.js';
 
-// What the tab called it: the queue, and a line that tells it from those before it.
+// With the first tab that connects: a page that has no such worker loads all of it at once, in one
+// file. What the tab called the worker: the queue, and a line that tells it from those before it.
+const connect = async (options) => (await import('./browser.js')).connect(options);
 runHost(self.name.split('\n')[0], connect);

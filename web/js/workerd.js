@@ -2,14 +2,12 @@
 
 import { makeConnectBrokers } from './brokers.js';
 import { makeConnect } from './connect.js';
-import { Engine, Link, initSync } from './full.js';
+import * as glue from './full_bg.js';
 import module from './full_bg.wasm';
+import { start } from './start.js';
 import { opener } from './tcp_workerd.js';
 
-async function load() {
-  const { memory } = initSync({ module });
-  return { Engine, Link, memory };
-}
+const load = () => start('./full_bg.js', glue, module);
 
 export const connect = makeConnect({ load, connectBrokers: makeConnectBrokers(opener) });
 export { OttlaError } from './errors.js';

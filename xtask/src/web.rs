@@ -16,17 +16,12 @@ const BINARYEN: &str = "binaryen@132.0.0";
 /// Makes scripts smaller, and fewer. The package is complete without it.
 const ESBUILD: &str = "esbuild@0.28.2";
 
-/// The scripts that others name: what `package.json` exports, and workers.
-const ENTRIES: [&str; 9] = [
-    "browser.js",
-    "edge_browser.js",
-    "edge_node.js",
-    "edge_workerd.js",
-    "inline.js",
-    "loader.js",
-    "node.js",
-    "shared_worker.js",
-    "workerd.js",
+/// The scripts that others name: what `package.json` exports, and workers. Those of one page share
+/// what they have in common, and nothing with the others: each thing shared is a file of its own.
+const ENTRIES: [&[&str]; 3] = [
+    &["loader.js"],
+    &["browser.js", "edge_browser.js", "shared_worker.js"],
+    &["edge_node.js", "edge_workerd.js", "inline.js", "node.js", "workerd.js"],
 ];
 
 /// What editors read.
@@ -42,8 +37,9 @@ const MODULES: [(&str, &[&str]); 3] = [
 
 /// With the sources of `core`. A panic is a trap, of which JavaScript makes an error, so no text of
 /// one is carried along. Loops keep the variables they have, where more of them would save time
-/// elsewhere.
-const SMALLEST: &str = "-Zunstable-options -Cpanic=immediate-abort -Cllvm-args=-disable-lsr";
+/// elsewhere; nothing is computed in two places to save it in a third, and no branch is copied.
+const SMALLEST: &str = "-Zunstable-options -Cpanic=immediate-abort -Cllvm-args=-disable-lsr \
+                        -Cllvm-args=-enable-pre=false -Cllvm-args=-bonus-inst-threshold=0";
 
 /// Without them.
 const LARGER: &str = "the modules are larger than they could be, and not held to their budget: \
@@ -159,13 +155,18 @@ fn add_scripts(parts: &Path, dist: &Path) -> Outcome {
         println!("without esbuild, which npm would bring: the scripts are twice as large");
         return copy_all(parts, dist);
     };
+    ENTRIES.iter().try_for_each(|entries| execute(&mut bundle(&esbuild, entries, parts, dist)))
+}
+
+fn bundle(esbuild: &Path, entries: &[&str], parts: &Path, dist: &Path) -> Command {
     let mut command = Command::new(esbuild);
     command.args(["--bundle", "--splitting", "--minify", "--format=esm", "--log-level=warning"]);
     // What the runtime has, and what is no script or is not there yet.
     command.args(["--external:node:*", "--external:cloudflare:*"]);
     command.args(["--external:*.wasm", "--external:./lasting_inline.js"]);
     command.arg(format!("--outdir={}", dist.display()));
-    execute(command.args(ENTRIES).current_dir(parts))
+    command.args(entries).current_dir(parts);
+    command
 }
 
 fn empty(dir: &Path) -> Outcome {

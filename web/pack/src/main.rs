@@ -1,4 +1,4 @@
-//! `ottla-web-pack bind WASM DIST NAME`: makes the JavaScript glue, `NAME.js`, and what it loads,
+//! `ottla-web-pack bind WASM DIST NAME`: makes the JavaScript glue, `NAME_bg.js`, and the module,
 //! `NAME_bg.wasm`. `ottla-web-pack finish DIST [BUDGETS]`: puts the page's module into a script of
 //! its own for `./inline`, prints the compressed sizes, and fails if a page would download more
 //! than the budget.
@@ -38,10 +38,12 @@ fn main() -> Outcome {
 /// The glue for any runtime: its entries load the module themselves.
 fn bind(wasm: &Path, dist: &Path, name: &str) -> Outcome {
     let mut bindgen = Bindgen::new();
-    bindgen.input_path(wasm).out_name(name).web(true)?;
-    bindgen.omit_default_module_path(true).typescript(false);
+    bindgen.input_path(wasm).out_name(name).bundler(true)?;
+    bindgen.typescript(false);
     bindgen.remove_name_section(true).remove_producers_section(true);
     bindgen.generate(dist)?;
+    // It loads the module as bundlers might, some day.
+    fs::remove_file(dist.join(format!("{name}.js")))?;
     Ok(())
 }
 
