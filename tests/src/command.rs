@@ -84,7 +84,7 @@ fn profile_or(usual: &str) -> OsString {
 }
 
 /// Where this test was built: `target/PROFILE`.
-fn profile_dir() -> PathBuf {
+pub(crate) fn profile_dir() -> PathBuf {
     let me = env::current_exe().expect("a test knows its file");
     me.ancestors().nth(2).expect("tests are in target/PROFILE/deps").to_owned()
 }

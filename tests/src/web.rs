@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use crate::cache;
-use crate::command::cargo;
+use crate::command::{cargo, profile_dir};
 use crate::progress::say;
 use crate::scratch::Scratch;
 
@@ -62,10 +62,8 @@ impl App {
     }
 
     fn install() -> Self {
-        run(&mut cargo(&["run", "--quiet", "--package", "xtask", "--", "web"]));
         let app = Self { scratch: Scratch::new("app") };
-        let mut pack = npm("pack");
-        let tarball = run(pack.arg("--pack-destination").arg(app.dir()).arg("./web"));
+        let tarball = packed(app.dir());
         let tarball = tarball.lines().last().expect("npm says what it packed").to_owned();
         fs::write(app.dir().join("package.json"), "{\"private\": true, \"type\": \"module\"}\n")
             .expect("scratch is writable");
@@ -153,14 +151,35 @@ impl App {
     }
 }
 
+/// The package, built and packed into `dir`; what npm says of it. Test programs run side by side,
+/// and all build into the same place, so one at a time; and once a run of the test command, which
+/// has a name in `OTTLA_RUN`.
+fn packed(dir: &Path) -> String {
+    let _turn = turn("web");
+    let built = profile_dir().join("web-built-in");
+    let this = env::var("OTTLA_RUN").ok();
+    if this.is_none() || fs::read_to_string(&built).ok() != this {
+        run(&mut cargo(&["run", "--quiet", "--package", "xtask", "--", "web"]));
+        fs::write(&built, this.unwrap_or_default()).expect("target is writable");
+    }
+    run(npm("pack").arg("--pack-destination").arg(dir).arg("./web"))
+}
+
+/// Until it's dropped, no other process does what has this name.
+fn turn(name: &str) -> File {
+    let lock = cache::dir().join(format!("{name}.lock"));
+    let lock = File::create(lock).expect("cannot create the cache's lock");
+    lock.lock().expect("cannot lock the cache");
+    lock
+}
+
 /// The folder of an npm package, or of several with a blank between, and of their dependencies, in
 /// the user's cache.
 fn npm_install(package: &str) -> PathBuf {
     let cache = cache::dir();
     let dir = cache.join(package.replace(['/', ' '], "-"));
     // One npm at a time, and each package once.
-    let lock = File::create(cache.join("npm.lock")).expect("cannot create the cache's lock");
-    lock.lock().expect("cannot lock the cache");
+    let _turn = turn("npm");
     if !dir.join("node_modules/.bin").is_dir() {
         say(&format!("fetching {package} from npm"));
         fs::create_dir_all(&dir).expect("the cache is writable");

@@ -59,6 +59,11 @@ fn what_is_stored_when_its_lease_is_over_is_reported_or_sent_again_as_was_chosen
 }
 
 #[test]
+fn more_pages_than_a_session_resumes_leases_of_lose_nothing() {
+    outlives("chromium", "many", "20");
+}
+
+#[test]
 fn damaged_batches_do_not_hold_up_the_others() {
     outlives("chromium", "damaged", "1");
 }

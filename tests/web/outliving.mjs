@@ -107,6 +107,15 @@ const scenarios = {
     stored.set('early', Array.from({ length: 5 }, (_, index) => `early:${index}`));
   },
 
+  /** More pages than a session resumes leases of end before anything they stored is sent. */
+  async many() {
+    await browser.start('about:blank');
+    for (let index = 0; index < times; index += 1) await strand(`m${index}`, 20, 'light');
+    await browser.open(page('last', 50));
+    await isDone('last');
+    assert.equal(acknowledged.get('last'), 20 * times + 50);
+  },
+
   /** What is stored is not sent before the lease is over: nobody knows, and somebody has to hear it. */
   async expired() {
     await browser.start('about:blank');
@@ -170,9 +179,13 @@ const scenarios = {
   },
 };
 
-/** A page that ends when it has stored so many records, of which none has reached the bridge but one before. */
-async function strand(label, count) {
-  const tab = await browser.open(page(label, count + 1, { flags: 'mute', config: '{"compression.type": "none"}' }));
+/**
+ * A page that ends when it has stored so many records, of which none has reached the bridge: but one
+ * before, where it is mute only after that.
+ */
+async function strand(label, count, flags = 'mute') {
+  const before = flags === 'mute' ? 1 : 0;
+  const tab = await browser.open(page(label, count + before, { flags, config: '{"compression.type": "none"}' }));
   await hasStored(label, count);
   await browser.command(tab, 'Page.crash');
   await browser.close(tab);

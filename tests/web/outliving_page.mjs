@@ -1,6 +1,6 @@
 // A page that sends numbered records until it is stopped, and tells which of them are stored. With
 // `count` 0 it only waits until all that earlier pages left has its outcome. Flags: `mute` says nothing
-// to the bridge after the first record, `unheard` reads no reports, `stay` does not end.
+// to the bridge after the first record, `light` nothing as heavy as a batch, `unheard` reads no reports, `stay` does not end.
 
 import { connect } from 'ottla';
 
@@ -9,6 +9,7 @@ const { url, topic, partitions, label, count, shared, policy, config: more = '{}
 );
 // A page that is reloaded is another one.
 const run = Math.floor(performance.timeOrigin % 1e9);
+const WEIGHT = 2000;
 const told = { label, stored: [], unknown: [], acknowledged: 0 };
 
 const tell = async (more) => {
@@ -38,8 +39,17 @@ function mute() {
   globalThis.fetch = (to, options) => (to === '/told' ? fetch(to, options) : new Promise(() => {}));
 }
 
+/** From now on no batch reaches the bridge, but whatever else there is to say. */
+function sendLight() {
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (message) {
+    if (message.byteLength < WEIGHT) send.call(this, message);
+  };
+}
+
 async function send() {
   if (flags.includes('no-worker')) delete globalThis.SharedWorker;
+  if (flags.includes('light')) sendLight();
   const config = { 'linger.ms': 5, ...JSON.parse(more) };
   const durable = policy ? JSON.parse(policy) : true;
   const producer = await connect({ url, config, ...(shared ? { shared: true } : { durable }) });
@@ -48,7 +58,8 @@ async function send() {
   await tell({ connected: true });
   const timer = setInterval(() => told.stored.length > 0 && tell(), 50);
   let number = 0;
-  const next = () => ({ topic, value: `${label}.${run}:${number}`, partition: number % Number(partitions) });
+  const key = flags.includes('light') ? 'x'.repeat(WEIGHT) : undefined;
+  const next = () => ({ topic, key, value: `${label}.${run}:${number}`, partition: number % Number(partitions) });
   if (flags.includes('mute')) {
     // After it the topic is known.
     await producer.send(next());
@@ -65,7 +76,7 @@ async function send() {
     }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  if (flags.includes('stay') || flags.includes('mute')) return;
+  if (['stay', 'mute', 'light'].some((flag) => flags.includes(flag))) return;
   await producer.flush();
   await producer.close();
   clearInterval(timer);

@@ -77,6 +77,9 @@ class Durable {
   #held = new Map();
   /** By producer id of an earlier page's lease: what is stored under it still. */
   #left = new Map();
+  /** Earlier pages' leases for which a session has no room so far, oldest first. */
+  #later;
+  #caughtUp = () => {};
   #writing;
 
   constructor({ store, entries, leases }, policy, unlock) {
@@ -87,7 +90,8 @@ class Durable {
     this.#onFull = onFull;
     this.#onExpiredLease = onExpiredLease;
     this.#entries = entries;
-    this.#leases = leases.sort((a, b) => a.since - b.since).slice(-FORMER_LEASES);
+    this.#leases = leases.sort((a, b) => a.since - b.since);
+    this.#later = this.#leases.slice(FORMER_LEASES);
     this.#nextKey = (entries.at(-1)?.key ?? 0) + 1;
   }
 
@@ -103,7 +107,29 @@ class Durable {
 
   /** Tells the session of earlier pages' leases, before it is opened. */
   resume(link) {
-    for (const { producerId, ticket } of this.#leases) link.resume(producerId, ticket);
+    for (const { producerId, ticket } of this.#leases.slice(0, FORMER_LEASES)) {
+      link.resume(producerId, ticket);
+    }
+  }
+
+  /** What earlier pages left is done as far as this session could; a new one takes the next leases. */
+  #resumeMore() {
+    if (this.#left.size > 0 || this.#later.length === 0) return;
+    this.#link.suspend();
+    for (const { producerId, ticket, entries } of this.#later.splice(0, FORMER_LEASES)) {
+      this.#link.resume(producerId, ticket);
+      this.#left.set(producerId, new Set());
+      for (const entry of entries) this.#resend(entry, producerId);
+    }
+    this.#link.wake_up();
+    this.#caughtUp();
+  }
+
+  /** True, when more of what earlier pages left is being sent; false, when there is no more. */
+  async catchUp() {
+    if (this.#later.length === 0) return false;
+    await new Promise((resolve) => (this.#caughtUp = resolve));
+    return true;
   }
 
   /** There is a session: what is left of earlier pages goes first. */
@@ -114,18 +140,26 @@ class Durable {
     engine.store_batches();
     const resumed = new Set(readLeases(link).filter((it) => it.former).map((it) => it.producerId));
     for (const producerId of resumed) this.#left.set(producerId, new Set());
+    const later = new Map(this.#later.map((lease) => [lease.producerId, (lease.entries = [])]));
     for (const entry of this.#entries) {
       const isWhole = entry.bytes.length >= HEADER;
       const producerId = isWhole ? producerIdOf(entry.bytes) : -1;
       if (entry.error) this.#forget(entry, entry.error);
       else if (!isWhole) this.#forget(entry, DAMAGED);
+      else if (later.has(producerId)) this.#postpone(entry, later.get(producerId));
       else if (producerId < 0 || resumed.has(producerId)) this.#resend(entry, producerId);
       else if (this.#onExpiredLease === 'resend') this.#resend({ ...entry, anew: true }, -1);
       else this.#forget(entry, LEASE_LOST);
     }
     this.#entries = [];
+    this.#later = this.#later.filter(({ entries }) => entries.length > 0);
     this.#releaseWithout([]);
     this.pump();
+  }
+
+  #postpone(entry, entries) {
+    entries.push(entry);
+    this.#grow(entry.key, entry.bytes.length);
   }
 
   #resend(entry, producerId) {
@@ -150,6 +184,7 @@ class Durable {
       this.#left.delete(producerId);
       this.#link.release(producerId);
     }
+    this.#resumeMore();
   }
 
   /** What became of an entry is not known: it stays until somebody has heard of it. */
@@ -305,7 +340,7 @@ class Durable {
     const changes = this.#link.lease_changes();
     if (changes === this.#changes) return undefined;
     this.#changes = changes;
-    return readLeases(this.#link).map(({ producerId, ticket }) => {
+    return [...readLeases(this.#link), ...this.#later].map(({ producerId, ticket }) => {
       const known = this.#leases.find((lease) => lease.producerId === producerId);
       return { producerId, ticket, since: known?.since ?? Date.now() };
     });

@@ -99,8 +99,9 @@ export class Producer {
   }
 
   /** Resolves when every record sent before has its outcome; sends them without lingering. */
-  flush() {
-    return this.#chore((slot) => this.#engine.flush(slot));
+  async flush() {
+    await this.#chore((slot) => this.#engine.flush(slot));
+    if (await this.#durable?.catchUp()) await this.flush();
   }
 
   /** Sends what is waiting, then ends. What has no outcome after `timeout` ms is rejected. */

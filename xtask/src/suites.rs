@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
 
@@ -52,11 +52,13 @@ fn suite(message: &str) -> Option<Suite> {
 
 /// Runs them until one fails; what has begun by then comes to its end.
 fn all(suites: VecDeque<Suite>) -> Outcome {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let run = now.map_err(|e| format!("the clock is wrong: {e}"))?.as_nanos().to_string();
     let waiting = Mutex::new(suites);
     let next = || waiting.lock().ok()?.pop_front();
     let worker = || {
         while let Some(suite) = next() {
-            if let Err(reason) = one(&suite) {
+            if let Err(reason) = one(&suite, &run) {
                 waiting.lock().map_err(|e| e.to_string())?.clear();
                 return Err(reason);
             }
@@ -70,22 +72,24 @@ fn all(suites: VecDeque<Suite>) -> Outcome {
     })
 }
 
-/// Runs one; only if it fails, what it printed is of interest.
-fn one(suite: &Suite) -> Outcome {
+/// Runs one; only if it fails, what it printed is of interest. What several need in a run, the
+/// first of them builds; `run` is its name.
+fn one(suite: &Suite, run: &str) -> Outcome {
     let Suite { name, program, folder } = suite;
     println!("{name}: begins");
     let start = Instant::now();
     let mut command = Command::new(program);
-    let run = command.current_dir(folder).stdin(Stdio::null()).output();
-    let run = run.map_err(|e| format!("cannot run {}: {e}", program.display()))?;
+    command.env("OTTLA_RUN", run);
+    let output = command.current_dir(folder).stdin(Stdio::null()).output();
+    let output = output.map_err(|e| format!("cannot run {}: {e}", program.display()))?;
     let elapsed = seconds(start.elapsed());
-    let printed = String::from_utf8_lossy(&run.stdout);
-    if run.status.success() {
+    let printed = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() {
         println!("{name}: {} after {elapsed}", summary(&printed));
         return Ok(());
     }
-    println!("{printed}\n{}", String::from_utf8_lossy(&run.stderr));
-    Err(format!("{name} failed after {elapsed} ({})", run.status))
+    println!("{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    Err(format!("{name} failed after {elapsed} ({})", output.status))
 }
 
 /// `ok. 12 passed; 0 failed; …` of what the test harness printed.
