@@ -101,6 +101,16 @@ fn what_goes_wrong_says_so() {
 }
 
 #[test]
+fn a_module_that_stops_rejects_what_is_pending() {
+    let Setting { kafka, bridge, .. } = Setting::shared();
+    kafka.create_topic("crash", 1, 1, &[]);
+    for call in ["engine_poll", "engine_submit", "link_received"] {
+        let arguments = [&kafka.bootstrap(), &bridge.url(), call];
+        App::shared().run(Runtime::NODE_24, "crash.mjs", arguments);
+    }
+}
+
+#[test]
 fn workerd_produces_over_tcp() {
     in_workerd("workerd-tcp", "worker.mjs", |setting| {
         format!("brokers={}", setting.kafka.bootstrap())

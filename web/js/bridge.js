@@ -1,4 +1,5 @@
 import { Channel } from './channel.js';
+import { crash } from './crash.js';
 import { OttlaError, parseError } from './errors.js';
 
 /** How long `connect` tries. */
@@ -9,10 +10,10 @@ const TIMEOUT_MS = 30_000;
  * be or none came in time. `link`, one of the module's, is for the engine, which then attaches the
  * channel.
  */
-export function openSession({ Link }, options, random, durable) {
+export function openSession(module, options, random, durable) {
   const { url, token, timeout = TIMEOUT_MS, signal } = options;
   const channel = options.channel ?? new Channel(url, token);
-  const link = new Link(channel, 'ottla-js', ...random());
+  const link = new module.Link(channel, 'ottla-js', ...random());
   durable?.resume(link);
   return new Promise((resolve, reject) => {
     let timer;
@@ -31,7 +32,8 @@ export function openSession({ Link }, options, random, durable) {
       if (settled) return;
       clearTimeout(timer);
       const wait = link.poll();
-      if (link.has_failed()) settle(reject, lastError(link));
+      if (module.crashed) settle(reject, crash(module.crashed, 'no'));
+      else if (link.has_failed()) settle(reject, lastError(link));
       else if (link.is_open()) settle(resolve, { link, channel });
       else if (wait >= 0) timer = setTimeout(advance, wait);
     };

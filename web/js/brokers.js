@@ -6,7 +6,7 @@ import { TransactionalProducer } from './transactions.js';
 
 /** `connectBrokers` of a runtime where `tcp(tls)` returns how to open sockets. */
 export function makeConnectBrokers(tcp) {
-  return async function connectBrokers({ Engine, memory }, options) {
+  return async function connectBrokers(module, options) {
     const tls = options.tls === true ? {} : options.tls || undefined;
     const sockets = new Sockets(tcp(tls));
     const { properties: sasl, secrets } = login(options.sasl);
@@ -18,12 +18,13 @@ export function makeConnectBrokers(tcp) {
       'transactional.id': options.transactionalId,
       ...options.config,
     });
-    const producer = new Producer(memory, (wake) => {
-      const engine = checked(() => new Engine(properties, ...random(), sockets, secrets));
+    const start = (wake) => {
+      const engine = checked(() => new module.Engine(properties, ...random(), sockets, secrets));
       sockets.attach(engine, wake);
       secrets?.attach(wake);
       return engine;
-    });
+    };
+    const producer = new Producer(module, start, { onCrash: () => sockets.end() });
     if (options.transactionalId === undefined) return producer;
     return TransactionalProducer.initialise(producer);
   };

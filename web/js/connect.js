@@ -1,4 +1,5 @@
 import { openSession } from './bridge.js';
+import { crash, guard } from './crash.js';
 import { checked, configuration, lines, random } from './options.js';
 import { followPage, sendLastWords } from './page.js';
 import { Producer } from './producer.js';
@@ -33,7 +34,7 @@ export function makeConnect({ load, loadLasting, connectBrokers }) {
     }
     module ??= load();
     if (url !== undefined) return overBridge(await module, options);
-    return connectBrokers(await module, options);
+    return connectBrokers(whole(await module), options);
   };
 }
 
@@ -50,9 +51,17 @@ async function connectDurable(module, options) {
   }
 }
 
+/** A module as it is loaded, watched over, if it has not crashed before. */
+function whole(loaded) {
+  const module = guard(loaded);
+  if (module.crashed) throw crash(module.crashed, 'no');
+  return module;
+}
+
 /** A producer over a bridge; `options.channel` where that is no WebSocket. */
-export async function overBridge(module, options, durable) {
-  const { Engine, memory } = module;
+export async function overBridge(loaded, options, durable) {
+  const module = whole(loaded);
+  const { Engine } = module;
   const properties = lines({ 'client.id': 'ottla-js', ...options.config });
   const { link, channel } = await openSession(module, options, random, durable);
   let engine;
@@ -68,7 +77,8 @@ export async function overBridge(module, options, durable) {
     else link.finish();
   };
   try {
-    const producer = new Producer(memory, start, { onClose, durable });
+    const onCrash = () => channel.close(1000);
+    const producer = new Producer(module, start, { onClose, onCrash, durable });
     durable?.start(engine, link, producer);
     producer.leave = () => sendLastWords(producer, link, channel);
     leave = followPage(producer, link, channel);

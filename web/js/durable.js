@@ -127,7 +127,7 @@ class Durable {
 
   /** True, when more of what earlier pages left is being sent; false, when there is no more. */
   async catchUp() {
-    if (this.#later.length === 0) return false;
+    if (!this.#engine || this.#later.length === 0) return false;
     await new Promise((resolve) => (this.#caughtUp = resolve));
     return true;
   }
@@ -301,6 +301,8 @@ class Durable {
     // One transaction for all that this turn of the event loop brings.
     await undefined;
     for (;;) {
+      // After a crash nothing more is known of what is stored.
+      if (!this.#engine) return;
       const leases = this.#newLeases();
       const [put, remove] = [this.#put.splice(0), this.#remove.splice(0)];
       if (!leases && put.length === 0 && remove.length === 0) {
@@ -324,7 +326,7 @@ class Durable {
   #written({ number, slots, key: own }, key, cause) {
     if (number === undefined) return;
     if (key < 0) this.#held.delete(own);
-    this.#engine.stored(number, key);
+    this.#engine?.stored(number, key);
     for (const [slot] of slots) {
       if (!slot) continue;
       if (key < 0) slot.notStored?.(notStored(cause));
@@ -348,6 +350,7 @@ class Durable {
 
   /** The producer has ended: what is left waits for the next page. */
   async close() {
+    if (!this.#engine) return;
     this.pump();
     while (this.#writing) await this.#writing;
     if (this.#sizes.size === 0) {
@@ -357,6 +360,13 @@ class Durable {
     this.#engine = undefined;
     this.#store.close();
     this.#unlock();
+  }
+
+  /** The module has crashed: what is stored waits for the next page. */
+  crash() {
+    this.#engine = undefined;
+    this.#caughtUp();
+    this.abandon();
   }
 
   /** The page gives the queue up before there was a session. */

@@ -1,3 +1,4 @@
+import { crash } from './crash.js';
 import { OttlaError, parseError } from './errors.js';
 import { Reports } from './reports.js';
 import { BatchSlot, ChoreSlot, SingleSlot, Slots } from './slots.js';
@@ -13,8 +14,8 @@ const CLOSE_TIMEOUT_MS = 30_000;
  * Made by `connect`.
  */
 export class Producer {
+  #module;
   #engine;
-  #memory;
   #staging;
   #slots = new Slots();
   #topics = new Map();
@@ -24,18 +25,22 @@ export class Producer {
   #timerDue = Infinity;
   #closed;
   #onClose;
+  #onCrash;
   #durable;
+  #crashed;
 
   /**
    * `start(wake)` makes the module's engine; it calls `wake` when something has happened. `durable`
-   * stores batches before they are sent.
+   * stores batches before they are sent; `onCrash` lets go of what is outside of the module.
    */
-  constructor(memory, start, { onClose = () => {}, durable } = {}) {
-    this.#memory = memory;
+  constructor(module, start, { onClose = () => {}, onCrash, durable } = {}) {
+    this.#module = module;
     this.#engine = start(() => this.wake());
-    this.#staging = new Staging(this.#engine, memory);
+    this.#staging = new Staging(this.#engine, module.memory);
     this.#onClose = onClose;
+    this.#onCrash = onCrash;
     this.#durable = durable;
+    module.producers.add(this);
   }
 
   /** Sends a record; resolves with where it is stored. */
@@ -112,6 +117,7 @@ export class Producer {
       for (const reports of this.#reports) reports.end();
       this.#reports.clear();
       this.#onClose();
+      if (!this.#crashed) this.#module.producers.delete(this);
     });
     return this.#closed;
   }
@@ -123,13 +129,27 @@ export class Producer {
   /** What the producer has counted since it was made. */
   metrics() {
     const names = this.#engine.constructor.metric_names().split(',');
-    const values = this.#engine.metrics();
+    const values = this.#engine.metrics() ?? [];
     const metrics = Object.fromEntries(names.map((name, index) => [name, values[index]]));
     metrics.promisesOpen = this.#slots.open;
     return metrics;
   }
 
   // What follows is for the other parts of the package.
+
+  /** The module has crashed. What is open may be stored; what is sent from now on is not. */
+  crash(cause) {
+    this.#crashed = cause;
+    this.#stopTimer();
+    const error = crash(cause, 'maybe');
+    for (const slot of this.#slots) {
+      if (slot.topic !== undefined) this.#report(slot, undefined, error);
+      if (slot.reject) slot.reject(error);
+      else slot.resolve?.();
+    }
+    this.#durable?.crash();
+    this.#onCrash();
+  }
 
   /** Something has happened: everything that it brings is done in one go, at the task's end. */
   wake() {
@@ -183,6 +203,7 @@ export class Producer {
 
   #begin(signal, slot, send) {
     if (this.#closed) throw new OttlaError('CLOSED', 'the producer is closed');
+    if (this.#crashed) throw crash(this.#crashed, 'no');
     if (signal) {
       signal.throwIfAborted();
       const abort = () => slot.reject(aborted(signal.reason));
@@ -196,6 +217,7 @@ export class Producer {
       slot.reject = done(reject);
     }
     send();
+    if (this.#crashed) throw crash(this.#crashed, 'maybe');
   }
 
   #stage(number, add) {
@@ -236,6 +258,7 @@ export class Producer {
     if (this.#closed) return this.#closed;
     return new Promise((resolve) => {
       this.#staging.submit();
+      if (this.#crashed) return resolve();
       begin(this.#slots.take(new ChoreSlot(resolve)));
       this.wake();
     });
@@ -244,6 +267,7 @@ export class Producer {
   #poll() {
     this.#staging.submit();
     const wait = this.#engine.poll();
+    if (this.#crashed) return;
     this.#durable?.pump();
     this.#settle();
     if (wait < 0) return;
@@ -263,7 +287,7 @@ export class Producer {
   #settle() {
     const size = this.#engine.rows_size();
     if (size === 0) return;
-    const rows = new DataView(this.#memory.buffer, this.#engine.rows(), size);
+    const rows = new DataView(this.#module.memory.buffer, this.#engine.rows(), size);
     const errors = [];
     for (let at = 0; at < size; at += ROW) {
       const number = rows.getUint32(at, true);

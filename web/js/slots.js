@@ -70,6 +70,11 @@ export class Slots {
     return number;
   }
 
+  /** Those that are open. */
+  [Symbol.iterator]() {
+    return this.#slots.filter((slot) => slot).values();
+  }
+
   get(number) {
     return this.#slots[number];
   }

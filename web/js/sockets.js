@@ -42,6 +42,11 @@ export class Sockets {
     }
   }
 
+  /** Closes all that are open. */
+  end() {
+    for (const id of this.#sockets.keys()) this.close(id);
+  }
+
   write(id, bytes) {
     return this.#sockets.get(id).write(bytes);
   }
