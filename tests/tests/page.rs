@@ -53,6 +53,12 @@ fn tabs_share_one_connection_without_a_worker() {
 }
 
 #[test]
+fn tabs_hand_their_connection_over() {
+    let log = outlives("chromium", "handed over", "1");
+    assert_eq!(log.len(), 50 + 150 + 250 + 350 + 450);
+}
+
+#[test]
 fn what_is_stored_when_its_lease_is_over_is_reported_or_sent_again_as_was_chosen() {
     let log = outlives("chromium", "expired", "1");
     assert_eq!(log.len(), 1 + 1 + 40, "what was reported was not sent");
@@ -60,7 +66,12 @@ fn what_is_stored_when_its_lease_is_over_is_reported_or_sent_again_as_was_chosen
 
 #[test]
 fn more_pages_than_a_session_resumes_leases_of_lose_nothing() {
-    outlives("chromium", "many", "20");
+    outlives("chromium", "many", "10");
+}
+
+#[test]
+fn a_module_that_crashes_leaves_what_is_stored_to_the_next_page() {
+    outlives("chromium", "trapped", "1");
 }
 
 #[test]

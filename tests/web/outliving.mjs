@@ -116,6 +116,15 @@ const scenarios = {
     assert.equal(acknowledged.get('last'), 20 * times + 50);
   },
 
+  /** The module crashes in a page that stays: what it has stored the next one sends. */
+  async trapped() {
+    await browser.start('about:blank');
+    await browser.open(page('trapped', FOREVER, { flags: 'trap' }));
+    await isDone('trapped');
+    await browser.open(page('last', 50));
+    await isDone('last');
+  },
+
   /** What is stored is not sent before the lease is over: nobody knows, and somebody has to hear it. */
   async expired() {
     await browser.start('about:blank');
@@ -174,6 +183,16 @@ const scenarios = {
     await manyTabs({ shared: 1 });
   },
 
+  /** Each tab in turn has the connection and closes its producer, while those behind it send. */
+  async 'handed over'() {
+    await browser.start('about:blank');
+    const counts = [50, 150, 250, 350, 450];
+    const more = { shared: 1, flags: 'no-worker' };
+    for (const count of counts) await browser.open(page(`h${count}`, count, more));
+    for (const count of counts) await isDone(`h${count}`);
+    for (const count of counts) assert.equal(acknowledged.get(`h${count}`), count);
+  },
+
   async 'tabs without a worker'() {
     await manyTabs({ shared: 1, flags: 'no-worker' });
   },
@@ -213,8 +232,8 @@ async function manyTabs(more) {
 
 try {
   await scenarios[scenario]();
-  for (const values of stored.values()) for (const value of values) console.log(value);
   for (const what of unknown) console.log(`unknown ${what}`);
+  for (const values of stored.values()) for (const value of values) console.log(value);
 } finally {
   await browser.end();
   server.closeAllConnections();

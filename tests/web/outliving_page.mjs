@@ -1,8 +1,11 @@
 // A page that sends numbered records until it is stopped, and tells which of them are stored. With
 // `count` 0 it only waits until all that earlier pages left has its outcome. Flags: `mute` says nothing
-// to the bridge after the first record, `light` nothing as heavy as a batch, `unheard` reads no reports, `stay` does not end.
+// to the bridge after the first record, `light` nothing as heavy as a batch, `unheard` reads no reports, `stay` does not end,
+// `trap` ends with a crash of the module.
 
 import { connect } from 'ottla';
+
+import { trapIn } from './trap.mjs';
 
 const { url, topic, partitions, label, count, shared, policy, config: more = '{}', flags = '' } = Object.fromEntries(
   new URLSearchParams(location.search),
@@ -22,7 +25,7 @@ const tell = async (more) => {
 async function listen(producer) {
   for await (const { topic: of, error, batch, replayed } of producer.reports()) {
     if (!error) told.acknowledged += 1;
-    else if (error.code !== 'CLOSED') told.unknown.push(...about(of, error, batch, replayed));
+    else if (!['CLOSED', 'CRASHED'].includes(error.code)) told.unknown.push(...about(of, error, batch, replayed));
   }
 }
 
@@ -50,11 +53,12 @@ function sendLight() {
 async function send() {
   if (flags.includes('no-worker')) delete globalThis.SharedWorker;
   if (flags.includes('light')) sendLight();
+  const crash = flags.includes('trap') ? trapIn('engine_poll') : undefined;
   const config = { 'linger.ms': 5, ...JSON.parse(more) };
   const durable = policy ? JSON.parse(policy) : true;
   const producer = await connect({ url, config, ...(shared ? { shared: true } : { durable }) });
   globalThis.producer = producer;
-  if (!flags.includes('unheard')) listen(producer);
+  const heard = flags.includes('unheard') ? undefined : listen(producer);
   await tell({ connected: true });
   const timer = setInterval(() => told.stored.length > 0 && tell(), 50);
   let number = 0;
@@ -66,19 +70,29 @@ async function send() {
     number += 1;
     mute();
   }
-  while (number < Number(count)) {
+  let crashed = false;
+  let left = false;
+  addEventListener('pagehide', () => (left = true));
+  while (number < Number(count) && !crashed) {
+    if (number > 100) crash?.();
     for (let some = 0; some < 10 && number < Number(count); some += 1, number += 1) {
       const record = next();
       const { value } = record;
       const sent = producer.send(record);
       sent.stored.then(() => told.stored.push(value), () => {});
-      sent.catch(() => {});
+      sent.catch(({ code }) => {
+        crashed ||= code === 'CRASHED';
+        // Tabs that share don't hear of each other's ends.
+        if (shared && !left) tell({ error: `${value}: ${code}` });
+      });
     }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   if (['stay', 'mute', 'light'].some((flag) => flags.includes(flag))) return;
+  // After a crash too.
   await producer.flush();
   await producer.close();
+  await heard;
   clearInterval(timer);
   await tell({ done: true });
 }

@@ -125,11 +125,18 @@ class Host {
   #send(tab, number, record) {
     const owner = [tab, number];
     const sent = this.#producer.send(record, { owner: () => owner });
-    sent.stored?.then(() => this.#row(tab, [number, 'stored']), () => {});
-    sent.then(
-      (outcome) => this.#row(tab, [number, 'done', outcome]),
-      (error) => this.#row(tab, [number, 'failed', plain(error)]),
-    );
+    let isStored = false;
+    const stored = () => {
+      isStored = true;
+      this.#row(tab, [number, 'stored']);
+    };
+    const failed = (error) => {
+      // A host that ends leaves it to the next, which finds it stored or gets it from the tab again.
+      if (error.code === 'CLOSED' && (isStored || error.written === 'no')) return;
+      this.#row(tab, [number, 'failed', plain(error)]);
+    };
+    sent.stored.then(stored, () => {});
+    sent.then((outcome) => this.#row(tab, [number, 'done', outcome]), failed);
   }
 
   /** Outcomes of one turn of the event loop go together. */

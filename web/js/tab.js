@@ -273,8 +273,7 @@ class Tab {
     const error = kind === 'failed' ? revive(outcome) : undefined;
     this.#report(error ? { topic: item.record?.topic, error } : outcome);
     if (error) item.reject(error);
-    else item.resolve(outcome);
-    item.stored();
+    else item.stored(item.resolve(outcome));
     return item.done();
   }
 
