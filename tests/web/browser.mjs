@@ -17,9 +17,9 @@ let browser;
 
 /** Ends everything. */
 function finish(status) {
-  // Its files can go when it is gone.
-  browser?.once('exit', () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 }));
-  browser?.kill('SIGKILL');
+  // Its files can go when it is gone, all of its processes.
+  browser?.once('exit', () => rmSync(profile, { recursive: true, force: true, maxRetries: 10 }));
+  if (browser?.pid) process.kill(-browser.pid, 'SIGKILL');
   process.exitCode = status;
   server.closeAllConnections();
   server.close();
@@ -62,7 +62,7 @@ server.listen(0, '127.0.0.1', () => {
     ? ['--headless', '--no-remote', '--profile', profile]
     : ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
        '--no-first-run', `--user-data-dir=${profile}`];
-  browser = spawn(program, [...flags, page], { stdio: 'ignore' });
+  browser = spawn(program, [...flags, page], { stdio: 'ignore', detached: true });
   browser.on('error', (error) => {
     console.error(`cannot run ${program}: ${error.message}`);
     finish(1);

@@ -101,7 +101,7 @@ export class Browser {
 
   async end() {
     await this.kill();
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10 });
   }
 
   /** Opens a tab; returns its id. */
