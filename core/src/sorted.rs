@@ -1,10 +1,9 @@
 //! A map as a sorted list: for the nodes of a cluster, the topics in use and what is configured for
-//! single ones, which are few and seldom change. A `BTreeMap` takes ten times its code.
-
+//! single ones. A `BTreeMap` takes ten times its code.
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 
-/// See the [module](self).
+/// A map for few keys that seldom change: a sorted list, a tenth of a `BTreeMap`'s code.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SortedMap<K, V>(Vec<(K, V)>);
 
