@@ -1,5 +1,6 @@
 //! A map as a sorted list: for the nodes of a cluster, the topics in use and what is configured for
 //! single ones. A `BTreeMap` takes ten times its code.
+
 use alloc::vec::Vec;
 use core::borrow::Borrow;
 

@@ -2,7 +2,7 @@
 //! larger than the block can fill.
 //!
 //! Greedy, one probe per position, as LZ4's own fast encoder. A block of 2 KiB is compressed with a
-//! table of 2 KiB; `lz4_flex`, which is faster where there is memory, takes 8 KiB for any.
+//! table of 2 KiB; `lz4_flex`, which is faster where there is memory, takes 16 KiB for any.
 
 use alloc::vec::Vec;
 
@@ -22,7 +22,7 @@ const PATIENCE_BITS: usize = 6;
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct BlockEncoder {
-    /// Where a four-byte word with this hash was last seen.
+    /// Where bytes with this hash were last seen.
     table: Vec<u16>,
 }
 
@@ -64,15 +64,16 @@ impl BlockEncoder {
 
     /// An earlier place with the same four bytes, if the table knows one.
     fn look_up(&mut self, block: &[u8], at: usize, bits: u32) -> Option<usize> {
-        let word = word(block, at)?;
-        let slot = (word.wrapping_mul(2_654_435_761) >> (32 - bits)) as usize;
+        let slot = hash(block.get(at..)?.first_chunk()?, bits);
         let from = usize::from(core::mem::replace(self.table.get_mut(slot)?, at as u16));
-        (from < at && self::word(block, from)? == word).then_some(from)
+        (from < at && block[from..from + MIN_MATCH] == block[at..at + MIN_MATCH]).then_some(from)
     }
 }
 
-fn word(block: &[u8], at: usize) -> Option<u32> {
-    block.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+/// Of five bytes, as LZ4's own encoder for 64 bits: more of what it finds is worth a sequence, and
+/// the table's few entries last longer.
+fn hash(bytes: &[u8; 8], bits: u32) -> usize {
+    ((u64::from_le_bytes(*bytes) << 24).wrapping_mul(889_523_592_379) >> (64 - bits)) as usize
 }
 
 /// How many bytes from `at` on repeat those from `from` on, at least four.

@@ -5,7 +5,7 @@
 //! [`Compressor::with_encoder`].
 //!
 //! Working memory per [`Compressor`], beside its output: snappy 32 KiB (2 KiB where a word has less
-//! than 64 bits), lz4 8 KiB (without the feature `std` about as much as a batch, at most that),
+//! than 64 bits), lz4 16 KiB (without the feature `std` about as much as a batch, at most that),
 //! gzip 310 KiB, zstd 400 KiB while it works (about 1 MiB with the feature `zstd-c`, kept). All but
 //! `ruzstd` allocate nothing once they are warm.
 
