@@ -1,7 +1,7 @@
 // A page that sends numbered records until it is stopped, and tells which of them are stored. With
 // `count` 0 it only waits until all that earlier pages left has its outcome. Flags: `mute` says nothing
-// to the bridge after the first record, `light` nothing as heavy as a batch, `unheard` reads no reports, `stay` does not end,
-// `trap` ends with a crash of the module.
+// to the bridge after the first record, `light` nothing as heavy as a batch, `unheard` reads no reports,
+// `stay` does not end, `trap` ends with a crash of the module.
 
 import { connect } from 'ottla';
 
@@ -12,6 +12,7 @@ const { url, topic, partitions, label, count, shared, policy, config: more = '{}
 );
 // A page that is reloaded is another one.
 const run = Math.floor(performance.timeOrigin % 1e9);
+/** So many bytes are a batch of a `light` page; what else it says is less. */
 const WEIGHT = 2000;
 const told = { label, stored: [], unknown: [], acknowledged: 0 };
 

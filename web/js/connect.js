@@ -1,17 +1,15 @@
 import { openSession } from './bridge.js';
-import { crash, guard } from './crash.js';
+import { crash } from './crash.js';
 import { checked, configuration, lines, random } from './options.js';
 import { followPage, sendLastWords } from './page.js';
 import { Producer } from './producer.js';
 
 /**
- * The `connect` of a runtime. `load()` resolves, once, with what the module exports:
+ * The `connect` of a runtime. `load()` resolves with what the module exports, always the same:
  * `Engine`, `Link` and its memory; `connectBrokers(module, options)` does without a bridge, where the
  * runtime has TCP; `loadLasting` is for the module that stores batches, in pages.
  */
 export function makeConnect({ load, loadLasting, connectBrokers }) {
-  let module;
-  let lasting;
   return async function connect(options) {
     const { brokers, url } = options ?? {};
     if ((brokers === undefined) === (url === undefined)) {
@@ -26,15 +24,14 @@ export function makeConnect({ load, loadLasting, connectBrokers }) {
     }
     if (options.durable && url !== undefined) {
       if (!loadLasting) throw configuration('durable is for pages');
-      lasting ??= loadLasting();
-      return connectDurable(lasting, options);
+      return connectDurable(loadLasting(), options);
     }
     if (options.transactionalId !== undefined && url !== undefined) {
       throw configuration('transactions need brokers: a bridge has none');
     }
-    module ??= load();
-    if (url !== undefined) return overBridge(await module, options);
-    return connectBrokers(whole(await module), options);
+    const module = await load();
+    if (url !== undefined) return overBridge(module, options);
+    return connectBrokers(whole(module), options);
   };
 }
 
@@ -51,17 +48,15 @@ async function connectDurable(module, options) {
   }
 }
 
-/** A module as it is loaded, watched over, if it has not crashed before. */
-function whole(loaded) {
-  const module = guard(loaded);
+/** A module, if it has not crashed before. */
+function whole(module) {
   if (module.crashed) throw crash(module.crashed, 'no');
   return module;
 }
 
 /** A producer over a bridge; `options.channel` where that is no WebSocket. */
-export async function overBridge(loaded, options, durable) {
-  const module = whole(loaded);
-  const { Engine } = module;
+export async function overBridge(module, options, durable) {
+  const { Engine } = whole(module);
   const properties = lines({ 'client.id': 'ottla-js', ...options.config });
   const { link, channel } = await openSession(module, options, random, durable);
   let engine;

@@ -5,10 +5,8 @@ import { OttlaError } from './errors.js';
 
 /** Watches over what a module exports. It has `crashed` when it has, and its `producers` hear of it. */
 export function guard(exported) {
-  const { Engine, Link } = exported;
-  if (Engine.module) return Engine.module;
-  const module = (Engine.module = { ...exported, producers: new Set() });
-  for (const { prototype } of [Engine, Link]) {
+  const module = { ...exported, producers: new Set() };
+  for (const { prototype } of [module.Engine, module.Link]) {
     for (const name of Object.getOwnPropertyNames(prototype)) {
       if (name === 'constructor') continue;
       const method = prototype[name];

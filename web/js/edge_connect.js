@@ -16,10 +16,8 @@ const CLOSE_TIMEOUT_MS = 25_000;
  */
 export function makeEdgeConnect(load) {
   const idle = new Map();
-  let module;
   return async function connect(options) {
     if (options?.url === undefined) throw new OttlaError('CONFIGURATION', 'connect needs a url');
-    module ??= load();
     const key = JSON.stringify([String(options.url), options.config]);
     const waiting = idle.get(key) ?? [];
     idle.set(key, waiting);
@@ -31,7 +29,7 @@ export function makeEdgeConnect(load) {
     }
     const config = { ...CONFIG, ...options.config };
     const channel = new OneShotChannel(options.url, options.token);
-    const producer = await overBridge(await module, { ...options, config, channel });
+    const producer = await overBridge(await load(), { ...options, config, channel });
     return new EdgeProducer({ producer, channel }, waiting);
   };
 }

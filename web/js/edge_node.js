@@ -6,10 +6,8 @@ import * as glue from './core_bg.js';
 import { makeEdgeConnect } from './edge_connect.js';
 import { start } from './start.js';
 
-async function load() {
-  const bytes = await readFile(new URL('./core_bg.wasm', import.meta.url));
-  return start('./core_bg.js', glue, await WebAssembly.compile(bytes));
-}
+const compile = async () => WebAssembly.compile(await readFile(new URL('./core_bg.wasm', import.meta.url)));
+const load = () => start('./core_bg.js', glue, compile);
 
 export const connect = makeEdgeConnect(load);
 export { OttlaError } from './errors.js';

@@ -5,10 +5,8 @@ import * as glue from './lasting_bg.js';
 import text from './lasting_inline.js';
 import { start } from './start.js';
 
-async function load() {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  return start('./lasting_bg.js', glue, await WebAssembly.compile(bytes));
-}
+const compile = () => WebAssembly.compile(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
+const load = () => start('./lasting_bg.js', glue, compile);
 
 export const connect = makeConnect({ load, loadLasting: load });
 export { OttlaError } from './errors.js';

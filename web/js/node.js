@@ -8,10 +8,8 @@ import * as glue from './full_bg.js';
 import { start } from './start.js';
 import { opener } from './tcp_node.js';
 
-async function load() {
-  const bytes = await readFile(new URL('./full_bg.wasm', import.meta.url));
-  return start('./full_bg.js', glue, await WebAssembly.compile(bytes));
-}
+const compile = async () => WebAssembly.compile(await readFile(new URL('./full_bg.wasm', import.meta.url)));
+const load = () => start('./full_bg.js', glue, compile);
 
 export const connect = makeConnect({ load, connectBrokers: makeConnectBrokers(opener) });
 export { OttlaError } from './errors.js';

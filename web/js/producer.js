@@ -27,7 +27,6 @@ export class Producer {
   #onClose;
   #onCrash;
   #durable;
-  #crashed;
 
   /**
    * `start(wake)` makes the module's engine; it calls `wake` when something has happened. `durable`
@@ -117,7 +116,7 @@ export class Producer {
       for (const reports of this.#reports) reports.end();
       this.#reports.clear();
       this.#onClose();
-      if (!this.#crashed) this.#module.producers.delete(this);
+      this.#module.producers.delete(this);
     });
     return this.#closed;
   }
@@ -139,7 +138,6 @@ export class Producer {
 
   /** The module has crashed. What is open may be stored; what is sent from now on is not. */
   crash(cause) {
-    this.#crashed = cause;
     this.#stopTimer();
     const error = crash(cause, 'maybe');
     for (const slot of this.#slots) {
@@ -203,7 +201,7 @@ export class Producer {
 
   #begin(signal, slot, send) {
     if (this.#closed) throw new OttlaError('CLOSED', 'the producer is closed');
-    if (this.#crashed) throw crash(this.#crashed, 'no');
+    if (this.#module.crashed) throw crash(this.#module.crashed, 'no');
     if (signal) {
       signal.throwIfAborted();
       const abort = () => slot.reject(aborted(signal.reason));
@@ -217,7 +215,7 @@ export class Producer {
       slot.reject = done(reject);
     }
     send();
-    if (this.#crashed) throw crash(this.#crashed, 'maybe');
+    if (this.#module.crashed) throw crash(this.#module.crashed, 'maybe');
   }
 
   #stage(number, add) {
@@ -258,7 +256,7 @@ export class Producer {
     if (this.#closed) return this.#closed;
     return new Promise((resolve) => {
       this.#staging.submit();
-      if (this.#crashed) return resolve();
+      if (this.#module.crashed) return resolve();
       begin(this.#slots.take(new ChoreSlot(resolve)));
       this.wake();
     });
@@ -267,7 +265,7 @@ export class Producer {
   #poll() {
     this.#staging.submit();
     const wait = this.#engine.poll();
-    if (this.#crashed) return;
+    if (this.#module.crashed) return;
     this.#durable?.pump();
     this.#settle();
     if (wait < 0) return;

@@ -1,16 +1,18 @@
 // What makes a module run: the same in every runtime. `name` is the glue's file, of which the module
 // imports under that name.
 
+import { guard } from './crash.js';
+
 const running = new Map();
 
-/** Joins a compiled module and its glue; a glue has one module, however often it is asked for. */
-export function start(name, glue, module) {
-  return once(glue, async () => begin(glue, await WebAssembly.instantiate(module, { [name]: glue })));
+/** Joins what `compile()` makes and its glue; a glue has one module, however often it is asked for. */
+export function start(name, glue, compile) {
+  return once(glue, async () => WebAssembly.instantiate(await compile(), { [name]: glue }));
 }
 
-/** The same with a module that is still to be fetched. */
+/** The same with a module that is to be fetched. */
 export function fetchAndStart(name, glue, url) {
-  return once(glue, async () => begin(glue, await instantiate(await fetch(url), { [name]: glue })));
+  return once(glue, async () => instantiate(await fetch(url), { [name]: glue }));
 }
 
 async function instantiate(response, imports) {
@@ -26,13 +28,13 @@ async function instantiate(response, imports) {
 function begin(glue, { exports }) {
   glue.__wbg_set_wasm(exports);
   exports.__wbindgen_start();
-  return { Engine: glue.Engine, Link: glue.Link, memory: exports.memory };
+  return guard({ Engine: glue.Engine, Link: glue.Link, memory: exports.memory });
 }
 
 /** What failed may be tried again. */
 function once(glue, make) {
   if (!running.has(glue)) {
-    running.set(glue, make());
+    running.set(glue, make().then((instance) => begin(glue, instance)));
     running.get(glue).catch(() => running.delete(glue));
   }
   return running.get(glue);

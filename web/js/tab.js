@@ -272,8 +272,12 @@ class Tab {
     this.#pending.delete(number);
     const error = kind === 'failed' ? revive(outcome) : undefined;
     this.#report(error ? { topic: item.record?.topic, error } : outcome);
-    if (error) item.reject(error);
-    else item.stored(item.resolve(outcome));
+    if (error) {
+      item.reject(error);
+    } else {
+      item.resolve(outcome);
+      item.stored();
+    }
     return item.done();
   }
 

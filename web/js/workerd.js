@@ -7,7 +7,7 @@ import module from './full_bg.wasm';
 import { start } from './start.js';
 import { opener } from './tcp_workerd.js';
 
-const load = () => start('./full_bg.js', glue, module);
+const load = () => start('./full_bg.js', glue, () => module);
 
 export const connect = makeConnect({ load, connectBrokers: makeConnectBrokers(opener) });
 export { OttlaError } from './errors.js';

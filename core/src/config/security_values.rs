@@ -114,9 +114,7 @@ pub(super) fn set_jaas(config: &mut ProducerConfig, text: &str) -> Parsed<()> {
     sasl.username = login.username.or_else(|| sasl.username.take());
     sasl.password = login.password.or_else(|| sasl.password.take());
     sasl.token = login.token.map(TokenSource::Given).or_else(|| sasl.token.take());
-    for (name, value) in login.extensions.iter() {
-        sasl.extensions.insert(name.clone(), value.clone());
-    }
+    sasl.extensions.extend(login.extensions);
     let oidc = &mut sasl.oidc;
     oidc.client_id = login.client_id.or_else(|| oidc.client_id.take());
     oidc.client_secret = login.client_secret.or_else(|| oidc.client_secret.take());
