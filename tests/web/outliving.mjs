@@ -193,6 +193,24 @@ const scenarios = {
     for (const count of counts) assert.equal(acknowledged.get(`h${count}`), count);
   },
 
+  /** What the next host can tell before it has a session: its tabs' records, whose lease is over. */
+  async 'handed over late'() {
+    await browser.start('about:blank');
+    const more = { shared: 1 };
+    const mute = await browser.open(page('host', FOREVER, { ...more, flags: 'no-worker mute' }));
+    await hasStored('host', 40);
+    await browser.open(page('behind', 40, { ...more, flags: 'no-worker', url: other }));
+    await hasStored('behind', 40);
+    await browser.close(mute);
+    await isDone('behind');
+    const lines = unknown.filter((line) => line.includes(' false maybe LEASE_LOST: '));
+    assert.equal(lines.length, 40);
+    stored.clear();
+    unknown.length = 0;
+    await browser.open(page('next', 50, { ...more, flags: 'no-worker', url: other }));
+    await isDone('next');
+  },
+
   async 'tabs without a worker'() {
     await manyTabs({ shared: 1, flags: 'no-worker' });
   },

@@ -84,7 +84,7 @@ async function send() {
       sent.catch(({ code }) => {
         crashed ||= code === 'CRASHED';
         // Tabs that share don't hear of each other's ends.
-        if (shared && !left) tell({ error: `${value}: ${code}` });
+        if (shared && !left && code !== 'LEASE_LOST') tell({ error: `${value}: ${code}` });
       });
     }
     await new Promise((resolve) => setTimeout(resolve, 10));

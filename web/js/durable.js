@@ -353,7 +353,9 @@ class Durable {
     if (!this.#engine) return;
     this.pump();
     while (this.#writing) await this.#writing;
-    if (this.#sizes.size === 0) {
+    // What is held for its owners, the next host asks the leases' sequences about.
+    const isHeld = [...this.#held.values()].some(({ error }) => !error);
+    if (this.#sizes.size === 0 && !isHeld) {
       for (const { producerId } of readLeases(this.#link)) this.#link.release(producerId);
       await this.#store.write({ put: [], remove: [], leases: [] }).catch(() => {});
     }

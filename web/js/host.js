@@ -9,7 +9,7 @@ import { channelNames, plain } from './tab_messages.js';
 const PATIENCE_MS = 0x7fffffff;
 const TOKEN_PATIENCE_MS = 10_000;
 
-/** Becomes the host when there is no other; resolves with what ends that. */
+/** Becomes the host when there is no other; resolves with what ends that for the tab it is in. */
 export async function runHost(name, connect) {
   const names = channelNames(name);
   const tabs = new BroadcastChannel(names.host);
@@ -32,7 +32,8 @@ export async function runHost(name, connect) {
     onDurable: (durable) => host.watch(durable),
   });
   producer.then((it) => host.start(it), (error) => host.fail(error));
-  return async (closing) => {
+  return async (tab, closing) => {
+    host.gone(tab);
     end.abort(new OttlaError('CLOSED', 'the tab ends'));
     await producer.then((it) => it.close(closing), () => {});
     host.end();
@@ -81,6 +82,9 @@ class Host {
   start(producer) {
     this.#producer = producer;
     this.#all.postMessage(this.#hello());
+    // Outcomes that there are already: on a tab's own channel they come after who tells them.
+    for (const tab of this.#rows.keys()) this.#to(tab, this.#hello());
+    this.#tell();
   }
 
   fail(error) {
@@ -91,6 +95,7 @@ class Host {
     this.#in.close();
     this.#all.close();
     for (const channel of this.#channels.values()) channel.close();
+    this.#producer = undefined;
   }
 
   hear(message) {
@@ -141,16 +146,16 @@ class Host {
 
   /** Outcomes of one turn of the event loop go together. */
   #row(tab, row) {
-    if (this.#rows.size === 0) {
-      queueMicrotask(() => {
-        for (const [to, rows] of this.#rows) {
-          this.#to(to, { type: 'rows', rows, metrics: this.#producer.metrics() });
-        }
-        this.#rows.clear();
-      });
-    }
+    if (this.#rows.size === 0) queueMicrotask(() => this.#tell());
     if (!this.#rows.has(tab)) this.#rows.set(tab, []);
     this.#rows.get(tab).push(row);
+  }
+
+  #tell() {
+    if (!this.#producer) return;
+    const told = [...this.#rows];
+    this.#rows.clear();
+    for (const [tab, rows] of told) this.#to(tab, { type: 'rows', rows, metrics: this.#producer.metrics() });
   }
 
   /** What an earlier host stored has its outcome. True where a tab hears of it. */
@@ -191,14 +196,17 @@ class Host {
   #follow(tab) {
     if (this.#alive.has(tab)) return;
     this.#alive.add(tab);
-    navigator.locks.request(this.#names.tabLock(tab), () => {
-      this.#alive.delete(tab);
-      this.#channels.get(tab)?.close();
-      this.#channels.delete(tab);
-      for (const owner of [...this.#keys.keys()]) {
-        if (owner.startsWith(`${tab},`)) this.#confirm(owner);
-      }
-    });
+    navigator.locks.request(this.#names.tabLock(tab), () => this.gone(tab));
+  }
+
+  /** A tab has heard what it will ever hear. */
+  gone(tab) {
+    this.#alive.delete(tab);
+    this.#channels.get(tab)?.close();
+    this.#channels.delete(tab);
+    for (const owner of [...this.#keys.keys()]) {
+      if (owner.startsWith(`${tab},`)) this.#confirm(owner);
+    }
   }
 
   async #flush(tab, number) {

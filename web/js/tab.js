@@ -306,7 +306,7 @@ class Tab {
     // What was heard last is confirmed before this tab counts as gone.
     this.#confirm();
     const endHost = await this.#endHost;
-    await endHost?.({ timeout });
+    await endHost?.(this.#id, { timeout });
     for (const reports of this.#reports) reports.end();
     this.end();
   }
