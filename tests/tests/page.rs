@@ -64,6 +64,11 @@ fn tabs_hear_of_lost_leases_from_a_host_that_has_just_begun() {
 }
 
 #[test]
+fn tabs_that_give_up_leave_nothing_that_waits() {
+    outlives("chromium", "gave up", "1");
+}
+
+#[test]
 fn what_is_stored_when_its_lease_is_over_is_reported_or_sent_again_as_was_chosen() {
     let log = outlives("chromium", "expired", "1");
     assert_eq!(log.len(), 1 + 1 + 40, "what was reported was not sent");

@@ -168,6 +168,12 @@ const scenarios = {
     }
   },
 
+  /** There is no bridge for a while. */
+  async 'gave up'() {
+    await browser.start(page('gave-up', 0, {}, 'gave_up'));
+    await isDone('gave-up');
+  },
+
   /** Another tab is before it. */
   async hidden() {
     await browser.start('about:blank');

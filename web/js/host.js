@@ -31,7 +31,8 @@ export async function runHost(name, connect) {
     signal: end.signal,
     onDurable: (durable) => host.watch(durable),
   });
-  producer.then((it) => host.start(it), (error) => host.fail(error));
+  // That this tab ends before it was the host's turn is nothing to the others.
+  producer.then((it) => host.start(it), (error) => end.signal.aborted || host.fail(error));
   return async (tab, closing) => {
     host.gone(tab);
     end.abort(new OttlaError('CLOSED', 'the tab ends'));

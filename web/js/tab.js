@@ -29,7 +29,8 @@ export async function connectTab(options, connect) {
     await tab.connected;
     return tab;
   } catch (error) {
-    tab.end();
+    // Nor does it wait for its turn to be the host any more.
+    tab.close({ timeout: 0 });
     throw error;
   } finally {
     clearTimeout(patience);
@@ -154,7 +155,7 @@ class Tab {
     return { ...this.#metrics, promisesOpen: this.#pending.size };
   }
 
-  end() {
+  #end() {
     document.removeEventListener('visibilitychange', this.#hidden);
     removeEventListener('pagehide', this.#hidden);
     for (const channel of [this.#out, this.#all, this.#own]) channel.close();
@@ -308,7 +309,7 @@ class Tab {
     const endHost = await this.#endHost;
     await endHost?.(this.#id, { timeout });
     for (const reports of this.#reports) reports.end();
-    this.end();
+    this.#end();
   }
 
   #say(type, content) {
