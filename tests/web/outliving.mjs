@@ -193,7 +193,7 @@ const scenarios = {
   async 'handed over'() {
     await browser.start('about:blank');
     const counts = [50, 150, 250, 350, 450];
-    const more = { shared: 1, flags: 'no-worker' };
+    const more = { shared: 1, flags: 'no-worker awake' };
     for (const count of counts) await browser.open(page(`h${count}`, count, more));
     for (const count of counts) await isDone(`h${count}`);
     for (const count of counts) assert.equal(acknowledged.get(`h${count}`), count);

@@ -1,7 +1,7 @@
 // A page that sends numbered records until it is stopped, and tells which of them are stored. With
 // `count` 0 it only waits until all that earlier pages left has its outcome. Flags: `mute` says nothing
 // to the bridge after the first record, `light` nothing as heavy as a batch, `unheard` reads no reports,
-// `stay` does not end, `trap` ends with a crash of the module.
+// `stay` does not end, `trap` ends with a crash of the module, `awake` sends as fast in a hidden tab.
 
 import { connect } from 'ottla';
 
@@ -52,7 +52,7 @@ function sendLight() {
 }
 
 /** What pauses for so many milliseconds in a hidden tab too, whose own timers come late. */
-function makePause(ms) {
+function pauseAwake(ms) {
   const source = new Blob([`setInterval(postMessage, ${ms}, 0)`], { type: 'text/javascript' });
   const worker = new Worker(URL.createObjectURL(source));
   return () => new Promise((resolve) => worker.addEventListener('message', resolve, { once: true }));
@@ -69,7 +69,7 @@ async function send() {
   const heard = flags.includes('unheard') ? undefined : listen(producer);
   await tell({ connected: true });
   const timer = setInterval(() => told.stored.length > 0 && tell(), 50);
-  const pause = makePause(10);
+  const pause = flags.includes('awake') ? pauseAwake(10) : () => new Promise((resolve) => setTimeout(resolve, 10));
   let number = 0;
   const key = flags.includes('light') ? 'x'.repeat(WEIGHT) : undefined;
   const next = () => ({ topic, key, value: `${label}.${run}:${number}`, partition: number % Number(partitions) });
