@@ -14,7 +14,7 @@ use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
-use crate::topic::{TopicHandle, TopicState};
+use crate::topic::{TopicHandle, TopicState, plain_end};
 #[cfg(feature = "transactions")]
 use crate::transaction::{Ask, Desk};
 
@@ -34,6 +34,8 @@ pub(crate) struct Shared<X: Platform> {
     /// Why a broker and this client last did not accept each other.
     pub(crate) login_error: X::Lock<Option<Arc<str>>>,
     pub(crate) interceptors: Interceptors,
+    /// See [`plain_end`].
+    pub(crate) plain_end: usize,
     pub(crate) closed: AtomicBool,
     #[cfg(feature = "transactions")]
     pub(crate) desk: X::Lock<Desk>,
@@ -57,6 +59,7 @@ impl<X: Platform> Shared<X> {
             metrics: X::Lock::new(Metrics::default()),
             last_error: X::Lock::new(None),
             login_error: X::Lock::new(None),
+            plain_end: plain_end(&config, &interceptors),
             interceptors,
             closed: AtomicBool::new(false),
             #[cfg(feature = "transactions")]

@@ -60,7 +60,7 @@ impl<X: Platform> TopicHandle<X> {
         let timestamp = record.timestamp.unwrap_or_else(|| shared.clock.unix_millis());
         let mut filled = None;
         let noted = self.local.with(|local| {
-            let partition = local.settled(&self.state, record)?;
+            let (partition, sticky) = local.settled(&self.state, record)?;
             let target = local.layout.partitions.get(partition as usize)?;
             let lane = target.lane;
             let (mut bytes, mut is_full) = (0, false);
@@ -70,7 +70,7 @@ impl<X: Platform> TopicHandle<X> {
                 |result, index| note(result, index, timestamp),
                 |by, full| (bytes, is_full) = (by, full),
             )?;
-            local.on_appended(bytes, is_full);
+            local.on_appended(sticky, bytes, is_full);
             filled = is_full.then_some(lane);
             Some(noted)
         })?;
@@ -115,7 +115,7 @@ impl<X: Platform> TopicHandle<X> {
                     continue;
                 }
                 if let Appended::Done { filled, .. } = appended {
-                    local.on_appended(size, filled);
+                    local.on_appended(local.sticky, size, filled);
                 }
                 return Ok::<_, Refusal>((appended, lane));
             }

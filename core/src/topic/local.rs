@@ -19,8 +19,9 @@ pub(super) struct Local<X: Platform> {
     pub(super) layout: Arc<Layout<X>>,
     partitioner: TopicPartitioner,
     rng: Rng,
-    /// The record at hand goes to the partition that sticks, not to one of its own.
-    sticky: bool,
+    /// The record that was [chosen](Self::choose) for goes to the partition that sticks, not to one
+    /// of its own.
+    pub(super) sticky: bool,
     /// The partitioner needs the time.
     timed: bool,
 }
@@ -51,23 +52,24 @@ impl<X: Platform> Local<X> {
         }
     }
 
-    /// The record's partition, where nothing has changed and [choosing](Self::choose) it would
-    /// change nothing.
+    /// The record's partition and whether it is the one that sticks, where nothing has changed and
+    /// [choosing](Self::choose) it would change nothing.
     ///
     /// A partition that does not exist is as given.
     #[inline]
-    pub(super) fn settled(&mut self, state: &TopicState<X>, record: &Record<'_>) -> Option<i32> {
+    pub(super) fn settled(
+        &self,
+        state: &TopicState<X>,
+        record: &Record<'_>,
+    ) -> Option<(i32, bool)> {
         if state.version.load(Ordering::Acquire) != self.version || self.status != Status::Known {
             return None;
         }
-        self.sticky = false;
-        if record.partition.is_some() {
-            return record.partition;
+        if let Some(partition) = record.partition {
+            return Some((partition, false));
         }
         let count = self.layout.partitions.len() as u32;
-        let (partition, sticky) = self.partitioner.settled(record.routing_key(), count)?;
-        self.sticky = sticky;
-        Some(partition)
+        self.partitioner.settled(record.routing_key(), count)
     }
 
     pub(super) fn choose(
@@ -131,9 +133,10 @@ impl<X: Platform> Local<X> {
         self.partitioner.uniform_mut().on_appended(bytes, true, self.layout.view(), &mut self.rng)
     }
 
+    /// Counts what went to the partition that sticks.
     #[inline]
-    pub(super) fn on_appended(&mut self, bytes: usize, filled: bool) {
-        if self.sticky && self.partitioner.uniform_mut().count(bytes, filled) {
+    pub(super) fn on_appended(&mut self, sticky: bool, bytes: usize, filled: bool) {
+        if sticky && self.partitioner.uniform_mut().count(bytes, filled) {
             let view = self.layout.view();
             self.partitioner.uniform_mut().advance(view, &mut self.rng);
         }

@@ -20,7 +20,7 @@ use crate::time::Instant;
 
 pub(crate) use handle::{Need, Refusal, TopicHandle};
 use prepare::is_plainly_valid;
-pub(crate) use prepare::prepare;
+pub(crate) use prepare::{plain_end, prepare};
 pub(crate) use state::{Layout, Status, TopicState};
 
 /// A topic resolved once, for sending many records to it. Each handle has its own sticky partition

@@ -2,6 +2,7 @@
 
 use crate::config::ProducerConfig;
 use crate::error::SendError;
+use crate::interceptor::Interceptors;
 use crate::record::Record;
 use crate::records::record::{MAX_RECORD_OVERHEAD, size_upper_bound};
 use crate::records::varint::VARINT_MAX_LEN;
@@ -30,19 +31,27 @@ pub(crate) fn prepare<'a, X: Platform>(
     check(shared, record)
 }
 
-/// Whether [`prepare`] would let the record pass, without interceptors; false also where that takes
-/// a closer look, and where code has to be small: there the short path does not exist.
+/// How long a record's key and value may not be together where [`is_plainly_valid`] is to hold.
+pub(crate) fn plain_end(config: &ProducerConfig, interceptors: &Interceptors) -> usize {
+    // Where code has to be small the short path does not exist.
+    if !cfg!(target_pointer_width = "64") || !interceptors.is_empty() {
+        return 0;
+    }
+    let limit = config.max_request_size.min(config.buffer_memory);
+    limit.saturating_sub(MAX_HEADERLESS_OVERHEAD - 1)
+}
+
+/// Whether [`prepare`] would let the record pass, as it is; false also where that takes a closer
+/// look.
 #[inline]
 pub(crate) fn is_plainly_valid<X: Platform>(shared: &Shared<X>, record: &Record<'_>) -> bool {
     let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    let config = &shared.config;
     cfg!(target_pointer_width = "64")
         && !shared.is_closed()
-        && shared.interceptors.is_empty()
         && record.headers.is_empty()
         && record.timestamp.is_none_or(|millis| millis >= 0)
-        && len(record.key).saturating_add(len(record.value)).saturating_add(MAX_HEADERLESS_OVERHEAD)
-            <= config.max_request_size.min(config.buffer_memory)
+        // Slices are half as long as numbers go.
+        && len(record.key) + len(record.value) < shared.plain_end
 }
 
 fn check<X: Platform>(shared: &Shared<X>, record: &Record<'_>) -> Result<usize, SendError> {

@@ -64,10 +64,11 @@ impl<'a> Lane<'a> {
     }
 
     fn send_into(&mut self, sent: &mut Deliveries) {
-        let record = Record::new(self.payload.next());
-        match self.topic.try_send_into(record, sent) {
+        let value = self.payload.next();
+        match self.topic.try_send_into(Record::new(value), sent) {
             Err(SendError::BufferFull | SendError::MetadataPending) => {
-                sent.push(self.topic.send_blocking(record).expect("it is accepted"));
+                let sending = self.topic.send_blocking(Record::new(value));
+                sent.push(sending.expect("it is accepted"));
             }
             outcome => outcome.expect("it is accepted"),
         }
