@@ -42,7 +42,12 @@ impl Client {
 
     /// Whether it is one of the limits, which no client reaches.
     pub(crate) fn is_limit(self) -> bool {
-        self.program == Program::Rust("bench-socket")
+        self.program == Program::Rust("bench-socket") || !self.sends()
+    }
+
+    /// Whether its records go to a broker.
+    pub(crate) fn sends(self) -> bool {
+        self.name != CODEC
     }
 
     pub(crate) fn is_node(self) -> bool {
@@ -64,12 +69,14 @@ impl fmt::Display for Client {
 pub(crate) const OTTLA: &str = "ottla";
 pub(crate) const BARE: &str = "bare socket";
 pub(crate) const COPY: &str = "copy, CRC, write";
+pub(crate) const CODEC: &str = "the codec alone";
 pub(crate) const BY_HAND: &str = "rskafka, batches by hand";
 
 /// All of them.
-pub(crate) const CLIENTS: [Client; 16] = [
+pub(crate) const CLIENTS: [Client; 17] = [
     Client::new(BARE, Program::Rust("bench-socket"), "bare", (12_000, 2_000), 50),
     Client::new(COPY, Program::Rust("bench-socket"), "copy", (10_000, 1_800), 50),
+    Client::new(CODEC, Program::Rust("bench-codec"), "", (4_000, 1_200), 50),
     Client::new(OTTLA, Program::Rust("bench-ottla"), "", (4_000, 1_200), 50),
     Client::new("Java", Program::Java, "", (1_600, 700), 6_000),
     Client::new("librdkafka", Program::Rust("bench-librdkafka"), "", (1_200, 390), 50),

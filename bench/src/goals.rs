@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{BARE, BY_HAND, COPY, OTTLA};
+use crate::client::{BARE, BY_HAND, CODEC, COPY, OTTLA};
 use crate::figures::Figure;
 use crate::report::Results;
 use crate::rounds::Row;
@@ -129,6 +129,12 @@ impl Goals<'_> {
                 let ratio_of = best.zip(own).map(|(best, own)| best / own);
                 let text = format!("{name} {codec}: records a CPU second, times the best peer's");
                 self.add(text, ratio_of, Wanted::AtLeast(ratio));
+                let codec_alone = self.median(&workload, CODEC, Row::cpu);
+                let plain = self.median(&format!("{size}-none"), OTTLA, Row::cpu);
+                let rest = own.zip(codec_alone).map(|(own, codec)| own - codec);
+                let over_plain = rest.zip(plain).map(|(rest, plain)| rest / plain);
+                let text = format!("{name} {codec}: CPU less the codec's own, over that without");
+                self.add(text, over_plain, Wanted::AtMost(1.3));
                 let own = self.median(&workload, OTTLA, Row::wire);
                 let best = self.best_peer(&workload, Row::wire);
                 let size_of = own.zip(best).map(|(own, best)| own / best);

@@ -28,6 +28,8 @@ pub(crate) enum Field {
     Native,
     /// Native clients, without the limits.
     Clients,
+    /// Those, and the codec alone.
+    Codecs,
     /// In Node, one record a call, or many.
     Node(&'static str),
 }
@@ -75,7 +77,8 @@ const BASE: Workload = Workload {
     rounds: None,
     quick: false,
 };
-const CODEC: Workload = Workload { field: Field::Clients, ..BASE };
+const CODEC: Workload = Workload { field: Field::Codecs, ..BASE };
+const SHAPE: Workload = Workload { field: Field::Clients, ..BASE };
 const PACED: Workload =
     Workload { field: Field::Clients, mode: Mode::Pace { rate: 400_000 }, seconds: 6.0, ..BASE };
 const NODE: Workload = Workload { seconds: 2.0, ..BASE };
@@ -134,10 +137,10 @@ fn shapes() -> Vec<Workload> {
             id: "600-partitions",
             title: "Sink, 100 B, 600 partitions",
             partitions: 600,
-            ..CODEC
+            ..SHAPE
         },
-        Workload { id: "2-threads", title: "Sink, 100 B, 2 sending threads", threads: 2, ..CODEC },
-        Workload { id: "8-threads", title: "Sink, 100 B, 8 sending threads", threads: 8, ..CODEC },
+        Workload { id: "2-threads", title: "Sink, 100 B, 2 sending threads", threads: 2, ..SHAPE },
+        Workload { id: "8-threads", title: "Sink, 100 B, 8 sending threads", threads: 8, ..SHAPE },
     ]
 }
 
@@ -227,8 +230,9 @@ impl Workload {
     /// Whether a client takes part.
     pub(crate) fn includes(&self, client: Client) -> bool {
         match self.field {
-            Field::Native => !client.is_node(),
+            Field::Native => !client.is_node() && client.sends(),
             Field::Clients => !client.is_node() && !client.is_limit(),
+            Field::Codecs => !client.is_node() && (!client.is_limit() || !client.sends()),
             Field::Node(way) => client.is_node() && client.way == way,
         }
     }
