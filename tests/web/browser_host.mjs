@@ -2,6 +2,7 @@
 // crashed over its own protocol; nobody drives the pages.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect as dial, createServer as listen } from 'node:net';
@@ -13,8 +14,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const TYPES = { html: 'text/html', js: 'text/javascript', mjs: 'text/javascript', wasm: 'application/wasm' };
 const PATIENCE_MS = 120_000;
 
-/** Serves the files here; `hear` gets what pages post to `/told`. */
-export async function serve(hear) {
+/** Serves the files here, and `others` under their paths; `hear` gets what pages post to `/told`. */
+export async function serve(hear, others = {}) {
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, 'http://localhost');
     if (request.method === 'POST') {
@@ -27,7 +28,7 @@ export async function serve(hear) {
       return;
     }
     try {
-      const content = readFileSync(`.${pathname}`);
+      const content = readFileSync(others[pathname] ?? `.${pathname}`);
       const type = TYPES[pathname.split('.').pop()] ?? 'text/plain';
       response.writeHead(200, { 'content-type': type }).end(content);
     } catch {
@@ -60,26 +61,30 @@ export async function tap(url) {
 
 export class Browser {
   #program;
+  #isDriven;
   #profile = mkdtempSync(join(tmpdir(), 'ottla-browser-'));
   #process;
   #port;
 
-  constructor(program) {
+  /** Only Chromium takes commands, and only if it `isDriven`. */
+  constructor(program, { isDriven = !program.includes('firefox') } = {}) {
     this.#program = program;
+    this.#isDriven = isDriven;
   }
 
   /** Starts it with a page; what it has stored is as it left it. */
   async start(url) {
-    const isFirefox = this.#program.includes('firefox');
-    const flags = isFirefox
+    const flags = this.#program.includes('firefox')
       ? ['--headless', '--no-remote', '--profile', this.#profile]
       : ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
-         '--remote-debugging-port=0', `--user-data-dir=${this.#profile}`];
-    this.#process = spawn(this.#program, [...flags, url], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
-    if (isFirefox) return;
+         `--user-data-dir=${this.#profile}`];
+    const stderr = this.#isDriven ? 'pipe' : 'ignore';
+    if (this.#isDriven) flags.push('--remote-debugging-port=0');
+    this.#process = spawn(this.#program, [...flags, url], { stdio: ['ignore', 'ignore', stderr], detached: true });
+    await once(this.#process, 'spawn');
+    if (!this.#isDriven) return;
     this.#port = await new Promise((resolve, reject) => {
       let said = '';
-      this.#process.on('error', reject);
       this.#process.stderr.on('data', (text) => {
         said += text;
         const port = /DevTools listening on ws:\/\/127\.0\.0\.1:(\d+)/.exec(said)?.[1];
@@ -91,6 +96,7 @@ export class Browser {
 
   /** Ends every process of it at once, as a power failure would. */
   async kill() {
+    if (!this.#process?.pid) return;
     const gone = new Promise((resolve) => this.#process.once('exit', resolve));
     process.kill(-this.#process.pid, 'SIGKILL');
     await gone;
