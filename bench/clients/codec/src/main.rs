@@ -5,15 +5,15 @@
 use contract::{Latencies, Meter, Payload, Report, Task};
 use ottla_core::records::{BATCH_OVERHEAD, BatchBuilder, Compression, Compressor, RecordFields};
 
-/// Uncompressed, a batch grows to twice the bytes that it may have on the wire.
-const GROWTH: usize = 2;
+/// What a batch is smaller than expected, in percent: Java's margin, and ottla's.
+const MARGIN: usize = 105;
 
 fn main() {
     let task = Task::from_args();
-    let blocks = Blocks::new(&task, &mut Payload::read(&task));
     let codec = task.compression.parse().expect("it is the name of a codec");
     let compression = Compression::new(codec, None).expect("there is a default level");
     let mut compressor = Compressor::new(compression).expect("it is compiled in");
+    let blocks = Blocks::new(&task, &mut Payload::read(&task), &mut compressor);
     blocks.compress(&mut compressor, task.warmup);
     let meter = Meter::start();
     let acknowledged = blocks.compress(&mut compressor, task.records);
@@ -29,9 +29,12 @@ struct Blocks {
 }
 
 impl Blocks {
-    fn new(task: &Task, payload: &mut Payload) -> Self {
-        let most = GROWTH * task.batch_bytes;
-        let records = (most / (task.record_bytes + 10)).max(1) as u64;
+    /// As large as ottla's are when it knows how well the records compress.
+    fn new(task: &Task, payload: &mut Payload, compressor: &mut Compressor) -> Self {
+        let records = (task.batch_bytes / task.record_bytes).max(1);
+        let first = batch(payload, records as u64);
+        let len = compress(compressor, &first);
+        let records = (records * task.batch_bytes / len * 100 / MARGIN) as u64;
         let file = std::fs::metadata(&task.payload).expect("the payload file is there").len();
         let batches = file / (records * task.record_bytes as u64);
         let batches = (0..batches.max(1)).map(|_| batch(payload, records)).collect();
@@ -42,8 +45,7 @@ impl Blocks {
     fn compress(&self, compressor: &mut Compressor, records: u64) -> u64 {
         let count = records.div_ceil(self.records);
         for batch in self.batches.iter().cycle().take(count as usize) {
-            let smaller = compressor.compress(&batch[BATCH_OVERHEAD..]).expect("it compresses");
-            assert!(smaller.is_some(), "what is compressed is smaller");
+            compress(compressor, batch);
         }
         records
     }
@@ -56,4 +58,10 @@ fn batch(payload: &mut Payload, records: u64) -> Vec<u8> {
         batch.append(&fields, 0).expect("there is room");
     }
     batch.into_bytes()
+}
+
+/// The size of the batch's records, compressed.
+fn compress(compressor: &mut Compressor, batch: &[u8]) -> usize {
+    let smaller = compressor.compress(&batch[BATCH_OVERHEAD..]).expect("it compresses");
+    smaller.expect("log lines get smaller").len()
 }

@@ -26,6 +26,9 @@ impl ZstdEncoder {
         let mut context = CCtx::try_create().ok_or(FAILED)?;
         let level = level.or(Codec::Zstd.default_level()).unwrap_or_default();
         context.set_parameter(CParameter::CompressionLevel(level)).map_err(|_| FAILED)?;
+        if Some(level) == Codec::Zstd.default_level() {
+            context.set_parameter(CParameter::MinMatch(MIN_MATCH)).map_err(|_| FAILED)?;
+        }
         Ok(Self { context })
     }
 }
@@ -39,6 +42,11 @@ impl Encoder for ZstdEncoder {
         Ok(())
     }
 }
+
+/// The shortest match, at the default level. The library itself looks for four bytes where there are
+/// 128 to 256 KiB, and for five where there are fewer or more: with four, batches of log lines are
+/// 2 % larger and take 3 to 6 % longer.
+const MIN_MATCH: u32 = 5;
 
 const FAILED: CompressionError = CompressionError::Encoder(Codec::Zstd);
 
