@@ -43,9 +43,9 @@ impl Encoder for ZstdEncoder {
     }
 }
 
-/// The shortest match, at the default level. The library itself looks for four bytes where there are
-/// 128 to 256 KiB, and for five where there are fewer or more: with four, batches of log lines are
-/// 2 % larger and take 3 to 6 % longer.
+/// The shortest match, at the default level. The library itself looks for four bytes where there
+/// are 128 to 256 KiB, and for five where there are fewer or more: with four, batches of log lines
+/// are 2 % larger and take 3 to 6 % longer.
 const MIN_MATCH: u32 = 5;
 
 const FAILED: CompressionError = CompressionError::Encoder(Codec::Zstd);
