@@ -202,10 +202,10 @@ const scenarios = {
   /** What the next host can tell before it has a session: its tabs' records, whose lease is over. */
   async 'handed over late'() {
     await browser.start('about:blank');
-    const more = { shared: 1 };
-    const mute = await browser.open(page('host', FOREVER, { ...more, flags: 'no-worker mute' }));
+    const later = (label, count) => page(label, count, { shared: 1, flags: 'no-worker', url: other });
+    const mute = await browser.open(page('host', FOREVER, { shared: 1, flags: 'no-worker mute' }));
     await hasStored('host', 40);
-    await browser.open(page('behind', 40, { ...more, flags: 'no-worker', url: other }));
+    await browser.open(later('behind', 40));
     await hasStored('behind', 40);
     await browser.close(mute);
     await isDone('behind');
@@ -213,7 +213,7 @@ const scenarios = {
     assert.equal(lines.length, 40);
     stored.clear();
     unknown.length = 0;
-    await browser.open(page('next', 50, { ...more, flags: 'no-worker', url: other }));
+    await browser.open(later('next', 50));
     await isDone('next');
   },
 

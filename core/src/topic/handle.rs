@@ -93,7 +93,7 @@ impl<X: Platform> TopicHandle<X> {
         let mut at = Instant::ZERO;
         let (appended, lane) = self.local.with(|local| {
             local.refresh(&self.state);
-            let mut partition = local.choose(&self.state.name, record, shared)?;
+            let (mut partition, mut sticky) = local.choose(&self.state.name, record, shared)?;
             let mut moved = false;
             loop {
                 let target = &local.layout.partitions[partition as usize];
@@ -108,14 +108,14 @@ impl<X: Platform> TopicHandle<X> {
                     && buffer.is_none()
                     && !moved
                     && record.partition.is_none()
-                    && local.at_batch_boundary(&self.state.name, partition, after_full)
+                    && local.at_batch_boundary(&self.state.name, (partition, sticky), after_full)
                 {
                     moved = true;
-                    partition = local.choose(&self.state.name, record, shared)?;
+                    (partition, sticky) = local.choose(&self.state.name, record, shared)?;
                     continue;
                 }
                 if let Appended::Done { filled, .. } = appended {
-                    local.on_appended(local.sticky, size, filled);
+                    local.on_appended(sticky, size, filled);
                 }
                 return Ok::<_, Refusal>((appended, lane));
             }

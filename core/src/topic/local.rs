@@ -19,9 +19,6 @@ pub(super) struct Local<X: Platform> {
     pub(super) layout: Arc<Layout<X>>,
     partitioner: TopicPartitioner,
     rng: Rng,
-    /// The record that was [chosen](Self::choose) for goes to the partition that sticks, not to one
-    /// of its own.
-    pub(super) sticky: bool,
     /// The partitioner needs the time.
     timed: bool,
 }
@@ -35,7 +32,7 @@ impl<X: Platform> Local<X> {
         let ignore_keys = config.partitioner_ignore_keys;
         let partitioner = TopicPartitioner::new(kind, ignore_keys, config.batch_size, &mut rng);
         let status = Status::Unknown;
-        Self { version: 0, status, layout, partitioner, rng, sticky: false, timed }
+        Self { version: 0, status, layout, partitioner, rng, timed }
     }
 
     /// Catches up with what the sender has published.
@@ -72,22 +69,22 @@ impl<X: Platform> Local<X> {
         self.partitioner.settled(record.routing_key(), count)
     }
 
+    /// The record's partition and whether it is the one that sticks.
     pub(super) fn choose(
         &mut self,
         topic: &str,
         record: &Record<'_>,
         shared: &Shared<X>,
-    ) -> Result<i32, Refusal> {
+    ) -> Result<(i32, bool), Refusal> {
         if self.status != Status::Known {
             return Err(self.unknown(topic, shared));
         }
         let count = self.layout.partitions.len() as u32;
         if let Some(partition) = record.partition {
-            self.sticky = false;
             if partition as u32 >= count {
                 return Err(Refusal::Need(Need::Metadata(Some((partition, count)))));
             }
-            return Ok(partition);
+            return Ok((partition, false));
         }
         let view = self.layout.view();
         let input = PartitionInput {
@@ -98,11 +95,11 @@ impl<X: Platform> Local<X> {
             available: view.available,
         };
         let now = if self.timed { shared.clock.now() } else { Instant::ZERO };
-        let choice = self.partitioner.partition(&input, now, &mut self.rng);
-        self.sticky = choice == Ok(Choice::Uniform);
-        match choice {
-            Ok(Choice::Partition(partition)) => Ok(partition),
-            Ok(Choice::Uniform) => Ok(self.partitioner.uniform_mut().current(view, &mut self.rng)),
+        match self.partitioner.partition(&input, now, &mut self.rng) {
+            Ok(Choice::Partition(partition)) => Ok((partition, false)),
+            Ok(Choice::Uniform) => {
+                Ok((self.partitioner.uniform_mut().current(view, &mut self.rng), true))
+            }
             Err(error) => Err(SendError::Partitioner(error).into()),
         }
     }
@@ -123,10 +120,10 @@ impl<X: Platform> Local<X> {
     pub(super) fn at_batch_boundary(
         &mut self,
         topic: &str,
-        partition: i32,
+        (partition, sticky): (i32, bool),
         after_full: bool,
     ) -> bool {
-        if !self.sticky {
+        if !sticky {
             return self.partitioner.on_new_batch(topic, partition);
         }
         let bytes = if after_full { usize::MAX } else { 0 };

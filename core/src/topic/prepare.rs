@@ -33,8 +33,7 @@ pub(crate) fn prepare<'a, X: Platform>(
 
 /// How long a record's key and value may not be together where [`is_plainly_valid`] is to hold.
 pub(crate) fn plain_end(config: &ProducerConfig, interceptors: &Interceptors) -> usize {
-    // Where code has to be small the short path does not exist.
-    if !cfg!(target_pointer_width = "64") || !interceptors.is_empty() {
+    if !interceptors.is_empty() {
         return 0;
     }
     let limit = config.max_request_size.min(config.buffer_memory);
@@ -42,7 +41,7 @@ pub(crate) fn plain_end(config: &ProducerConfig, interceptors: &Interceptors) ->
 }
 
 /// Whether [`prepare`] would let the record pass, as it is; false also where that takes a closer
-/// look.
+/// look, and where code has to be small: there the short path does not exist.
 #[inline]
 pub(crate) fn is_plainly_valid<X: Platform>(shared: &Shared<X>, record: &Record<'_>) -> bool {
     let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);

@@ -32,13 +32,12 @@ impl Blocks {
     /// As large as ottla's are when it knows how well the records compress.
     fn new(task: &Task, payload: &mut Payload, compressor: &mut Compressor) -> Self {
         let records = (task.batch_bytes / task.record_bytes).max(1);
-        let first = batch(payload, records as u64);
+        let first = batch(payload, records);
         let len = compress(compressor, &first);
-        let records = (records * task.batch_bytes / len * 100 / MARGIN) as u64;
-        let file = std::fs::metadata(&task.payload).expect("the payload file is there").len();
-        let batches = file / (records * task.record_bytes as u64);
-        let batches = (0..batches.max(1)).map(|_| batch(payload, records)).collect();
-        Self { batches, records }
+        let records = records * task.batch_bytes / len * 100 / MARGIN;
+        let batches = (payload.records() / records).max(1);
+        let batches = (0..batches).map(|_| batch(payload, records)).collect();
+        Self { batches, records: records as u64 }
     }
 
     /// Compresses so many records, the last batch in whole.
@@ -51,7 +50,7 @@ impl Blocks {
     }
 }
 
-fn batch(payload: &mut Payload, records: u64) -> Vec<u8> {
+fn batch(payload: &mut Payload, records: usize) -> Vec<u8> {
     let mut batch = BatchBuilder::new(Vec::new());
     for _ in 0..records {
         let fields = RecordFields { key: None, value: Some(payload.next()), headers: &[] };

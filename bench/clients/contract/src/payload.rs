@@ -25,6 +25,12 @@ impl Payload {
         Self { bytes: bytes.into(), record: task.record_bytes, at: 0 }
     }
 
+    /// The records of the file.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.bytes.len() / self.record
+    }
+
     /// The next record.
     #[must_use]
     pub fn next(&mut self) -> &[u8] {
