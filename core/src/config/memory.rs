@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::ProducerConfig;
 use crate::protocol::frame::SIZE_LENGTH;
-use crate::records::compression::{Codec, Compression, small_lz4_table, worst_case};
+use crate::records::compression::{Codec, Compression, lz4_table, worst_case};
 
 /// Room for what surrounds the batches of one request: its header, topics and partitions. The
 /// batches themselves are sent from where they are.
@@ -129,8 +129,7 @@ const fn table_size(codec: Codec, largest_batch: usize) -> usize {
     match codec {
         Codec::None => 0,
         Codec::Snappy => 32 * 1024,
-        Codec::Lz4 if cfg!(feature = "std") => 8 * 1024,
-        Codec::Lz4 => small_lz4_table(largest_batch),
+        Codec::Lz4 => lz4_table(largest_batch),
         Codec::Gzip => 310 * 1024,
         Codec::Zstd => 400 * 1024,
     }
@@ -161,7 +160,7 @@ mod tests {
                 .insert(topic.into(), TopicOverrides { compression, ..Default::default() });
         }
         let budget = config.memory(1);
-        assert_eq!(budget.codec_tables, (8 + 32) * 1024);
+        assert_eq!(budget.codec_tables, (32 + 32) * 1024);
         assert_eq!(budget.codec_output, 2 * worst_case(config.max_request_size));
     }
 

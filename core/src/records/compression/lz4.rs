@@ -1,28 +1,26 @@
-//! The LZ4 frame format (version 1.6.x of its specification) as Kafka's `Lz4BlockOutputStream`
-//! writes it: independent blocks of at most 64 KiB, no content size and no checksums but the
-//! header's. The blocks are `lz4_flex`'s; without std, where memory may be small, they are written
-//! by an encoder that needs less.
+//! The LZ4 frame format (version 1.6.x of its specification) as Kafka's readers expect it:
+//! independent blocks, no content size and no checksums but the header's.
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use lz4_flex::block::decompress_into;
-#[cfg(feature = "std")]
-use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 
-#[cfg(not(feature = "std"))]
 use super::lz4_block::BlockEncoder;
 use super::xxh32::xxh32;
 use super::{Codec, CompressionError, Encoder, append};
 
 const MAGIC: [u8; 4] = 0x184d_2204u32.to_le_bytes();
-/// Magic; version 1 with independent blocks; blocks of at most 64 KiB; checksum of those two bytes.
-const HEADER: [u8; 7] = [MAGIC[0], MAGIC[1], MAGIC[2], MAGIC[3], 0x60, 0x40, 0x82];
+/// Magic, flags, the size of blocks, and a checksum of those two.
+const HEADER_LEN: usize = 7;
+/// Version 1 with independent blocks.
+const FLAGS: u8 = 0x60;
+/// How large the blocks of a frame may be, how its header says so, and its checksum.
+const BLOCK_SIZES: [(usize, u8, u8); 4] =
+    [(64 << 10, 0x40, 0x82), (256 << 10, 0x50, 0xfb), (1 << 20, 0x60, 0x51), (4 << 20, 0x70, 0x73)];
 const END_MARK: [u8; 4] = [0; 4];
 /// The flag in a block's size that says that the block isn't compressed.
 const STORED: u32 = 1 << 31;
-/// Just below 64 KiB, so that positions in a block fit the 16 bits of the small encoder's table.
-const BLOCK_LEN: usize = u16::MAX as usize - 1;
 /// No compressed byte stands for more than 255 bytes.
 const MAX_EXPANSION: usize = 255;
 
@@ -38,12 +36,17 @@ impl fmt::Debug for Lz4Encoder {
 }
 
 impl Encoder for Lz4Encoder {
+    /// One block, if the largest can hold `input`: no match reaches from one into another.
     fn compress(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
-        out.extend_from_slice(&HEADER);
-        for block in input.chunks(BLOCK_LEN) {
+        let [smaller @ .., largest] = BLOCK_SIZES;
+        let fits = |(len, ..): &(usize, u8, u8)| input.len() <= *len;
+        let (block_len, size, checksum) = smaller.into_iter().find(fits).unwrap_or(largest);
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&[FLAGS, size, checksum]);
+        for block in input.chunks(block_len) {
             let start = out.len();
             out.extend_from_slice(&[0; 4]);
-            self.blocks.compress(block, out)?;
+            self.blocks.compress(block, out);
             let mut size = (out.len() - start - 4) as u32;
             if size as usize >= block.len() {
                 out.truncate(start + 4);
@@ -56,43 +59,15 @@ impl Encoder for Lz4Encoder {
         Ok(())
     }
 
-    #[cfg(not(feature = "std"))]
     fn reserve(&mut self, largest: usize) {
         self.blocks.reserve(largest);
-    }
-}
-
-/// `lz4_flex` with its larger table, which hashes more bytes than its small one: what it writes is
-/// 10 % smaller, at no more time.
-#[cfg(feature = "std")]
-struct BlockEncoder {
-    table: CompressTable,
-}
-
-#[cfg(feature = "std")]
-impl Default for BlockEncoder {
-    fn default() -> Self {
-        Self { table: CompressTable::large() }
-    }
-}
-
-#[cfg(feature = "std")]
-impl BlockEncoder {
-    fn compress(&mut self, block: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
-        let start = out.len();
-        out.resize(start + get_maximum_output_size(block.len()), 0);
-        let len = compress_into_with_table(block, &mut out[start..], &mut self.table)
-            .map_err(|_| CompressionError::Encoder(Codec::Lz4))?;
-        out.truncate(start + len);
-        Ok(())
     }
 }
 
 /// See [`break_lz4_checksum`](super::break_lz4_checksum).
 #[cfg(feature = "legacy-formats")]
 pub(super) fn break_checksum(frame: &mut [u8]) {
-    if let Some((checksum, before)) = frame.get_mut(..HEADER.len()).and_then(<[u8]>::split_last_mut)
-    {
+    if let Some((checksum, before)) = frame.get_mut(..HEADER_LEN).and_then(<[u8]>::split_last_mut) {
         *checksum = (xxh32(before) >> 8) as u8;
     }
 }
@@ -208,7 +183,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_constant_header_has_its_own_checksum() {
-        assert_eq!((xxh32(&HEADER[4..6]) >> 8) as u8, HEADER[6]);
+    fn constant_headers_have_their_checksums() {
+        for (_, size, checksum) in BLOCK_SIZES {
+            assert_eq!((xxh32(&[FLAGS, size]) >> 8) as u8, checksum);
+        }
+    }
+
+    #[test]
+    fn a_frame_announces_no_larger_blocks_than_it_has() {
+        for (len, largest) in [(1, 64 << 10), (64 << 10, 64 << 10), (65_537, 256 << 10)] {
+            let mut frame = Vec::new();
+            Lz4Encoder::default().compress(&alloc::vec![0; len], &mut frame).unwrap();
+            assert_eq!(Frame::parse(&mut &frame[..]).unwrap().max_block_len, largest);
+        }
     }
 }

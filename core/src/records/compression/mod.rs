@@ -5,7 +5,8 @@
 //! [`Compressor::with_encoder`].
 //!
 //! Working memory per [`Compressor`], beside its output: snappy 32 KiB (2 KiB where a word has less
-//! than 64 bits), lz4 16 KiB (without the feature `std` about as much as a batch, at most that),
+//! than 64 bits), lz4 about as much as a batch, at most 32 KiB (8 KiB without the
+//! feature `std`),
 //! gzip 310 KiB, zstd 400 KiB while it works (about 1 MiB with the feature `zstd-c`, kept). All but
 //! `ruzstd` allocate nothing once they are warm.
 
@@ -19,7 +20,7 @@ mod error;
 mod gzip;
 #[cfg(feature = "lz4")]
 mod lz4;
-#[cfg(all(feature = "lz4", any(test, not(feature = "std"))))]
+#[cfg(feature = "lz4")]
 mod lz4_block;
 #[cfg(feature = "snappy")]
 mod snappy;
@@ -137,11 +138,12 @@ fn encoder(compression: Compression) -> Result<Option<Box<dyn Encoder + Send>>, 
     }
 }
 
-/// Bytes of the LZ4 encoder's table for blocks of up to `len` bytes, where memory is small: as many
-/// two-byte entries as half a block has bytes, and a power of two.
-pub(crate) const fn small_lz4_table(len: usize) -> usize {
+/// Bytes of the LZ4 encoder's table for blocks of up to `len` bytes: as many two-byte entries as
+/// half a block has bytes, and a power of two. A larger table would leave the processor's nearest
+/// cache.
+pub(crate) const fn lz4_table(len: usize) -> usize {
     const LEAST: usize = 512;
-    const MOST: usize = 8 * 1024;
+    const MOST: usize = if cfg!(feature = "std") { 32 * 1024 } else { 8 * 1024 };
     let size = if len < MOST { len.next_power_of_two() } else { MOST };
     if size < LEAST { LEAST } else { size }
 }
