@@ -21,10 +21,10 @@ use crate::{Delivered, Delivery};
 /// # let brokers = address.as_str();
 /// let producer = Producer::from_properties([("bootstrap.servers", brokers)])?;
 /// let topic = producer.topic("numbers");
+/// let numbers: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+/// let records: Vec<_> = numbers.iter().map(|text| Record::new(text.as_bytes())).collect();
 /// let mut deliveries = Deliveries::new();
-/// for number in 0..1000 {
-///     deliveries.push(topic.send_blocking(Record::new(number.to_string().as_bytes()))?);
-/// }
+/// topic.send_all_blocking(&mut &records[..], &mut deliveries)?;
 /// let mut acknowledged = 0;
 /// while let Some((records, outcome)) = deliveries.wait_next() {
 ///     outcome?;
@@ -50,7 +50,7 @@ impl Deliveries {
     }
 
     /// Adds the delivery of one record. [`Topic::try_send_into`](crate::Topic::try_send_into) does
-    /// both, the sending and this.
+    /// both, the sending and this, and [`Topic::send_all`](crate::Topic::send_all) for many.
     #[inline]
     pub fn push(&mut self, delivery: Delivery) {
         self.0.push(delivery.into_core());

@@ -63,12 +63,60 @@ impl Topic {
         self.topic.try_send_into(record, deliveries.core_mut())
     }
 
+    /// As [`try_send_into`](Self::try_send_into) for each of `records`, in order: cheaper still, as
+    /// those that go to one batch are appended at once. `records` is left with those that were not
+    /// accepted, the first of them the one that the error is of.
+    ///
+    /// # Errors
+    /// As [`Producer::try_send`].
+    pub fn try_send_all(
+        &self,
+        records: &mut &[Record<'_>],
+        deliveries: &mut Deliveries,
+    ) -> Result<(), SendError> {
+        self.topic.try_send_all(records, deliveries.core_mut())
+    }
+
     /// As [`Producer::send`].
     ///
     /// # Errors
     /// See [`SendError`].
     pub async fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
         self.topic.send(record).await.map(Delivery::new)
+    }
+
+    /// [`try_send_all`](Self::try_send_all), waiting as [`Producer::send`] does. Cancel-safe: what
+    /// `records` is left with has not been sent.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub async fn send_all(
+        &self,
+        records: &mut &[Record<'_>],
+        deliveries: &mut Deliveries,
+    ) -> Result<(), SendError> {
+        while let Err(error) = self.try_send_all(records, deliveries) {
+            let (SendError::BufferFull | SendError::MetadataPending, [first, rest @ ..]) =
+                (&error, *records)
+            else {
+                return Err(error);
+            };
+            deliveries.push(self.send(*first).await?);
+            *records = rest;
+        }
+        Ok(())
+    }
+
+    /// [`send_all`](Self::send_all), blocking the thread.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub fn send_all_blocking(
+        &self,
+        records: &mut &[Record<'_>],
+        deliveries: &mut Deliveries,
+    ) -> Result<(), SendError> {
+        block_on(self.send_all(records, deliveries))
     }
 
     /// As [`Producer::send_blocking`].

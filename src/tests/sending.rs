@@ -4,7 +4,7 @@ use std::thread;
 
 use super::{broker, producer, stored, stored_count};
 use crate::serializer::{IntegerSerializer, StringSerializer};
-use crate::{Header, Record, SendError, TypedProducer, TypedRecord};
+use crate::{Deliveries, Header, Record, SendError, TypedProducer, TypedRecord};
 
 #[test]
 fn threads_send_through_clones_and_every_record_is_where_its_delivery_says() {
@@ -73,6 +73,109 @@ fn try_send_says_that_the_topic_is_not_known_yet_and_later_appends() {
     assert_eq!(producer.partitions_blocking("patient"), Ok(6));
     let delivery = producer.try_send("patient", Record::new(b"x")).unwrap();
     assert_eq!(delivery.wait().unwrap().offset, Some(0));
+}
+
+/// How many of them were acknowledged.
+fn acknowledged(deliveries: &mut Deliveries) -> u32 {
+    let mut sum = 0;
+    while let Some((records, outcome)) = deliveries.wait_next() {
+        outcome.unwrap();
+        sum += records;
+    }
+    sum
+}
+
+#[test]
+fn many_records_at_once_are_where_each_belongs_in_order() {
+    const RECORDS: u32 = 6_000;
+    let broker = broker();
+    let numbers: Vec<[u8; 4]> = (0..RECORDS).map(u32::to_be_bytes).collect();
+    let header = [Header { key: "trace", value: None }];
+    // Runs of each kind, and single ones; batches of 4 KiB end within runs.
+    let record = |(index, number): (usize, &'static [u8; 4])| {
+        let record = Record::new(number);
+        match index % 97 {
+            0..40 => record,
+            40..60 => record.key(b"one"),
+            60 => record.headers(&header),
+            61..80 if index % 2 == 0 => record.partition(3).timestamp(1_700_000_000_000),
+            _ => record.key(b"another"),
+        }
+    };
+    let numbers: &'static [[u8; 4]] = numbers.leak();
+    let records: Vec<Record<'_>> = numbers.iter().enumerate().map(record).collect();
+    let producer = producer(broker.address(), &[("batch.size", "4096"), ("linger.ms", "1")]);
+    let topic = producer.topic("many");
+    let mut deliveries = Deliveries::new();
+    for mut chunk in records.chunks(500) {
+        topic.send_all_blocking(&mut chunk, &mut deliveries).unwrap();
+        assert!(chunk.is_empty());
+    }
+    assert_eq!(acknowledged(&mut deliveries), RECORDS);
+    let mut seen = Vec::new();
+    let place = |key: &[u8]| {
+        let sent = producer.send_blocking("many", Record::new(b"").key(key)).unwrap();
+        sent.wait().unwrap().partition
+    };
+    let (one, another) = (place(b"one"), place(b"another"));
+    for (partition, of_partition) in (0..).zip(stored(&broker, "many")) {
+        let values = of_partition.iter().filter_map(|record| record.value.clone());
+        let sent: Vec<u32> =
+            values.filter_map(|value| Some(u32::from_be_bytes(*value.first_chunk()?))).collect();
+        assert!(sent.is_sorted(), "the order in which they were sent");
+        for number in &sent {
+            let record = &records[*number as usize];
+            match (record.partition, record.key) {
+                (Some(meant), _) => assert_eq!(partition, meant),
+                (None, Some(key)) => {
+                    assert_eq!(partition, if key == b"one" { one } else { another });
+                }
+                (None, None) => {}
+            }
+        }
+        seen.extend(sent);
+    }
+    seen.sort_unstable();
+    assert!(seen.into_iter().eq(0..RECORDS), "each of them once");
+}
+
+#[test]
+fn of_many_records_those_that_were_not_accepted_are_left() {
+    let broker = broker();
+    let producer = producer(broker.address(), &[("max.request.size", "10000")]);
+    let topic = producer.topic("left");
+    let large = vec![b'x'; 20_000];
+    let records = [b"a", b"b", &large[..], b"c"].map(Record::new);
+    let (mut rest, mut deliveries) = (&records[..], Deliveries::new());
+    let pending = topic.try_send_all(&mut rest, &mut deliveries);
+    assert_eq!((pending, rest.len()), (Err(SendError::MetadataPending), 4));
+    let refused = topic.send_all_blocking(&mut rest, &mut deliveries);
+    assert!(matches!(refused, Err(SendError::RecordTooLarge { .. })), "{refused:?}");
+    assert_eq!(
+        rest.iter().map(|record| record.value).collect::<Vec<_>>(),
+        [Some(&large[..]), Some(b"c")]
+    );
+    rest = &rest[1..];
+    topic.send_all_blocking(&mut rest, &mut deliveries).unwrap();
+    assert_eq!((rest.len(), acknowledged(&mut deliveries)), (0, 3));
+}
+
+#[test]
+fn many_records_at_once_wait_for_memory() {
+    let broker = broker();
+    let small = [("buffer.memory", "16384"), ("batch.size", "4096"), ("max.request.size", "8192")];
+    let producer = producer(broker.address(), &small);
+    let topic = producer.topic("memory");
+    producer.partitions_blocking("memory").unwrap();
+    let value = [b'x'; 1_000];
+    let records = [Record::new(&value); 200];
+    let (mut rest, mut deliveries) = (&records[..], Deliveries::new());
+    let full = topic.try_send_all(&mut rest, &mut deliveries);
+    assert_eq!(full, Err(SendError::BufferFull));
+    assert!((1..200).contains(&rest.len()), "{} left", rest.len());
+    topic.send_all_blocking(&mut rest, &mut deliveries).unwrap();
+    assert_eq!(acknowledged(&mut deliveries), 200);
+    assert_eq!(stored_count(&broker, "memory"), 200);
 }
 
 #[test]

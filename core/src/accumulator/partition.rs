@@ -30,6 +30,9 @@ struct Queue<X: Platform> {
     closed: bool,
 }
 
+/// After so many bytes others have their turn at a partition's lock.
+const LONGEST_RUN: usize = 16 * 1024;
+
 /// What became of an append.
 pub(crate) enum Appended<X: Platform> {
     /// The record is in a batch.
@@ -78,6 +81,28 @@ impl<X: Platform> Partition<X> {
             let index = last.append(fields, timestamp)?;
             grown(last.len() - before, last.is_closed());
             Some(note(&last.result, index))
+        })
+    }
+
+    /// Appends those of `records`, given with their timestamps, for which the open batch has room,
+    /// and notes its outcome and each one's place in it. Returns by how many bytes that grew and
+    /// whether it is full now; `None` if it has no room for the first, or there is none.
+    pub(crate) fn append_run<'a>(
+        &self,
+        records: impl Iterator<Item = (RecordFields<'a>, i64)>,
+        mut note: impl FnMut(&Arc<BatchResult<X>>, u32, i64),
+    ) -> Option<(usize, bool)> {
+        self.queue.with(|queue| {
+            let last = queue.batches.back_mut().filter(|_| !queue.closed)?;
+            let before = last.len();
+            for (fields, timestamp) in records {
+                let Some(index) = last.append(&fields, timestamp) else { break };
+                note(&last.result, index, timestamp);
+                if last.len() - before >= LONGEST_RUN {
+                    break;
+                }
+            }
+            (last.len() > before).then(|| (last.len() - before, last.is_closed()))
         })
     }
 

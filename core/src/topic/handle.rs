@@ -1,9 +1,10 @@
 //! The path of a record into a batch.
 
 use alloc::vec::Vec;
+use core::iter;
 
 use super::local::Local;
-use super::prepare::fields;
+use super::prepare::{fields, is_plainly_valid};
 use super::{Layout, TopicState};
 use crate::accumulator::buffer_pool::{Account, Buffer};
 use crate::accumulator::delivery::{BatchResult, Delivery};
@@ -78,6 +79,58 @@ impl<X: Platform> TopicHandle<X> {
             self.announce(shared, lane, None, true);
         }
         Some(noted)
+    }
+
+    /// Appends those of `records` with which nothing else is to be done, from the first on, to the
+    /// batches that are open where they belong, until one of those is full. Returns how many, and
+    /// notes each as [`append_to_open`](Self::append_to_open) does.
+    pub(crate) fn append_runs(
+        &self,
+        shared: &Shared<X>,
+        records: &[Record<'_>],
+        mut note: impl FnMut(&Arc<BatchResult<X>>, u32, i64),
+    ) -> usize {
+        let now = shared.clock.unix_millis();
+        let (mut appended, mut filled) = (0, None);
+        self.local.with(|local| {
+            let mut next = self.plain_place(shared, local, records.first());
+            while let Some((partition, sticky)) = next
+                && let Some(target) = local.layout.partitions.get(partition as usize)
+            {
+                let lane = target.lane;
+                let (mut rest, place) = (records[appended..].iter(), next);
+                let run = iter::from_fn(|| {
+                    let record = rest.next().filter(|_| next == place)?;
+                    next = self.plain_place(shared, local, rest.as_slice().first());
+                    Some((fields(record), record.timestamp.unwrap_or(now)))
+                });
+                let grown = target.append_run(run, |result, index, timestamp| {
+                    appended += 1;
+                    note(result, index, timestamp);
+                });
+                let Some((bytes, is_full)) = grown else { return };
+                local.on_appended(sticky, bytes, is_full);
+                if is_full {
+                    filled = Some(lane);
+                    return;
+                }
+            }
+        });
+        if let Some(lane) = filled {
+            self.announce(shared, lane, None, true);
+        }
+        appended
+    }
+
+    /// Where a record goes with which nothing else is to be done, and whether that sticks.
+    fn plain_place(
+        &self,
+        shared: &Shared<X>,
+        local: &Local<X>,
+        record: Option<&Record<'_>>,
+    ) -> Option<(i32, bool)> {
+        let record = record.filter(|record| is_plainly_valid(shared, record))?;
+        local.settled(&self.state, record)
     }
 
     /// Appends a record of at most `size` bytes, or says what that needs. `buffer` is taken if a

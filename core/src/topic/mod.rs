@@ -75,6 +75,31 @@ impl<X: Platform> Topic<X> {
         try_send_with_care(shared, handle, record).map(|sent| deliveries.push(sent))
     }
 
+    /// As [`try_send_into`](Self::try_send_into) for each of `records`, in order: cheaper still, as
+    /// those that go to one batch are appended at once. `records` is left with those that were not
+    /// accepted, the first of them the one that the error is of.
+    ///
+    /// # Errors
+    /// As [`try_send`](Self::try_send).
+    pub fn try_send_all(
+        &self,
+        records: &mut &[Record<'_>],
+        deliveries: &mut Deliveries<X>,
+    ) -> Result<(), SendError> {
+        let (shared, handle) = (&self.shared, &self.handle);
+        while let [first, rest @ ..] = *records {
+            let note = |result: &_, index, timestamp| deliveries.note(result, index, timestamp);
+            let run = handle.append_runs(shared, records, note);
+            if run == 0 {
+                deliveries.push(try_send_with_care(shared, handle, *first)?);
+                *records = rest;
+            } else {
+                *records = &records[run..];
+            }
+        }
+        Ok(())
+    }
+
     /// Appends a record as soon as the topic's metadata and memory are there.
     pub fn send<'a>(&'a self, record: Record<'a>) -> Send<'a, X> {
         Send::new(&self.shared, self.handle.clone(), record)

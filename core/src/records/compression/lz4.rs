@@ -11,8 +11,6 @@ use super::xxh32::xxh32;
 use super::{Codec, CompressionError, Encoder, append};
 
 const MAGIC: [u8; 4] = 0x184d_2204u32.to_le_bytes();
-/// Magic, flags, the size of blocks, and a checksum of those two.
-const HEADER_LEN: usize = 7;
 /// Version 1 with independent blocks.
 const FLAGS: u8 = 0x60;
 /// How large the blocks of a frame may be, how its header says so, and its checksum.
@@ -67,6 +65,7 @@ impl Encoder for Lz4Encoder {
 /// See [`break_lz4_checksum`](super::break_lz4_checksum).
 #[cfg(feature = "legacy-formats")]
 pub(super) fn break_checksum(frame: &mut [u8]) {
+    const HEADER_LEN: usize = MAGIC.len() + 3;
     if let Some((checksum, before)) = frame.get_mut(..HEADER_LEN).and_then(<[u8]>::split_last_mut) {
         *checksum = (xxh32(before) >> 8) as u8;
     }
