@@ -143,8 +143,8 @@ impl<X: Platform> TopicHandle<X> {
         buffer: &mut Option<Buffer>,
     ) -> Result<Delivery<X>, Refusal> {
         let timestamp = record.timestamp.unwrap_or_else(|| shared.clock.unix_millis());
-        let mut at = Instant::ZERO;
-        let (appended, lane) = self.local.with(|local| {
+        let (mut at, mut left) = (Instant::ZERO, None);
+        let chosen = self.local.with(|local| {
             local.refresh(&self.state);
             let (mut partition, mut sticky) = local.choose(&self.state.name, record, shared)?;
             let mut moved = false;
@@ -164,6 +164,7 @@ impl<X: Platform> TopicHandle<X> {
                     && local.at_batch_boundary(&self.state.name, (partition, sticky), after_full)
                 {
                     moved = true;
+                    left = after_full.then_some(lane);
                     (partition, sticky) = local.choose(&self.state.name, record, shared)?;
                     continue;
                 }
@@ -172,7 +173,12 @@ impl<X: Platform> TopicHandle<X> {
                 }
                 return Ok::<_, Refusal>((appended, lane));
             }
-        })?;
+        });
+        if let Some(lane) = left {
+            // It had no room for this record, and nothing follows it.
+            self.announce(shared, lane, None, true);
+        }
+        let (appended, lane) = chosen?;
         match appended {
             Appended::Done { delivery, opened, filled } => {
                 if opened.is_some() || filled {

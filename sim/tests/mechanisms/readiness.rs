@@ -4,6 +4,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
+use ottla_core::Record;
 use ottla_sim::cluster::ProduceFault;
 
 use crate::world::{World, poll};
@@ -56,6 +57,21 @@ fn a_full_batch_leaves_at_once() {
     for delivery in [a, b, c] {
         leaves_at_once(&mut world, delivery);
     }
+}
+
+/// E5, E4: also where the record that has no room moves on to another partition (KIP-794).
+#[test]
+fn a_batch_that_a_record_has_no_room_in_leaves_at_once() {
+    let mut world = lingering(&[]);
+    let value = "a".repeat(600);
+    let mut sent = Vec::new();
+    for _ in 0..8 {
+        sent.push(world.send("t", Record::new(value.as_bytes())));
+        world.settle(); // the sender has seen the open batch
+    }
+    let mut last = sent.pop().unwrap();
+    sent.into_iter().for_each(|delivery| leaves_at_once(&mut world, delivery));
+    assert!(poll(&mut last).is_pending(), "it is in the open batch");
 }
 
 /// E5, E6.15: a flush sends what there is, and nothing that comes later.
