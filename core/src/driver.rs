@@ -54,7 +54,8 @@ pub fn producer_with<X: Platform, T: Transport>(
     }
     let shared = Arc::new(Shared::new(config, clock, interceptors, seed));
     let sender = Sender::new(shared.clone());
-    let driver = Driver { shared: shared.clone(), sender, transport, connections: Vec::new() };
+    let (connections, writing) = (Vec::new(), Vec::new());
+    let driver = Driver { shared: shared.clone(), sender, transport, connections, writing };
     Ok((Producer { shared }, driver))
 }
 
@@ -68,6 +69,8 @@ pub struct Driver<X: Platform, T: Transport> {
     transport: T,
     /// Few, and all of them looked at each time.
     connections: Vec<(NodeId, T::Connection)>,
+    /// To which of them something is to be written.
+    writing: Vec<NodeId>,
 }
 
 impl<X: Platform, T: Transport> fmt::Debug for Driver<X, T> {
@@ -161,8 +164,12 @@ impl<X: Platform, T: Transport> Driver<X, T> {
     /// Moves bytes on all connections until none goes on. Returns whether anything happened.
     fn exchange(&mut self, cx: &mut Context<'_>) -> bool {
         let mut connections = mem::take(&mut self.connections);
+        self.sender.list_output(&mut self.writing);
         let mut moved = false;
         connections.retain_mut(|(node, connection)| {
+            if self.writing.binary_search(node).is_err() && !connection.is_readable() {
+                return true;
+            }
             let mut pipe =
                 Pipe { sender: &mut self.sender, clock: &self.shared.clock, node: *node };
             let outcome = pipe.write(connection, cx).and_then(|wrote| {

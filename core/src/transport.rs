@@ -78,6 +78,12 @@ pub trait Connection {
         false
     }
 
+    /// Whether reading is worth a try; false only where it would be `Pending`. Whoever knows that
+    /// beforehand spares a producer with many connections a look into each.
+    fn is_readable(&self) -> bool {
+        true
+    }
+
     /// Reads into `buffer`; `Ok(0)` means that the peer has closed.
     fn poll_read(
         &mut self,

@@ -246,6 +246,10 @@ impl<S: Server> Pipe<S> {
 impl<S: Server> Connection for Pipe<S> {
     type Error = Infallible;
 
+    fn is_readable(&self) -> bool {
+        self.closed || self.read < self.responses.len()
+    }
+
     fn poll_read(
         &mut self,
         _: &mut Context<'_>,

@@ -85,6 +85,13 @@ impl Connection for TcpConnection {
         matches!(error, TcpError::Distrusted { .. })
     }
 
+    fn is_readable(&self) -> bool {
+        match &self.state {
+            State::Dialing(_) | State::Failed(_) => true,
+            State::Open(stream) => stream.is_readable(),
+        }
+    }
+
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

@@ -71,6 +71,11 @@ impl Socket {
         }
     }
 
+    /// Whether something has arrived, or the end of the stream.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readiness.is(Readiness::READABLE)
+    }
+
     /// Reads what has arrived; `Ok(0)` at the end of the stream.
     pub(crate) fn poll_read(&self, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let full = buffer.len();

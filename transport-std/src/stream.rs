@@ -25,6 +25,15 @@ impl Stream {
         }
     }
 
+    /// Whether reading is worth a try; of TLS only trying tells.
+    pub(crate) fn is_readable(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.is_readable(),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => true,
+        }
+    }
+
     #[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "only TLS wakes itself"))]
     pub(crate) fn poll_read(
         &mut self,

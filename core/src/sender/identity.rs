@@ -136,8 +136,10 @@ impl<X: Platform> Sender<X> {
 
     pub(super) fn identity_due(&self) -> Option<Instant> {
         let waits = self.identity.wanted && !self.identity.in_flight && !self.is_transactional();
-        let at = self.askable_at().filter(|_| waits)?;
-        Some(at.max(self.identity.not_before))
+        if !waits {
+            return None;
+        }
+        Some(self.askable_at()?.max(self.identity.not_before))
     }
 
     /// Asks for a producer id where one is wanted.

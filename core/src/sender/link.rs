@@ -32,6 +32,13 @@ impl<X: Platform> Sender<X> {
         self.wishes.pop_front()
     }
 
+    /// Puts the nodes into `list`, in order, to which something is to be written.
+    pub(crate) fn list_output(&self, list: &mut Vec<NodeId>) {
+        list.clear();
+        let waiting = self.nodes.iter().filter(|(_, node)| !node.is_written());
+        list.extend(waiting.map(|(id, _)| *id));
+    }
+
     /// What is to be written to a node, in order.
     pub(crate) fn transmit<'a>(&'a self, node: NodeId, slices: &mut Vec<&'a [u8]>) {
         if let Some(node) = self.nodes.get(&node) {
@@ -149,6 +156,9 @@ impl<X: Platform> Sender<X> {
 
     /// Time's effect on connections: setup and request timeouts, idling.
     pub(super) fn check_links(&mut self, now: Instant) {
+        if self.links_due.is_none_or(|due| due > now) {
+            return;
+        }
         let due = |node: &Node<X>| node.next_wake().is_some_and(|at| at <= now);
         let due: Vec<NodeId> =
             self.nodes.iter().filter(|(_, node)| due(node)).map(|(id, _)| *id).collect();

@@ -78,15 +78,20 @@ impl<X: Platform> Sender<X> {
 
     /// When the next request is due, as far as time decides.
     pub(super) fn metadata_due(&self) -> Option<Instant> {
+        let due = self.metadata_wanted_at()?;
+        let somebody = self.askable_at().or_else(|| self.link_due());
+        somebody.map(|at| at.max(due))
+    }
+
+    /// That, were there somebody to ask at any time.
+    fn metadata_wanted_at(&self) -> Option<Instant> {
         if self.metadata.in_flight.is_some() || !self.topics.iter().any(|topic| topic.tracked) {
             return None;
         }
         let wanted = self.metadata.all || self.metadata.some;
         let asked = wanted.then_some(self.metadata.not_before);
         let aged = self.metadata.last_full.map(|at| at + self.config().metadata_max_age);
-        let due = earliest(asked, aged.map(|at| at.max(self.metadata.not_before)))?;
-        let somebody = self.askable_at().or_else(|| self.link_due());
-        somebody.map(|at| at.max(due))
+        earliest(asked, aged.map(|at| at.max(self.metadata.not_before)))
     }
 
     /// When the next connection for metadata may be opened, if none is under way.
@@ -104,7 +109,8 @@ impl<X: Platform> Sender<X> {
     }
 
     pub(super) fn refresh_metadata(&mut self, now: Instant) {
-        if self.metadata_due().is_none_or(|due| due > now) {
+        let wanted = self.metadata_wanted_at().is_some_and(|due| due <= now);
+        if !wanted || self.metadata_due().is_none_or(|due| due > now) {
             return;
         }
         self.rebootstrap_if_lost(now);

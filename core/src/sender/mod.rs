@@ -125,6 +125,9 @@ pub(crate) struct Sender<X: Platform> {
     last_account: u16,
     /// Some login has yet to begin.
     logins_begin: bool,
+    /// When a node next needs a look, as it was before the last sleep: what changes then has a
+    /// later time, or its node is visited anyway.
+    links_due: Option<Instant>,
 }
 
 impl<X: Platform> Sender<X> {
@@ -161,6 +164,7 @@ impl<X: Platform> Sender<X> {
             receive_buffers: Vec::new(),
             last_account: 0,
             logins_begin: false,
+            links_due: None,
             shared,
         };
         sender.preallocate();
@@ -201,14 +205,13 @@ impl<X: Platform> Sender<X> {
         let wait = self.waits.peek().map(|Reverse((at, _))| *at);
         let alarm = self.alarms.peek().map(|Reverse(at)| *at);
         let memory = self.shared.pool.with(|pool| pool.next_deadline());
-        let nodes = self.nodes.values().filter_map(|node| node.next_wake()).min();
         [
             timer,
             expiry,
             wait,
             alarm,
             memory,
-            nodes,
+            self.links_due,
             self.closing,
             self.metadata_due(),
             self.identity_due(),
@@ -219,7 +222,8 @@ impl<X: Platform> Sender<X> {
     }
 
     /// Goes to sleep until `next_wake`, unless there is news already.
-    pub(crate) fn sleep(&self, waker: &Waker) -> bool {
+    pub(crate) fn sleep(&mut self, waker: &Waker) -> bool {
+        self.links_due = self.nodes.values().filter_map(|node| node.next_wake()).min();
         let until = self.next_wake();
         self.stopped || self.shared.inbox.with(|inbox| inbox.sleep(until, waker))
     }

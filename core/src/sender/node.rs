@@ -248,7 +248,8 @@ impl<X: Platform> Node<X> {
         !self.ready.is_empty() && self.may_send(now) && self.in_flight.len() < max_in_flight
     }
 
-    fn is_written(&self) -> bool {
+    /// Whether all that was begun is on the wire.
+    pub(super) fn is_written(&self) -> bool {
         self.in_flight.back().is_none_or(InFlight::is_written)
     }
 
