@@ -10,6 +10,7 @@ use crate::config::ProducerConfig;
 use crate::error::SendError;
 use crate::interceptor::Interceptors;
 use crate::metrics::Metrics;
+use crate::records::{BatchBuilder, Compression, Compressor, Ratio};
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::sync::{Arc, Lock, Platform};
@@ -40,6 +41,8 @@ pub(crate) struct Shared<X: Platform> {
     #[cfg(feature = "transactions")]
     pub(crate) desk: X::Lock<Desk>,
     seeds: X::Lock<Rng>,
+    /// With which no thread compresses now.
+    idle: X::Lock<Vec<(Compression, Compressor)>>,
 }
 
 impl<X: Platform> Shared<X> {
@@ -65,6 +68,7 @@ impl<X: Platform> Shared<X> {
             #[cfg(feature = "transactions")]
             desk: X::Lock::new(Desk::default()),
             seeds: X::Lock::new(Rng::new(seed)),
+            idle: X::Lock::new(Vec::new()),
             config,
         }
     }
@@ -78,6 +82,26 @@ impl<X: Platform> Shared<X> {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Has a batch compressed on the calling thread. Returns how far it shrank.
+    pub(crate) fn compress(
+        &self,
+        compression: Compression,
+        batch: &mut BatchBuilder,
+    ) -> Option<Ratio> {
+        let idle = self.idle.with(|idle| {
+            let fits = idle.iter().position(|(known, _)| *known == compression)?;
+            Some(idle.swap_remove(fits).1)
+        });
+        let mut compressor = match idle {
+            Some(compressor) => compressor,
+            None => Compressor::new(compression).ok()?,
+        };
+        // One that fails leaves a batch that is as fit to be sent, uncompressed.
+        let ratio = batch.seal(&mut compressor).ok();
+        self.idle.with(|idle| idle.push((compression, compressor)));
+        ratio
     }
 
     /// A seed for another source of randomness, all of them following from the producer's one seed.

@@ -2,10 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{PATIENCE, broker, producer, stored_count};
-use crate::{Acknowledgement, Interceptor, Producer, ProducerConfig, Reason, Record, SendError};
+use crate::{
+    Acknowledgement, Deliveries, Interceptor, Producer, ProducerConfig, Reason, Record, SendError,
+};
 
 #[test]
 fn closing_sends_what_was_accepted_and_refuses_what_comes_later() {
@@ -46,6 +49,32 @@ fn a_forced_close_ends_in_time_and_tells_every_delivery() {
     producer.close_blocking(Duration::from_millis(200));
     assert!(begun.elapsed() < PATIENCE);
     assert_eq!(delivery.wait().unwrap_err().reason, Reason::Closed);
+}
+
+#[test]
+fn a_forced_close_tells_of_batches_that_are_being_compressed() {
+    const ROUNDS: u64 = 20;
+    let broker = broker();
+    for round in 0..ROUNDS {
+        let properties = [("compression.type", "zstd"), ("batch.size", "2000")];
+        let producer = producer(broker.address(), &properties);
+        producer.partitions_blocking("compressed").unwrap();
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                let topic = producer.topic("compressed");
+                scope.spawn(move || {
+                    let mut deliveries = Deliveries::new();
+                    while !matches!(
+                        topic.try_send_into(Record::new(&[7; 100]), &mut deliveries),
+                        Err(SendError::Closed)
+                    ) {}
+                    while deliveries.wait_next().is_some() {}
+                });
+            }
+            thread::sleep(Duration::from_millis(round));
+            producer.close_blocking(Duration::ZERO);
+        });
+    }
 }
 
 #[test]
@@ -93,7 +122,7 @@ fn an_interceptor_may_drop_the_last_handle() {
     let begun = Instant::now();
     while Arc::strong_count(&interceptor) > 1 {
         assert!(begun.elapsed() < PATIENCE, "the I/O thread goes on");
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }
 
@@ -117,7 +146,7 @@ fn an_idle_producer_sleeps() {
     let producer = producer(broker.address(), &[("client.id", "idle")]);
     producer.send_blocking("idle", Record::new(b"x")).unwrap().wait().unwrap();
     let before = sleeps("idle");
-    std::thread::sleep(Duration::from_millis(500));
+    thread::sleep(Duration::from_millis(500));
     let woken = sleeps("idle") - before;
     assert!(woken < 10, "woken {woken} times with nothing to do");
 }

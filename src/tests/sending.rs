@@ -8,10 +8,23 @@ use crate::{Deliveries, Header, Record, SendError, TypedProducer, TypedRecord};
 
 #[test]
 fn threads_send_through_clones_and_every_record_is_where_its_delivery_says() {
+    threads_send(&[("linger.ms", "1")]);
+}
+
+/// Threads that fill batches of the same partitions compress them side by side.
+#[test]
+fn threads_compress_and_every_record_is_where_its_delivery_says() {
+    threads_send(&[("compression.type", "lz4"), ("batch.size", "512"), ("linger.ms", "100")]);
+    // The sender looks at each batch while it is compressed, which takes long.
+    let slow = [("compression.type", "zstd"), ("compression.zstd.level", "19")];
+    threads_send(&[&slow[..], &[("batch.size", "2048"), ("linger.ms", "0")]].concat());
+}
+
+fn threads_send(properties: &[(&str, &str)]) {
     const THREADS: u32 = 4;
     const RECORDS: u32 = 2_000;
     let broker = broker();
-    let producer = producer(broker.address(), &[("linger.ms", "1")]);
+    let producer = producer(broker.address(), properties);
     let told: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|thread| {
@@ -22,7 +35,9 @@ fn threads_send_through_clones_and_every_record_is_where_its_delivery_says() {
                         .map(|number| {
                             let value = (thread * RECORDS + number).to_be_bytes();
                             let record = Record::new(&value);
-                            (value, topic.send_blocking(record.key(&thread.to_be_bytes())).unwrap())
+                            // Two threads fill the batches of one partition.
+                            let key = [thread as u8 / 2];
+                            (value, topic.send_blocking(record.key(&key)).unwrap())
                         })
                         .collect();
                     let outcome = |(value, delivery): ([u8; 4], crate::Delivery)| {

@@ -49,10 +49,14 @@ pub(crate) struct ProducerBatch<X: Platform> {
     buffer: Buffer,
     limits: Limits,
     closed: bool,
+    /// Its records are with the thread that filled it, which compresses them.
+    sealing: bool,
     /// Compressed and complete but for the producer's identity.
     sealed: bool,
     /// The size before it was compressed.
     uncompressed_len: usize,
+    /// How far it shrank, if that was not told yet.
+    ratio: Option<Ratio>,
     pub(crate) result: Arc<BatchResult<X>>,
     pub(crate) created: Instant,
     /// How often it was sent.
@@ -122,8 +126,10 @@ impl<X: Platform> ProducerBatch<X> {
             buffer,
             limits,
             closed: false,
+            sealing: false,
             sealed: false,
             uncompressed_len: 0,
+            ratio: None,
             stamped: false,
             result: BatchResult::new(partition),
             created,
@@ -238,11 +244,40 @@ impl<X: Platform> ProducerBatch<X> {
         }
     }
 
+    /// Its records, to be compressed by the thread that filled it, if it is full and nobody has
+    /// begun.
+    pub(super) fn begin_sealing(&mut self) -> Option<BatchBuilder> {
+        if !self.closed || self.sealing || self.sealed || !self.limits.compressed {
+            return None;
+        }
+        self.sealing = true;
+        self.uncompressed_len = self.builder.len();
+        Some(self.builder.take())
+    }
+
+    /// Takes them back, compressed.
+    pub(super) fn end_sealing(&mut self, builder: BatchBuilder, ratio: Option<Ratio>) {
+        self.builder = builder;
+        self.ratio = ratio;
+        self.sealing = false;
+        self.sealed = true;
+    }
+
+    /// Whether it has to wait for the thread that compresses it.
+    pub(crate) fn is_being_sealed(&self) -> bool {
+        self.sealing
+    }
+
+    /// Whether that is done.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
     /// Compresses and completes the batch, the first time, with its sequence if it has one. Returns
     /// how far it shrank.
     pub(crate) fn seal(&mut self, compressor: Option<&mut Compressor>) -> Option<Ratio> {
         if self.sealed {
-            return None;
+            return self.ratio.take();
         }
         self.sealed = true;
         self.uncompressed_len = self.builder.len();

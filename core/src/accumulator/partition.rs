@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use super::batch::{Limits, ProducerBatch};
 use super::buffer_pool::{Account, Buffer};
 use super::delivery::{BatchResult, Delivery};
-use crate::records::RecordFields;
+use crate::records::{BatchBuilder, Ratio, RecordFields};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::Instant;
 
@@ -143,6 +143,27 @@ impl<X: Platform> Partition<X> {
         })
     }
 
+    /// The records of the newest full batch, with its number, if they are to be compressed and
+    /// nobody does that. The batch keeps its place, and does not leave until they are
+    /// [back](Self::end_sealing).
+    pub(crate) fn begin_sealing(&self) -> Option<(u64, BatchBuilder)> {
+        self.queue.with(|queue| {
+            // The last one may be open.
+            let mut newest = queue.batches.iter_mut().rev().take(2);
+            newest.find_map(|batch| Some((batch.number(), batch.begin_sealing()?)))
+        })
+    }
+
+    /// Gives a batch its records back, unless it has failed in the meantime.
+    pub(crate) fn end_sealing(&self, number: u64, sealed: BatchBuilder, ratio: Option<Ratio>) {
+        self.queue.with(|queue| {
+            let mut batches = queue.batches.iter_mut();
+            if let Some(batch) = batches.find(|batch| batch.number() == number) {
+                batch.end_sealing(sealed, ratio);
+            }
+        });
+    }
+
     /// Puts a whole batch at the end of the queue.
     ///
     /// # Errors
@@ -198,5 +219,88 @@ impl<X: Platform> Partition<X> {
     /// Takes no more records.
     pub(crate) fn close(&self) {
         self.queue.with(|queue| queue.closed = true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::cell::RefCell;
+
+    use super::*;
+    use crate::accumulator::buffer_pool::BufferPool;
+    use crate::records::{Compression, Compressor};
+    use crate::time::Clock;
+
+    struct Alone;
+
+    impl Platform for Alone {
+        type Lock<T> = RefCell<T>;
+        type Clock = Stopped;
+    }
+
+    struct Stopped;
+
+    impl Clock for Stopped {
+        fn now(&self) -> Instant {
+            Instant::ZERO
+        }
+
+        fn unix_millis(&self) -> i64 {
+            0
+        }
+    }
+
+    const LIMITS: Limits = Limits { len: 1000, records: 3, compressed: true };
+
+    /// A partition with a batch that is full, one that is open, and memory for no more.
+    fn partition(limits: Limits) -> Partition<Alone> {
+        let mut pool = BufferPool::new(2000, 1000, false);
+        let partition = Partition::new(0, 0, false, 0);
+        for _ in 0..4 {
+            let mut buffer = None;
+            let append = |buffer: &mut Option<Buffer>| {
+                let fields = RecordFields { key: None, value: Some(&[7; 100]), headers: &[] };
+                partition.append(&fields, 0, buffer, |_| limits, || Instant::ZERO)
+            };
+            if let Appended::NeedsBuffer { account, .. } = append(&mut buffer) {
+                buffer = pool.try_allocate(1000, account);
+                assert!(matches!(append(&mut buffer), Appended::Done { opened: Some(_), .. }));
+            }
+        }
+        partition
+    }
+
+    #[test]
+    fn a_full_batch_keeps_its_place_while_it_is_compressed() {
+        let partition = partition(LIMITS);
+        let (number, mut batch) = partition.begin_sealing().unwrap();
+        assert!(partition.begin_sealing().is_none(), "one thread does it");
+        assert_eq!(partition.peek(ProducerBatch::is_being_sealed), Some(true));
+        assert_eq!(partition.peek(ProducerBatch::record_count), Some(3));
+        let ratio = batch.seal(&mut Compressor::new(Compression::NONE).unwrap()).ok();
+        partition.end_sealing(number, batch, ratio);
+        let mut first = partition.pop_if(|batch| !batch.is_being_sealed()).unwrap();
+        assert_eq!((first.number(), first.record_count()), (number, 3));
+        assert_eq!((first.seal(None), first.seal(None)), (ratio, None), "it is told once");
+        assert_eq!(partition.queued(), 1, "the open one");
+    }
+
+    #[test]
+    fn a_batch_that_fails_while_it_is_compressed_stays_away() {
+        let partition = partition(LIMITS);
+        let (number, batch) = partition.begin_sealing().unwrap();
+        let failed = partition.pop_if(|_| true).unwrap();
+        assert_eq!((failed.number(), failed.record_count()), (number, 3));
+        partition.end_sealing(number, batch, None);
+        assert_eq!(partition.queued(), 1);
+        assert_eq!(partition.peek(ProducerBatch::record_count), Some(1));
+    }
+
+    #[test]
+    fn nothing_is_compressed_that_is_open_or_is_to_stay_as_it_is() {
+        let open = Limits { records: 9, ..LIMITS };
+        assert!(partition(open).begin_sealing().is_none());
+        let plain = Limits { compressed: false, ..LIMITS };
+        assert!(partition(plain).begin_sealing().is_none());
     }
 }

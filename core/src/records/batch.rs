@@ -2,7 +2,7 @@
 //! contiguous slice.
 
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use super::compression::{CompressionError, Compressor};
 use super::header::write_header_before;
@@ -146,6 +146,13 @@ impl BatchBuilder {
         if let Some(crc) = &mut self.crc {
             crc.catch_up(&self.buffer);
         }
+    }
+
+    /// The batch, for somebody who seals it and gives it back in this one's place. What is left has
+    /// the header and takes no records.
+    pub(crate) fn take(&mut self) -> Self {
+        let left = Self { buffer: Vec::new(), header: self.header, sealed: true, crc: None };
+        mem::replace(self, left)
     }
 
     /// The size in bytes with the header.

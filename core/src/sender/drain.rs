@@ -137,11 +137,14 @@ impl<X: Platform> Sender<X> {
         if self.is_transactional() {
             batch.mark_transactional();
         }
+        let is_sealed = batch.is_sealed();
         let Some(ratio) = batch.seal(self.compressor(compression)) else { return };
         let per_mille = u64::from(ratio.per_mille());
         self.metrics.compression_per_mille.record(per_mille);
         let state = &self.topics[topic].state;
-        state.ratio.observe(ratio);
+        if !is_sealed {
+            state.ratio.observe(ratio);
+        }
         state.metrics.with(|metrics| metrics.compression_per_mille.record(per_mille));
     }
 

@@ -93,6 +93,8 @@ impl<X: Platform> Sender<X> {
         let head = lane.partition.peek(|batch| {
             if self.is_sendable(batch, lane.leader, now) {
                 Next::Now
+            } else if batch.is_being_sealed() {
+                Next::Nothing // whoever does that tells
             } else {
                 Next::At(batch.created + linger)
             }
@@ -107,10 +109,11 @@ impl<X: Platform> Sender<X> {
         leader: Option<NodeId>,
         now: Instant,
     ) -> bool {
-        batch.is_closed()
-            || batch.number() < self.send_below
-            || batch.created + self.config().linger <= now
-            || (self.config().adaptive_linger && self.is_quiet(leader))
+        !batch.is_being_sealed()
+            && (batch.is_closed()
+                || batch.number() < self.send_below
+                || batch.created + self.config().linger <= now
+                || (self.config().adaptive_linger && self.is_quiet(leader)))
     }
 
     /// Whether nothing is on its way to the node: then nobody comes for whom to wait.

@@ -131,7 +131,8 @@ impl<X: Platform> Sender<X> {
         self.fail_lost(id);
         let lane = &self.lanes[id as usize];
         let lingers = |batch: &ProducerBatch<X>| {
-            (!self.is_sendable(batch, lane.leader, now)).then_some(batch.created)
+            let waits = !self.is_sendable(batch, lane.leader, now) && !batch.is_being_sealed();
+            waits.then_some(batch.created)
         };
         if let Some(created) = lane.partition.peek(lingers).flatten() {
             self.look_again(id, created + self.config().linger);

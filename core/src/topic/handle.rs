@@ -8,12 +8,16 @@ use super::prepare::{fields, is_plainly_valid};
 use super::{Layout, TopicState};
 use crate::accumulator::buffer_pool::{Account, Buffer};
 use crate::accumulator::delivery::{BatchResult, Delivery};
-use crate::accumulator::partition::Appended;
+use crate::accumulator::partition::{Appended, Partition};
 use crate::error::SendError;
 use crate::record::Record;
+use crate::records::Compression;
 use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
+
+/// Where there are threads, batches are compressed by those that fill them.
+const SEALS: bool = cfg!(feature = "std");
 
 /// A handle's own state beside the topic's.
 pub(crate) struct TopicHandle<X: Platform> {
@@ -63,7 +67,6 @@ impl<X: Platform> TopicHandle<X> {
         let noted = self.local.with(|local| {
             let (partition, sticky) = local.settled(&self.state, record)?;
             let target = local.layout.partitions.get(partition as usize)?;
-            let lane = target.lane;
             let (mut bytes, mut is_full) = (0, false);
             let noted = target.append_to_open(
                 &fields(record),
@@ -72,11 +75,11 @@ impl<X: Platform> TopicHandle<X> {
                 |by, full| (bytes, is_full) = (by, full),
             )?;
             local.on_appended(sticky, bytes, is_full);
-            filled = is_full.then_some(lane);
+            filled = is_full.then_some(partition);
             Some(noted)
         })?;
-        if let Some(lane) = filled {
-            self.announce(shared, lane, None, true);
+        if let Some(partition) = filled {
+            self.finish_in(shared, partition);
         }
         Some(noted)
     }
@@ -97,7 +100,6 @@ impl<X: Platform> TopicHandle<X> {
             while let Some((partition, sticky)) = next
                 && let Some(target) = local.layout.partitions.get(partition as usize)
             {
-                let lane = target.lane;
                 let (mut rest, place) = (records[appended..].iter(), next);
                 let run = iter::from_fn(|| {
                     let record = rest.next().filter(|_| next == place)?;
@@ -111,13 +113,13 @@ impl<X: Platform> TopicHandle<X> {
                 let Some((bytes, is_full)) = grown else { return };
                 local.on_appended(sticky, bytes, is_full);
                 if is_full {
-                    filled = Some(lane);
+                    filled = Some(partition);
                     return;
                 }
             }
         });
-        if let Some(lane) = filled {
-            self.announce(shared, lane, None, true);
+        if let Some(partition) = filled {
+            self.finish_in(shared, partition);
         }
         appended
     }
@@ -147,10 +149,8 @@ impl<X: Platform> TopicHandle<X> {
         let chosen = self.local.with(|local| {
             local.refresh(&self.state);
             let (mut partition, mut sticky) = local.choose(&self.state.name, record, shared)?;
-            let mut moved = false;
             loop {
-                let target = &local.layout.partitions[partition as usize];
-                let lane = target.lane;
+                let target = local.layout.partitions[partition as usize].clone();
                 let limits = |buffer: &Buffer| self.state.limits(shared, buffer);
                 let now = || {
                     at = shared.clock.now();
@@ -159,30 +159,32 @@ impl<X: Platform> TopicHandle<X> {
                 let appended = target.append(&fields(record), timestamp, buffer, limits, now);
                 if let Appended::NeedsBuffer { after_full, .. } = appended
                     && buffer.is_none()
-                    && !moved
+                    && left.is_none()
                     && record.partition.is_none()
                     && local.at_batch_boundary(&self.state.name, (partition, sticky), after_full)
                 {
-                    moved = true;
-                    left = after_full.then_some(lane);
+                    left = Some((target, after_full));
                     (partition, sticky) = local.choose(&self.state.name, record, shared)?;
                     continue;
                 }
                 if let Appended::Done { filled, .. } = appended {
                     local.on_appended(sticky, size, filled);
                 }
-                return Ok::<_, Refusal>((appended, lane));
+                return Ok::<_, Refusal>((appended, target));
             }
         });
-        if let Some(lane) = left {
-            // It had no room for this record, and nothing follows it.
-            self.announce(shared, lane, None, true);
+        if let Some((partition, true)) = left {
+            // Its batch had no room for this record, and nothing follows it.
+            self.finish(shared, &partition);
         }
-        let (appended, lane) = chosen?;
+        let (appended, partition) = chosen?;
         match appended {
             Appended::Done { delivery, opened, filled } => {
-                if opened.is_some() || filled {
-                    self.announce(shared, lane, opened.map(|number| (number, at)), filled);
+                if let Some(number) = opened {
+                    self.announce(shared, partition.lane, number, at);
+                }
+                if filled {
+                    self.finish(shared, &partition);
                 }
                 Ok(delivery)
             }
@@ -194,23 +196,38 @@ impl<X: Platform> TopicHandle<X> {
         }
     }
 
-    /// Tells the sender once per batch that it was opened, and once that it is full.
+    /// Tells the sender that a batch was opened.
     #[cold]
-    fn announce(
-        &self,
-        shared: &Shared<X>,
-        lane: u32,
-        opened: Option<(u64, Instant)>,
-        filled: bool,
-    ) {
-        if let Some((number, at)) = opened {
-            // A batch that is full already is told below; the sender is woken once.
-            let linger = &shared.config.linger;
-            let due = if shared.config.adaptive_linger { at } else { at + *linger };
-            shared.post(Event::Opened { lane, number, at }, due);
+    fn announce(&self, shared: &Shared<X>, lane: u32, number: u64, at: Instant) {
+        let linger = &shared.config.linger;
+        let due = if shared.config.adaptive_linger { at } else { at + *linger };
+        shared.post(Event::Opened { lane, number, at }, due);
+    }
+
+    /// [`finish`](Self::finish) in the partition of this number, which is looked up once more: to
+    /// keep it at hand would cost every record something.
+    #[cold]
+    fn finish_in(&self, shared: &Shared<X>, partition: i32) {
+        let known = |local: &mut Local<X>| local.layout.partitions.get(partition as usize).cloned();
+        if let Some(partition) = self.local.with(known) {
+            self.finish(shared, &partition);
         }
-        if filled {
-            shared.post(Event::Filled { lane }, Instant::ZERO);
+    }
+
+    /// A partition's batch is full: compresses it, while its records are at hand and other threads
+    /// compress theirs, and tells the sender.
+    #[cold]
+    fn finish(&self, shared: &Shared<X>, partition: &Partition<X>) {
+        let compression = self.state.compression;
+        if SEALS
+            && compression != Compression::NONE
+            && let Some((number, mut batch)) = partition.begin_sealing()
+        {
+            batch.set_transactional(shared.config.transactional_id.is_some());
+            let ratio = shared.compress(compression, &mut batch);
+            ratio.into_iter().for_each(|ratio| self.state.ratio.observe(ratio));
+            partition.end_sealing(number, batch, ratio);
         }
+        shared.post(Event::Filled { lane: partition.lane }, Instant::ZERO);
     }
 }

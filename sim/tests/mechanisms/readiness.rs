@@ -96,7 +96,7 @@ fn short_memory_sends_what_there_is() {
     world.settle();
     let producer = world.producer.clone();
     let value = "c".repeat(990);
-    let record = ottla_core::Record::new(value.as_bytes()).partition(0);
+    let record = Record::new(value.as_bytes()).partition(0);
     let mut waiting = Box::pin(producer.send("t", record));
     let (accepted, waited) = world.wait(&mut waiting);
     assert!(accepted.is_ok() && waited < LATE, "{waited:?}");
@@ -115,7 +115,7 @@ fn a_close_sends_what_there_is() {
     let ((), waited) = world.wait(close);
     assert!(waited < Duration::from_secs(1), "{waited:?}");
     assert!(delivery.try_get().expect("closed").is_ok());
-    let refused = world.producer.try_send("t", ottla_core::Record::new(b"b"));
+    let refused = world.producer.try_send("t", Record::new(b"b"));
     assert!(matches!(refused, Err(ottla_core::SendError::Closed)));
     world.assert_memory_is_back();
 }
