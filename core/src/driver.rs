@@ -13,6 +13,7 @@ use core::task::{Context, Poll};
 use crate::config::{ConfigError, ProducerConfig};
 use crate::interceptor::Interceptors;
 use crate::producer::Producer;
+use crate::protocol::api_key::BROKERS;
 use crate::sender::{Sender, Wish};
 use crate::shared::Shared;
 use crate::sync::{Arc, Platform};
@@ -165,9 +166,10 @@ impl<X: Platform, T: Transport> Driver<X, T> {
         connections.retain_mut(|(node, connection)| {
             let mut pipe =
                 Pipe { sender: &mut self.sender, clock: &self.shared.clock, node: *node };
-            let outcome = pipe.write(connection, cx).and_then(|wrote| {
+            let outcome = pipe.open(connection, cx).and_then(|opened| {
+                let wrote = pipe.write(connection, cx)?;
                 let read = pipe.read(connection, cx)?;
-                Ok(wrote || read)
+                Ok(opened || wrote || read)
             });
             match outcome {
                 Ok(active) => {
@@ -209,6 +211,25 @@ struct Pipe<'a, X: Platform> {
 }
 
 impl<X: Platform> Pipe<'_, X> {
+    /// Where no handshake tells that the connection is there, it says so itself.
+    fn open<C: Connection>(
+        &mut self,
+        connection: &mut C,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Broken<C::Error>> {
+        if BROKERS || !self.sender.is_opening(self.node) {
+            return Ok(false);
+        }
+        match connection.poll_open(cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Err(error)) => Err(Broken::Error(error)),
+            Poll::Ready(Ok(())) => {
+                self.sender.handle_opened(self.node, self.clock.now());
+                Ok(true)
+            }
+        }
+    }
+
     fn write<C: Connection>(
         &mut self,
         connection: &mut C,

@@ -165,6 +165,10 @@ impl<S: Socket> Connection for WsConnection<S> {
         error.is_final()
     }
 
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        self.bridge.borrow_mut().poll_open(self.pipe, cx)
+    }
+
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

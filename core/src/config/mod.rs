@@ -30,6 +30,7 @@ pub use security::{
 };
 
 use crate::partitioner::PartitionerKind;
+use crate::protocol::api_key::BROKERS;
 #[cfg(feature = "legacy-formats")]
 pub use crate::records::MessageFormat;
 use crate::records::compression::Compression;
@@ -226,6 +227,11 @@ impl ProducerConfig {
             receive_buffer_bytes: None,
             ..Self::default()
         }
+    }
+
+    /// Whether batches bear a producer id; over a bridge they always do.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        !BROKERS || self.enable_idempotence
     }
 
     /// The acknowledgement that `topic`'s batches ask for.

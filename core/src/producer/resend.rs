@@ -40,7 +40,7 @@ pub(super) fn try_resend<X: Platform>(
     buffer.bytes.resize(len, 0);
     read(&mut buffer.bytes);
     let at = shared.clock.now();
-    let numbers = shared.config.enable_idempotence;
+    let numbers = shared.config.is_idempotent();
     match ProducerBatch::restore(partition.index, buffer, key, numbers, at) {
         Ok(batch) => queue(shared, &partition, Box::new(batch), at),
         Err(buffer) => {

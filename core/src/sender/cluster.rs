@@ -14,6 +14,7 @@ use crate::accumulator::buffer_pool::Account;
 use crate::accumulator::partition::Partition;
 use crate::config::{BrokerAddress, MetadataRecovery};
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
+use crate::protocol::api_key::BROKERS;
 use crate::protocol::metadata::{MetadataPartition, MetadataResponse, MetadataTopic};
 use crate::protocol::uuid::Uuid;
 use crate::sync::{Arc, Lock, Platform};
@@ -262,6 +263,9 @@ impl<X: Platform> Sender<X> {
     /// Another id means another topic of the same name (KIP-516). What was on its way to the old
     /// one is lost or in a log that is gone; what was never sent goes to the new one.
     fn apply_topic_id(&mut self, index: usize, id: Uuid, now: Instant) {
+        if !BROKERS {
+            return; // a bridge tells no ids
+        }
         let old = mem::replace(&mut self.topics[index].id, id);
         if old.is_zero() || id.is_zero() || old == id {
             return;

@@ -78,7 +78,7 @@ impl<X: Platform> Sender<X> {
     }
 
     fn take_batch(&mut self, id: LaneId, room: &mut Room, first: bool, now: Instant) -> Taken<X> {
-        let acks = self.topics[self.lanes[id as usize].topic].state.acks;
+        let acks = self.topics[self.lanes[id as usize].topic].state.acks();
         if room.acks.is_some_and(|others| others != acks) {
             return Taken::NotYet;
         }
@@ -163,7 +163,7 @@ impl<X: Platform> Sender<X> {
 
     /// Gives a batch its sequence, once (rows E6.2, F1).
     pub(super) fn number(&mut self, id: LaneId, batch: &mut ProducerBatch<X>) {
-        if batch.sequence.is_none() && self.config().enable_idempotence {
+        if batch.sequence.is_none() && self.config().is_idempotent() {
             batch.sequence = self.lanes[id as usize].take_sequence(batch.record_count());
         }
     }
@@ -184,7 +184,7 @@ impl<X: Platform> Sender<X> {
         }
         let correlation_id = self.next_correlation_id();
         let mut head = self.head_buffer();
-        let acks = self.topics[self.lanes[batches[0].lane as usize].topic].state.acks;
+        let acks = self.topics[self.lanes[batches[0].lane as usize].topic].state.acks();
         self.write_produce(&mut head, version, correlation_id, acks, &mut batches);
         self.count_sent(&mut batches, id, now);
         let expects_response = acks != Acks::None;

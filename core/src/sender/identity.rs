@@ -70,7 +70,7 @@ impl IdentityState {
 impl<X: Platform> Sender<X> {
     /// Makes a lane ready to number its next batch. False while there is no producer id.
     pub(super) fn prepare_sequences(&mut self, id: LaneId) -> bool {
-        if !self.config().enable_idempotence {
+        if !self.config().is_idempotent() {
             return true;
         }
         let lane = &mut self.lanes[id as usize];

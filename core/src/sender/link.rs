@@ -11,7 +11,7 @@ use super::node::{InFlight, Link, Node, Request};
 use super::room::read_size;
 use crate::config::BrokerAddress;
 use crate::error::ErrorCode;
-use crate::protocol::api_key::ApiKey;
+use crate::protocol::api_key::{ApiKey, BROKERS};
 use crate::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::protocol::header::{begin_request, finish_request};
 use crate::sync::{Lock, Platform};
@@ -39,11 +39,22 @@ impl<X: Platform> Sender<X> {
         }
     }
 
+    /// Whether a node's connection is being opened.
+    pub(crate) fn is_opening(&self, id: NodeId) -> bool {
+        self.nodes.get(&id).is_some_and(|node| matches!(node.link, Link::Opening { .. }))
+    }
+
+    /// The connection is there, and takes requests as there is no handshake.
+    pub(crate) fn handle_opened(&mut self, id: NodeId, now: Instant) {
+        self.begin_session(id, now);
+        self.active.insert(id, ());
+    }
+
     /// `count` bytes of what was to be written are on the wire.
     pub(crate) fn handle_written(&mut self, id: NodeId, count: usize, now: Instant) {
         self.metrics.outgoing_bytes += count as u64;
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        if matches!(node.link, Link::Opening { .. }) {
+        if BROKERS && matches!(node.link, Link::Opening { .. }) {
             node.link = Link::Handshaking;
         }
         node.written(count);
@@ -237,10 +248,10 @@ impl<X: Platform> Sender<X> {
         let timeout = self.setup_timeout(failures);
         self.metrics.connections_opened += 1;
         self.wishes.push_back(Wish::Connect(id, address));
-        let greeting = self.greeting(ApiKey::ApiVersions.max_version(), now);
+        let greeting = BROKERS.then(|| self.greeting(ApiKey::ApiVersions.max_version(), now));
         if let Some(node) = self.nodes.get_mut(&id) {
             node.link = Link::Opening { until: now + timeout };
-            node.push(greeting);
+            node.in_flight.extend(greeting);
         }
     }
 

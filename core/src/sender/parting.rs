@@ -30,7 +30,7 @@ impl<X: Platform> Sender<X> {
         only_stored: bool,
         now: Instant,
     ) -> Vec<u8> {
-        if !self.config().enable_idempotence || self.is_transactional() {
+        if !self.config().is_idempotent() || self.is_transactional() {
             return Vec::new();
         }
         self.send_all_so_far(now);

@@ -10,7 +10,7 @@ use super::Sender;
 use super::login::SASL;
 use super::node::{InFlight, Link, Request, Sent};
 use crate::error::ErrorCode;
-use crate::protocol::api_key::ApiKey;
+use crate::protocol::api_key::{ApiKey, BROKERS};
 use crate::protocol::api_versions::ApiVersionsResponse;
 use crate::protocol::decode_error::DecodeError;
 use crate::protocol::frame::FrameReader;
@@ -109,7 +109,7 @@ impl<X: Platform> Sender<X> {
             return Err(Nonsense::Correlation { expected, found });
         }
         match key {
-            ApiKey::ApiVersions => {
+            ApiKey::ApiVersions if BROKERS => {
                 let response = ApiVersionsResponse::parse(body, version)?;
                 self.finish(id);
                 self.handle_api_versions(id, response, version, now);
@@ -208,7 +208,8 @@ impl<X: Platform> Sender<X> {
         response: &ProduceResponse<'_>,
         now: Instant,
     ) {
-        for endpoint in response.node_endpoints {
+        // A bridge's nodes are all in its metadata.
+        for endpoint in response.node_endpoints.into_iter().filter(|_| BROKERS) {
             self.learn_node(endpoint.node_id, endpoint.host, endpoint.port, now);
         }
         self.throttle(id, response.throttle_time_ms, now);
@@ -225,6 +226,9 @@ impl<X: Platform> Sender<X> {
     /// Requests that get no answer (`acks=0`) are complete when they are written, even behind one
     /// that still waits for its answer: to send them again later would store them twice.
     pub(super) fn complete_unanswered(&mut self, id: NodeId, now: Instant) {
+        if !BROKERS {
+            return; // a bridge answers everything
+        }
         while let Some(request) = self.nodes.get_mut(&id).and_then(|node| node.take_unanswered()) {
             for sent in self.finish_produce(request, now) {
                 self.acknowledged(sent, None, None, now);
