@@ -30,7 +30,7 @@ pub fn producer<X: Platform, T: Transport>(
     seed: u64,
     transport: T,
 ) -> Result<(Producer<X>, Driver<X, T>), ConfigError> {
-    producer_with(config, Interceptors::new(), clock, seed, transport)
+    producer_with(config, Interceptors::default(), clock, seed, transport)
 }
 
 /// As [`producer`], with interceptors.

@@ -50,7 +50,7 @@ impl<X: Platform> Shared<X> {
         seed: u64,
     ) -> Self {
         let (total, poolable) = (config.buffer_memory, config.batch_size);
-        let pool = BufferPool::new(total, poolable, config.preallocate);
+        let pool = BufferPool::new(total, poolable, config.is_preallocated());
         Self {
             clock,
             topics: X::Lock::new(SortedMap::new()),

@@ -24,6 +24,7 @@ pub use address::{AddressError, BrokerAddress};
 pub use choices::{Acks, DnsLookup, MetadataRecovery, TopicOverrides};
 pub use error::ConfigError;
 pub use keys::{Key, keys};
+pub(crate) use memory::FIXED_MEMORY;
 pub use memory::MemoryBudget;
 pub use security::{
     OidcConfig, Pem, Roots, SaslConfig, SecurityConfig, SecurityProtocol, TlsConfig,

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 #[cfg(feature = "legacy-formats")]
 use super::MessageFormat;
-use super::{Acks, ConfigError, ProducerConfig, topic_name};
+use super::{Acks, ConfigError, FIXED_MEMORY, ProducerConfig, topic_name};
 #[cfg(feature = "legacy-formats")]
 use crate::records::Codec;
 use crate::records::Compression;
@@ -71,6 +71,12 @@ impl ProducerConfig {
             self.receive_max_bytes >= 1024,
             "receive.message.max.bytes",
             || "must be at least 1024, or no broker's answer fits",
+        );
+        let fixed = self.preallocate || self.max_connections.is_some();
+        checks.require(
+            FIXED_MEMORY || !fixed,
+            "buffer.memory.preallocate",
+            || "is not compiled in, as connections.max; build with the Cargo feature `fixed-memory`",
         );
         checks.require(self.batch_size <= self.buffer_memory, "batch.size", || {
             format!(

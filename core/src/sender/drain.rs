@@ -8,6 +8,7 @@ use super::node::{InFlight, Request, Sent};
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::config::Acks;
+use crate::partitioner::ADAPTIVE;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::produce::ProduceRequestBuilder;
 use crate::records::{Compression, Compressor};
@@ -26,7 +27,9 @@ impl<X: Platform> Sender<X> {
     /// Sends a node what is ready for it, as long as it may have more.
     pub(super) fn fill(&mut self, id: NodeId, now: Instant) {
         let max_in_flight = self.config().max_in_flight;
-        if let Some(node) = self.nodes.get_mut(&id).filter(|node| !node.ready.is_empty()) {
+        if ADAPTIVE
+            && let Some(node) = self.nodes.get_mut(&id).filter(|node| !node.ready.is_empty())
+        {
             let can_drain = node.may_produce(max_in_flight, now);
             node.latency.update(now, can_drain);
         }
@@ -151,7 +154,7 @@ impl<X: Platform> Sender<X> {
             Some(index) => index,
             None => {
                 let mut compressor = Compressor::new(compression).ok()?;
-                if self.shared.config.preallocate {
+                if self.shared.config.is_preallocated() {
                     compressor.reserve(self.shared.config.largest_input());
                 }
                 self.compressors.push((compression, compressor));
