@@ -20,6 +20,7 @@ mod interceptor;
 mod metrics;
 pub mod partitioner;
 mod producer;
+#[cfg(feature = "waiting")]
 pub mod producer_0_8;
 pub mod protocol;
 mod quoted;
@@ -45,7 +46,9 @@ pub use driver::{Driver, producer, producer_with};
 pub use error::{DeliveryError, ErrorCode, Reason, SendError, Written};
 pub use interceptor::{Acknowledgement, Interceptor, Interceptors};
 pub use metrics::{Metrics, Summary, TopicMetrics};
-pub use producer::{Close, Flush, Partitions, Producer, Send};
+#[cfg(feature = "waiting")]
+pub use producer::Send;
+pub use producer::{Close, Flush, Partitions, Producer};
 pub use record::{Header, Record, RecordMetadata};
 pub use records::{Codec, Compression};
 pub use sender::{StoreTicket, ToStore};

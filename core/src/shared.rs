@@ -103,6 +103,7 @@ impl<X: Platform> Shared<X> {
     }
 
     /// Registers for the end of batches and of the sender.
+    #[cfg(feature = "waiting")]
     pub(crate) fn watch(&self, waker: &Waker) {
         self.inbox.with(|inbox| inbox.watch(waker));
     }
@@ -130,6 +131,7 @@ pub(crate) enum Event<X: Platform> {
     /// A send found no memory: batches leave without lingering.
     Memory,
     /// Those who watch want to be woken then.
+    #[cfg_attr(not(feature = "waiting"), expect(dead_code, reason = "nobody waits"))]
     Alarm { at: Instant },
     /// Everything accepted before this call has to leave.
     Flush,

@@ -8,6 +8,7 @@ mod jaas;
 mod keys;
 mod memory;
 mod parse;
+#[cfg(feature = "waiting")]
 pub(crate) mod producer_0_8;
 mod properties;
 mod security;

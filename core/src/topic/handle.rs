@@ -23,7 +23,10 @@ pub(crate) struct TopicHandle<X: Platform> {
 /// What a record needs before it can be appended.
 pub(crate) enum Need {
     /// The topic's metadata; with the partition that is not there, if that's all that is missing.
-    Metadata(Option<(i32, u32)>),
+    Metadata(
+        #[cfg_attr(not(feature = "waiting"), expect(dead_code, reason = "nobody waits"))]
+        Option<(i32, u32)>,
+    ),
     /// This much memory, at best and at least.
     Memory { wanted: usize, least: usize, account: Account },
 }
