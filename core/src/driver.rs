@@ -45,7 +45,7 @@ pub fn producer_with<X: Platform, T: Transport>(
     transport: T,
 ) -> Result<(Producer<X>, Driver<X, T>), ConfigError> {
     config.validate()?;
-    if config.security.protocol.uses_tls() && !transport.is_encrypted() {
+    if BROKERS && config.security.protocol.uses_tls() && !transport.is_encrypted() {
         return Err(ConfigError::Invalid {
             key: "security.protocol".into(),
             problem: "this program's transport has no TLS; the crate ottla has it with the Cargo \

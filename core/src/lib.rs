@@ -33,6 +33,7 @@ pub mod serializer;
 mod shared;
 mod sorted;
 pub mod sync;
+mod texts;
 pub mod time;
 mod topic;
 #[cfg(feature = "transactions")]

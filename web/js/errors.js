@@ -1,3 +1,5 @@
+import { explain } from './texts.js';
+
 /**
  * What every promise of this package is rejected with. `code` is a name to compare, Kafka's own
  * where a broker refused; `retriable` says whether the same call may succeed later; `written`
@@ -17,10 +19,11 @@ export class OttlaError extends Error {
   }
 }
 
-/** An error as the module tells it: four lines, the last of which may hold newlines. */
-export function parseError(text) {
-  const [code, remedy, written, ...message] = text.split('\n');
-  return new OttlaError(code, message.join('\n'), {
+/** An error as the module tells it (web/src/failure.rs). */
+export function parseError(lines) {
+  const [code, remedy, written, kind, ...rest] = lines.split('\n');
+  const text = rest.join('\n');
+  return new OttlaError(code, kind === 'message' ? text : explain(code, text), {
     retriable: remedy === 'yes',
     written,
     abortable: remedy === 'abortable',

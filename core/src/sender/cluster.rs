@@ -7,6 +7,7 @@ use core::cmp::Reverse;
 use core::mem;
 
 use super::lane::Lane;
+use super::link::refusal;
 use super::load::Load;
 use super::node::{Link, Node};
 use super::{LaneId, Sender};
@@ -254,8 +255,8 @@ impl<X: Platform> Sender<X> {
             }
             error => {
                 self.topics[index].unresolved = true;
-                let name = self.topics[index].state.name.clone();
-                self.note_error(format_args!("topic {name}: {error}"));
+                let name = &self.topics[index].state.name;
+                self.note_error(refusal(format_args!("topic {name}: {error}"), error));
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::protocol::api_key::{ApiKey, BROKERS};
 use crate::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::protocol::header::{begin_request, finish_request};
 use crate::sync::{Lock, Platform};
+use crate::texts::TEXTS;
 use crate::time::{Instant, micros};
 use crate::transport::NodeId;
 
@@ -86,13 +87,17 @@ impl<X: Platform> Sender<X> {
 
     /// The connection broke, or could not be opened.
     pub(crate) fn handle_broken(&mut self, id: NodeId, why: &dyn fmt::Display, now: Instant) {
-        let why = self.blame(id, why);
-        self.note_error(format_args!("{why}"));
+        if TEXTS {
+            self.note_error(self.blame(id, why));
+        }
         self.lose(id, now);
     }
 
     /// What went wrong, and where.
     pub(super) fn blame(&self, id: NodeId, why: &dyn fmt::Display) -> String {
+        if !TEXTS {
+            return String::new();
+        }
         let (node, why) = (self.name_of(id), why.to_string());
         // The transport may have said where.
         if why.starts_with(&node) { why } else { alloc::format!("{node}: {why}") }
@@ -347,8 +352,7 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    pub(super) fn note_error(&self, error: fmt::Arguments<'_>) {
-        let error = error.to_string();
+    pub(super) fn note_error(&self, error: String) {
         self.shared.last_error.with(|last| *last = Some(error.into()));
     }
 
@@ -371,6 +375,11 @@ impl<X: Platform> Sender<X> {
         let (first, most) = (config.connection_setup_timeout, config.connection_setup_timeout_max);
         backoff(first, most, failures + 1, &mut self.rng)
     }
+}
+
+/// What a broker refuses, in `words` or by its code alone.
+pub(super) fn refusal(words: fmt::Arguments<'_>, code: ErrorCode) -> String {
+    if TEXTS { words.to_string() } else { code.name().into() }
 }
 
 fn backoff(first: Duration, most: Duration, failures: u32, rng: &mut crate::rng::Rng) -> Duration {

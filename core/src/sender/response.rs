@@ -1,6 +1,5 @@
 //! What a broker answered, matched with what it was asked.
 
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
@@ -21,6 +20,7 @@ use crate::protocol::produce::{PartitionProduceResponse, ProduceResponse, TopicR
 use crate::protocol::sasl_authenticate::SaslAuthenticateResponse;
 use crate::protocol::sasl_handshake::SaslHandshakeResponse;
 use crate::sync::Platform;
+use crate::texts::text_of;
 use crate::time::Instant;
 use crate::transport::NodeId;
 
@@ -71,10 +71,10 @@ impl<X: Platform> Sender<X> {
                 Ok(None) => break None,
                 Ok(Some(frame)) => {
                     if let Err(nonsense) = self.handle_frame(id, frame, now) {
-                        break Some(nonsense.to_string());
+                        break Some(text_of(&nonsense));
                     }
                 }
-                Err(error) => break Some(error.to_string()),
+                Err(error) => break Some(text_of(&error)),
             }
         };
         let node = self.nodes.get_mut(&id);
