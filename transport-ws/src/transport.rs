@@ -83,6 +83,7 @@ impl<S: Socket> WsTransport<S> {
 
     /// An earlier program's lease, whose batches are to be sent again. Say so before the first
     /// [`advance`](Self::advance); a bridge takes the tickets of seven.
+    #[cfg(feature = "resume")]
     pub fn resume(&self, lease: HeldLease) {
         self.bridge.borrow_mut().lent.add_former(lease);
     }

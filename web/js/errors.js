@@ -1,5 +1,3 @@
-import { explain } from './texts.js';
-
 /**
  * What every promise of this package is rejected with. `code` is a name to compare, Kafka's own
  * where a broker refused; `retriable` says whether the same call may succeed later; `written`
@@ -19,11 +17,16 @@ export class OttlaError extends Error {
   }
 }
 
-/** An error as the module tells it (web/src/failure.rs). */
+/**
+ * An error as the module tells it (web/src/failure.rs). One for pages has no texts: there it is the
+ * code in words, and what somebody else said or a name.
+ */
 export function parseError(lines) {
   const [code, remedy, written, kind, ...rest] = lines.split('\n');
   const text = rest.join('\n');
-  return new OttlaError(code, kind === 'message' ? text : explain(code, text), {
+  const words = code.toLowerCase().replaceAll('_', ' ');
+  const message = kind === 'message' ? text : words + (text && `: ${text}`);
+  return new OttlaError(code, message, {
     retriable: remedy === 'yes',
     written,
     abortable: remedy === 'abortable',

@@ -74,6 +74,7 @@ impl<X: Platform> Producer<X> {
     /// # Errors
     /// [`SendError::MetadataPending`] and [`SendError::BufferFull`]: try again later.
     /// [`SendError::InvalidRecord`] where the bytes are no whole batch: remove them.
+    #[cfg(feature = "store")]
     pub fn try_resend(
         &self,
         topic: &str,

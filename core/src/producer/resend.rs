@@ -15,6 +15,7 @@ use crate::topic::{TopicHandle, give_back};
 const NO_BATCH: SendError = SendError::InvalidRecord("the stored bytes are no whole record batch");
 
 /// See [`Producer::try_resend`](crate::Producer::try_resend).
+#[cfg_attr(not(feature = "store"), expect(dead_code, reason = "nothing was stored"))]
 pub(super) fn try_resend<X: Platform>(
     shared: &Shared<X>,
     handle: &TopicHandle<X>,
