@@ -50,7 +50,9 @@ impl Lent {
     /// The tickets of a HELLO: those of earlier programs first.
     pub(crate) fn tickets(&self) -> Vec<&[u8]> {
         let former = self.former().iter().map(|lease| lease.ticket.as_slice());
-        former.chain(self.ticket()).collect()
+        let mut tickets: Vec<&[u8]> = former.collect();
+        tickets.extend(self.ticket());
+        tickets
     }
 
     /// Every lease, the current one last.
@@ -61,7 +63,9 @@ impl Lent {
             ticket,
             is_former: false,
         });
-        self.former().iter().cloned().chain(current).collect()
+        let mut all = self.former().to_vec();
+        all.extend(current);
+        all
     }
 
     fn former(&self) -> &[HeldLease] {

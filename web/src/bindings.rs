@@ -1,11 +1,10 @@
 //! What JavaScript calls.
 
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use ottla_core::{BrokerAddress, ConfigError, ProducerConfig};
+use ottla_core::{ConfigError, ProducerConfig};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -46,9 +45,7 @@ impl Engine {
         link: &Link,
     ) -> Result<Self, JsError> {
         let config = configuration(client_id, settings);
-        let mut config = link.limit(config).map_err(|error| describe(&error))?;
-        // No broker has this name: the bridge knows nodes by their numbers.
-        config.bootstrap_servers = vec![BrokerAddress::new("bridge", 1)];
+        let config = link.limit(config).map_err(|error| describe(&error))?;
         // JavaScript hands over what earlier pages left with these in mind.
         while link.transport().take_lost_lease().is_some() {}
         Self::start(config, seed(seed_high, seed_low), link.transport().into())

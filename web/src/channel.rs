@@ -167,6 +167,9 @@ impl Link {
             let (key, problem) = ("acks", "a bridge takes idempotent batches with acks=all only");
             return Err(ConfigError::Invalid { key: key.into(), problem: problem.into() });
         }
+        // No broker has this name: the bridge knows nodes by their numbers.
+        #[cfg(feature = "full")]
+        config.bootstrap_servers.push(ottla_core::BrokerAddress::new("bridge", 1));
         if let Status::Open(terms) = self.transport.status() {
             let most = (terms.request_bytes as usize).saturating_sub(REQUEST_HEAD);
             config.max_request_size = config.max_request_size.min(most);

@@ -47,7 +47,7 @@ impl ProducerConfig {
 
     fn check_names(&self, checks: &mut Checks) {
         checks.require(
-            !self.bootstrap_servers.is_empty(),
+            !BROKERS || !self.bootstrap_servers.is_empty(),
             "bootstrap.servers",
             || "no bootstrap servers given; set HOST:PORT of at least one broker",
         );

@@ -242,7 +242,8 @@ impl<X: Platform> Sender<X> {
         if !wanted || not_before > now {
             return;
         }
-        let (failures, address) = (node.failures, node.address.clone());
+        let (failures, address) =
+            (node.failures, if BROKERS { node.address.clone() } else { None });
         if !self.make_room_for_connection() {
             let backoff = self.reconnect_backoff(1);
             if let Some(node) = self.nodes.get_mut(&id) {

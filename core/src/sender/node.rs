@@ -10,7 +10,7 @@ use super::transaction::Asked;
 use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::buffer_pool::Account;
 use crate::config::BrokerAddress;
-use crate::protocol::api_key::ApiKey;
+use crate::protocol::api_key::{ApiKey, BROKERS};
 use crate::protocol::api_versions::NodeVersions;
 use crate::protocol::condenser::MetadataCondenser;
 use crate::protocol::frame::FrameReader;
@@ -303,4 +303,9 @@ impl<X: Platform> Node<X> {
             }
         }
     }
+}
+
+/// Where a node is; a bridge knows that by the node's id.
+pub(super) fn address(host: &str, port: u16) -> Option<BrokerAddress> {
+    BROKERS.then(|| BrokerAddress::new(host, port))
 }
