@@ -38,6 +38,10 @@ pub use crate::records::MessageFormat;
 use crate::records::compression::Compression;
 use crate::sorted::SortedMap;
 
+/// Whether there is what a program adds or chooses: interceptors, partitioners, settings of single
+/// topics.
+pub(crate) const EXTENSIONS: bool = cfg!(feature = "extensions");
+
 /// Everything a producer can be told. Each field names its key in Kafka's property files.
 ///
 /// The defaults are those of the Java producer 4.x except where a field says otherwise.
@@ -231,6 +235,11 @@ impl ProducerConfig {
         }
     }
 
+    fn of_topic(&self, topic: &str) -> TopicOverrides {
+        let overrides = if EXTENSIONS { self.topics.get(topic) } else { None };
+        overrides.copied().unwrap_or_default()
+    }
+
     /// Whether batches bear a producer id; over a bridge they always do.
     pub(crate) fn is_idempotent(&self) -> bool {
         !BROKERS || self.enable_idempotence
@@ -239,12 +248,12 @@ impl ProducerConfig {
     /// The acknowledgement that `topic`'s batches ask for.
     #[must_use]
     pub fn acks_of(&self, topic: &str) -> Acks {
-        self.topics.get(topic).and_then(|topic| topic.acks).unwrap_or(self.acks)
+        self.of_topic(topic).acks.unwrap_or(self.acks)
     }
 
     /// The compression of `topic`'s batches.
     #[must_use]
     pub fn compression_of(&self, topic: &str) -> Compression {
-        self.topics.get(topic).and_then(|topic| topic.compression).unwrap_or(self.compression)
+        self.of_topic(topic).compression.unwrap_or(self.compression)
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 #[cfg(feature = "legacy-formats")]
 use super::MessageFormat;
-use super::{Acks, ConfigError, FIXED_MEMORY, ProducerConfig, topic_name};
+use super::{Acks, ConfigError, EXTENSIONS, FIXED_MEMORY, ProducerConfig, topic_name};
 use crate::protocol::api_key::BROKERS;
 #[cfg(feature = "legacy-formats")]
 use crate::records::Codec;
@@ -47,6 +47,11 @@ impl ProducerConfig {
 
     fn check_names(&self, checks: &mut Checks) {
         checks.require(
+            EXTENSIONS || self.topics.keys().next().is_none(),
+            "topic",
+            || "has no settings of its own; build with the Cargo feature `extensions`",
+        );
+        checks.require(
             !BROKERS || !self.bootstrap_servers.is_empty(),
             "bootstrap.servers",
             || "no bootstrap servers given; set HOST:PORT of at least one broker",
@@ -56,7 +61,7 @@ impl ProducerConfig {
             "client.id",
             || "longer than the 32767 bytes that a request can carry",
         );
-        for topic in self.topics.keys() {
+        for topic in self.topics.keys().filter(|_| EXTENSIONS) {
             if let Err(expected) = topic_name::check(topic) {
                 checks.refuse(
                     of_topic(topic, ""),
@@ -161,7 +166,8 @@ impl ProducerConfig {
             "acks",
             || "must be all for the idempotent producer; set acks=all or enable.idempotence=false",
         );
-        for (topic, _) in self.topics.iter().filter(|(_, topic)| topic.acks.is_some_and(is_weak)) {
+        let topics = self.topics.iter().filter(|_| EXTENSIONS);
+        for (topic, _) in topics.filter(|(_, topic)| topic.acks.is_some_and(is_weak)) {
             let problem = "must be all for the idempotent producer; set it to all, or \
                            enable.idempotence=false";
             checks.refuse(of_topic(topic, ".acks"), problem.into());
@@ -215,7 +221,7 @@ impl ProducerConfig {
 
     fn check_compression(&self, checks: &mut Checks) {
         checks.require_codec(self.compression, || "compression.type".into());
-        for (topic, overrides) in self.topics.iter() {
+        for (topic, overrides) in self.topics.iter().filter(|_| EXTENSIONS) {
             let compression = overrides.compression.unwrap_or_default();
             checks.require_codec(compression, || of_topic(topic, ".compression.type"));
         }

@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::{PartitionInput, PartitionerKind, Partitions, UniformPartitioner, crc32, murmur2};
+use crate::config::EXTENSIONS;
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -78,7 +79,7 @@ impl TopicPartitioner {
     }
 
     fn kind(&self) -> &PartitionerKind {
-        if cfg!(feature = "extensions") { &self.kind } else { &PartitionerKind::BuiltIn }
+        if EXTENSIONS { &self.kind } else { &PartitionerKind::BuiltIn }
     }
 
     /// Every choice but the built-in one of a record without a key.

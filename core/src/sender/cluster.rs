@@ -12,7 +12,7 @@ use super::node::{Link, Node, address};
 use super::{LaneId, Sender};
 use crate::accumulator::buffer_pool::Account;
 use crate::accumulator::partition::Partition;
-use crate::config::{BrokerAddress, MetadataRecovery};
+use crate::config::{BrokerAddress, FIXED_MEMORY, MetadataRecovery};
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
 use crate::protocol::api_key::BROKERS;
 use crate::protocol::metadata::{MetadataPartition, MetadataResponse, MetadataTopic};
@@ -218,7 +218,7 @@ impl<X: Platform> Sender<X> {
             alive += 1;
             if others > 0 {
                 others -= 1;
-            } else if !self.is_leader(id, response) {
+            } else if FIXED_MEMORY && !self.is_leader(id, response) {
                 continue;
             }
             known.push(id);
