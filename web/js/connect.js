@@ -1,4 +1,4 @@
-import { openSession } from './bridge.js';
+import { openSession, sessionError } from './bridge.js';
 import { crash } from './crash.js';
 import { checked, configuration, random } from './options.js';
 import { followPage, sendLastWords } from './page.js';
@@ -75,7 +75,8 @@ export async function overBridge(module, options, durable) {
   };
   try {
     const onCrash = () => channel.close(1000);
-    const producer = new Producer(module, start, { onClose, onCrash, durable });
+    const cause = () => sessionError(link);
+    const producer = new Producer(module, start, { onClose, onCrash, durable, cause });
     durable?.start(engine, link, producer);
     producer.leave = () => sendLastWords(producer, link, channel);
     leave = followPage(producer, link, channel);

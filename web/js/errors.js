@@ -21,7 +21,7 @@ export class OttlaError extends Error {
  * An error as the module tells it (web/src/failure.rs). One for pages has no texts: there it is the
  * code in words, and what somebody else said or a name.
  */
-export function parseError(lines) {
+export function parseError(lines, cause) {
   const [code, remedy, written, kind, ...rest] = lines.split('\n');
   const text = rest.join('\n');
   const words = code.toLowerCase().replaceAll('_', ' ');
@@ -31,5 +31,6 @@ export function parseError(lines) {
     written,
     abortable: remedy === 'abortable',
     fatal: remedy === 'fatal',
+    cause,
   });
 }

@@ -142,6 +142,9 @@ pub(crate) fn seed(high: u32, low: u32) -> u64 {
 }
 
 fn describe(error: &ConfigError) -> JsError {
-    let key = if let ConfigError::Invalid { key, .. } = error { key } else { "" };
-    JsError::new(&Failure::text(error, |_| key))
+    let mut words = String::from("invalid configuration ");
+    if let ConfigError::Invalid { key, .. } = error {
+        words.push_str(key);
+    }
+    JsError::new(&Failure::text(error, |_| &words))
 }

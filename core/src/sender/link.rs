@@ -6,7 +6,6 @@ use core::fmt;
 use core::time::Duration;
 
 use super::Sender;
-use super::login::Session;
 use super::node::{InFlight, Link, Node, Request};
 use super::room::read_size;
 use crate::config::BrokerAddress;
@@ -125,11 +124,8 @@ impl<X: Platform> Sender<X> {
         }
         node.failures += 1;
         let failures = node.failures;
-        let buffer = node.reader.clear();
-        node.session = Session::default();
-        node.condenser = None;
         node.throttled_until = None;
-        node.idle_at = None;
+        let buffer = node.forget_connection();
         let in_flight = core::mem::take(&mut node.in_flight);
         let backoff = self.reconnect_backoff(failures);
         if let Some(node) = self.nodes.get_mut(&id) {
@@ -210,10 +206,7 @@ impl<X: Platform> Sender<X> {
             && !node.is_down()
         {
             node.link = Link::Down { not_before: Instant::ZERO };
-            node.session = Session::default();
-            let buffer = node.reader.clear();
-            node.condenser = None;
-            node.idle_at = None;
+            let buffer = node.forget_connection();
             self.recycle_receive_buffer(buffer);
             self.metrics.connections_closed += 1;
             self.wishes.push_back(Wish::Disconnect(id));

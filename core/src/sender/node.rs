@@ -275,6 +275,14 @@ impl<X: Platform> Node<X> {
         }
     }
 
+    /// There is no connection any more. Returns the buffer that it was read into.
+    pub(super) fn forget_connection(&mut self) -> Vec<u8> {
+        self.session = Session::default();
+        self.condenser = None;
+        self.idle_at = None;
+        self.reader.clear()
+    }
+
     /// Takes out a request that is written and gets no answer.
     pub(super) fn take_unanswered(&mut self) -> Option<InFlight<X>> {
         let done = |request: &InFlight<X>| request.is_written() && !request.expects_response;
