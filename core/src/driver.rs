@@ -13,6 +13,7 @@ use core::task::{Context, Poll};
 use crate::config::{ConfigError, ProducerConfig};
 use crate::interceptor::Interceptors;
 use crate::producer::Producer;
+use crate::protocol::api_key::BROKERS;
 use crate::sender::{Sender, Wish};
 use crate::shared::Shared;
 use crate::sync::{Arc, Platform};
@@ -29,7 +30,7 @@ pub fn producer<X: Platform, T: Transport>(
     seed: u64,
     transport: T,
 ) -> Result<(Producer<X>, Driver<X, T>), ConfigError> {
-    producer_with(config, Interceptors::new(), clock, seed, transport)
+    producer_with(config, Interceptors::default(), clock, seed, transport)
 }
 
 /// As [`producer`], with interceptors.
@@ -44,7 +45,7 @@ pub fn producer_with<X: Platform, T: Transport>(
     transport: T,
 ) -> Result<(Producer<X>, Driver<X, T>), ConfigError> {
     config.validate()?;
-    if config.security.protocol.uses_tls() && !transport.is_encrypted() {
+    if BROKERS && config.security.protocol.uses_tls() && !transport.is_encrypted() {
         return Err(ConfigError::Invalid {
             key: "security.protocol".into(),
             problem: "this program's transport has no TLS; the crate ottla has it with the Cargo \
@@ -172,9 +173,10 @@ impl<X: Platform, T: Transport> Driver<X, T> {
             }
             let mut pipe =
                 Pipe { sender: &mut self.sender, clock: &self.shared.clock, node: *node };
-            let outcome = pipe.write(connection, cx).and_then(|wrote| {
+            let outcome = pipe.open(connection, cx).and_then(|opened| {
+                let wrote = pipe.write(connection, cx)?;
                 let read = pipe.read(connection, cx)?;
-                Ok(wrote || read)
+                Ok(opened || wrote || read)
             });
             match outcome {
                 Ok(active) => {
@@ -216,6 +218,25 @@ struct Pipe<'a, X: Platform> {
 }
 
 impl<X: Platform> Pipe<'_, X> {
+    /// Where no handshake tells that the connection is there, it says so itself.
+    fn open<C: Connection>(
+        &mut self,
+        connection: &mut C,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Broken<C::Error>> {
+        if BROKERS || !self.sender.is_opening(self.node) {
+            return Ok(false);
+        }
+        match connection.poll_open(cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Err(error)) => Err(Broken::Error(error)),
+            Poll::Ready(Ok(())) => {
+                self.sender.handle_opened(self.node, self.clock.now());
+                Ok(true)
+            }
+        }
+    }
+
     fn write<C: Connection>(
         &mut self,
         connection: &mut C,

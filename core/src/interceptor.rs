@@ -1,5 +1,6 @@
 //! Hooks that see every record on its way in and every batch on its way out.
 
+#[cfg(feature = "extensions")]
 use alloc::vec::Vec;
 use core::fmt::Debug;
 
@@ -39,4 +40,9 @@ pub struct Acknowledgement<'a> {
 }
 
 /// The interceptors of a producer, in order.
+#[cfg(feature = "extensions")]
 pub type Interceptors = Vec<Arc<dyn Interceptor>>;
+
+/// There are none without the Cargo feature `extensions`.
+#[cfg(not(feature = "extensions"))]
+pub type Interceptors = [Arc<dyn Interceptor>; 0];

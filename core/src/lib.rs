@@ -20,6 +20,7 @@ mod interceptor;
 mod metrics;
 pub mod partitioner;
 mod producer;
+#[cfg(feature = "waiting")]
 pub mod producer_0_8;
 pub mod protocol;
 mod quoted;
@@ -32,6 +33,7 @@ pub mod serializer;
 mod shared;
 mod sorted;
 pub mod sync;
+mod texts;
 pub mod time;
 mod topic;
 #[cfg(feature = "transactions")]
@@ -45,7 +47,9 @@ pub use driver::{Driver, producer, producer_with};
 pub use error::{DeliveryError, ErrorCode, Reason, SendError, Written};
 pub use interceptor::{Acknowledgement, Interceptor, Interceptors};
 pub use metrics::{Metrics, Summary, TopicMetrics};
-pub use producer::{Close, Flush, Partitions, Producer, Send};
+#[cfg(feature = "waiting")]
+pub use producer::Send;
+pub use producer::{Close, Flush, Partitions, Producer};
 pub use record::{Header, Record, RecordMetadata};
 pub use records::{Codec, Compression};
 pub use sender::{StoreTicket, ToStore};

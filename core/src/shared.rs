@@ -53,7 +53,7 @@ impl<X: Platform> Shared<X> {
         seed: u64,
     ) -> Self {
         let (total, poolable) = (config.buffer_memory, config.batch_size);
-        let pool = BufferPool::new(total, poolable, config.preallocate);
+        let pool = BufferPool::new(total, poolable, config.is_preallocated());
         Self {
             clock,
             topics: X::Lock::new(SortedMap::new()),
@@ -127,6 +127,7 @@ impl<X: Platform> Shared<X> {
     }
 
     /// Registers for the end of batches and of the sender.
+    #[cfg(feature = "waiting")]
     pub(crate) fn watch(&self, waker: &Waker) {
         self.inbox.with(|inbox| inbox.watch(waker));
     }
@@ -154,6 +155,7 @@ pub(crate) enum Event<X: Platform> {
     /// A send found no memory: batches leave without lingering.
     Memory,
     /// Those who watch want to be woken then.
+    #[cfg_attr(not(feature = "waiting"), expect(dead_code, reason = "nobody waits"))]
     Alarm { at: Instant },
     /// Everything accepted before this call has to leave.
     Flush,

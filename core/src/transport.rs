@@ -84,6 +84,13 @@ pub trait Connection {
         true
     }
 
+    /// Whether requests may be sent. Only asked where no broker is spoken with (without the Cargo
+    /// feature `brokers`): a broker's answer to the first request says so.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let _ = cx;
+        Poll::Ready(Ok(()))
+    }
+
     /// Reads into `buffer`; `Ok(0)` means that the peer has closed.
     fn poll_read(
         &mut self,

@@ -121,6 +121,21 @@ impl<S: Socket> Bridge<S> {
         }
     }
 
+    /// Whether the bridge has opened the stream.
+    pub(crate) fn poll_open(&mut self, id: u32, cx: &Context<'_>) -> Poll<Result<(), WsError>> {
+        let Some(pipe) = self.pipes.iter().find(|pipe| pipe.id == id) else {
+            return Poll::Pending;
+        };
+        if pipe.is_open {
+            return Poll::Ready(Ok(()));
+        }
+        if let Some(error) = &pipe.ended {
+            return Poll::Ready(Err(error.clone()));
+        }
+        self.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     pub(crate) fn poll_read(
         &mut self,
         id: u32,

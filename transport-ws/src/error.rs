@@ -1,6 +1,7 @@
 //! Why a stream ended, or the whole session.
 
 use alloc::rc::Rc;
+use alloc::string::ToString;
 use core::fmt;
 
 use embedded_io::ErrorKind;
@@ -32,6 +33,11 @@ pub enum WsError {
 }
 
 impl WsError {
+    pub(crate) fn protocol(why: &impl fmt::Display) -> Self {
+        let texts = cfg!(feature = "texts");
+        Self::Protocol(if texts { why.to_string().into() } else { Rc::default() })
+    }
+
     /// Whether connecting again can't help: the bridge refuses who this is, or what it does.
     #[must_use]
     pub fn is_final(&self) -> bool {
@@ -49,6 +55,17 @@ impl WsError {
             Self::NoLease(reason) => *reason == LeaseRefusal::NotGranted,
             Self::Done => true,
             _ => false,
+        }
+    }
+
+    /// What someone said or did not say, where that is part of it.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        match self {
+            Self::Closed { reason, .. } => reason,
+            Self::Silent(what) => what,
+            Self::Protocol(why) => why,
+            _ => "",
         }
     }
 

@@ -180,5 +180,5 @@ fn millis(millis: u32) -> Duration {
 }
 
 fn broken(error: impl core::fmt::Display) -> WsError {
-    WsError::Protocol(alloc::format!("{error}").into())
+    WsError::protocol(&error)
 }

@@ -16,6 +16,9 @@ pub struct HeldLease {
     pub is_former: bool,
 }
 
+/// Whether there can be leases of earlier programs.
+pub(crate) const RESUME: bool = cfg!(feature = "resume");
+
 /// What is lent now, and what proves it. Its `Debug` shows no ticket.
 #[derive(Default)]
 pub(crate) struct Lent {
@@ -46,8 +49,10 @@ impl Lent {
 
     /// The tickets of a HELLO: those of earlier programs first.
     pub(crate) fn tickets(&self) -> Vec<&[u8]> {
-        let former = self.former.iter().map(|lease| lease.ticket.as_slice());
-        former.chain(self.ticket()).collect()
+        let former = self.former().iter().map(|lease| lease.ticket.as_slice());
+        let mut tickets: Vec<&[u8]> = former.collect();
+        tickets.extend(self.ticket());
+        tickets
     }
 
     /// Every lease, the current one last.
@@ -58,7 +63,13 @@ impl Lent {
             ticket,
             is_former: false,
         });
-        self.former.iter().cloned().chain(current).collect()
+        let mut all = self.former().to_vec();
+        all.extend(current);
+        all
+    }
+
+    fn former(&self) -> &[HeldLease] {
+        if RESUME { &self.former } else { &[] }
     }
 
     pub(crate) fn changes(&self) -> u32 {
@@ -76,7 +87,8 @@ impl Lent {
     pub(crate) fn renew(&mut self, lease: &Lease<'_>) {
         self.changes = self.changes.wrapping_add(1);
         let ticket = lease.ticket.to_vec();
-        let former = self.former.iter_mut().find(|it| it.producer_id == lease.producer_id);
+        let mut formers = self.former.iter_mut().filter(|_| RESUME);
+        let former = formers.find(|it| it.producer_id == lease.producer_id);
         if self.producer_id == Some(lease.producer_id) {
             self.ticket = Some(ticket);
         } else if let Some(former) = former {
@@ -87,13 +99,14 @@ impl Lent {
     }
 
     /// An earlier program had this one.
+    #[cfg(feature = "resume")]
     pub(crate) fn add_former(&mut self, lease: HeldLease) {
         self.former.push(lease);
     }
 
     /// The ids that earlier programs had, in the order of their tickets.
     pub(crate) fn former_ids(&self) -> Vec<i64> {
-        self.former.iter().map(|lease| lease.producer_id).collect()
+        self.former().iter().map(|lease| lease.producer_id).collect()
     }
 
     /// The bridge does not resume this lease of an earlier program.
@@ -104,7 +117,9 @@ impl Lent {
 
     /// Nothing of this lease is to be sent again.
     pub(crate) fn forget_former(&mut self, producer_id: i64) {
-        self.former.retain(|lease| lease.producer_id != producer_id);
+        if RESUME {
+            self.former.retain(|lease| lease.producer_id != producer_id);
+        }
         self.changes = self.changes.wrapping_add(1);
     }
 

@@ -227,8 +227,7 @@ impl<S: Socket> Bridge<S> {
         let said = self.packer.control(&mut self.session, &Frame::Hello(hello));
         if let Err(error) = said {
             // The token or the names are too long: no other try will do.
-            let why = alloc::format!("{error}");
-            self.fail(WsError::Protocol(why.into()));
+            self.fail(WsError::protocol(&error));
         }
         self.flush();
     }

@@ -83,6 +83,7 @@ impl<S: Socket> WsTransport<S> {
 
     /// An earlier program's lease, whose batches are to be sent again. Say so before the first
     /// [`advance`](Self::advance); a bridge takes the tickets of seven.
+    #[cfg(feature = "resume")]
     pub fn resume(&self, lease: HeldLease) {
         self.bridge.borrow_mut().lent.add_former(lease);
     }
@@ -163,6 +164,10 @@ impl<S: Socket> Connection for WsConnection<S> {
 
     fn is_distrust(error: &WsError) -> bool {
         error.is_final()
+    }
+
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        self.bridge.borrow_mut().poll_open(self.pipe, cx)
     }
 
     fn poll_read(

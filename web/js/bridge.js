@@ -45,8 +45,13 @@ export function openSession(module, options, random, durable) {
   });
 }
 
+/** Why there is no session; undefined while there is one, or nothing has gone wrong yet. */
+export function sessionError(link) {
+  const lines = link.error();
+  return lines && parseError(lines);
+}
+
 function lastError(link) {
-  const error = link.error();
-  if (error !== undefined) return parseError(error);
-  return new OttlaError('UNREACHABLE', 'the bridge did not answer in time', { retriable: true });
+  const message = 'the bridge did not answer in time';
+  return sessionError(link) ?? new OttlaError('UNREACHABLE', message, { retriable: true });
 }

@@ -1,6 +1,7 @@
-import { checked, lines, random } from './options.js';
+import { checked, configuration, random } from './options.js';
 import { Producer } from './producer.js';
 import { login } from './login.js';
+import { settings } from './settings.js';
 import { Sockets } from './sockets.js';
 import { TransactionalProducer } from './transactions.js';
 
@@ -10,16 +11,18 @@ export function makeConnectBrokers(tcp) {
     const tls = options.tls === true ? {} : options.tls || undefined;
     const sockets = new Sockets(tcp(tls));
     const { properties: sasl, secrets } = login(options.sasl);
+    const { clientId, numbers, others } = settings(options.config);
     const properties = lines({
       'bootstrap.servers': [options.brokers].flat().join(','),
-      'client.id': 'ottla-js',
       'security.protocol': protocol(tls, options.sasl),
       ...sasl,
       'transactional.id': options.transactionalId,
-      ...options.config,
+      ...others,
     });
     const start = (wake) => {
-      const engine = checked(() => new module.Engine(properties, ...random(), sockets, secrets));
+      const { Engine } = module;
+      const transport = [...random(), sockets, secrets];
+      const engine = checked(() => new Engine(properties, clientId, numbers, ...transport));
       sockets.attach(engine, wake);
       secrets?.attach(wake);
       return engine;
@@ -28,6 +31,18 @@ export function makeConnectBrokers(tcp) {
     if (options.transactionalId === undefined) return producer;
     return TransactionalProducer.initialise(producer);
   };
+}
+
+/** `key=value` in lines, as the module takes them. */
+function lines(properties) {
+  const line = ([key, value]) => {
+    if (/[=\n\r]/.test(key) || /[\n\r]/.test(String(value))) {
+      throw configuration(`${JSON.stringify(key)} can't have that value`);
+    }
+    return `${key}=${value}`;
+  };
+  const given = Object.entries(properties).filter(([, value]) => value !== undefined);
+  return given.map(line).join('\n');
 }
 
 function protocol(tls, sasl) {

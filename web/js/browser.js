@@ -2,8 +2,9 @@
 
 import { makeConnect } from './connect.js';
 import { load } from './load_browser.js';
+import { fetchAndStart } from './start.js';
 
-const loadLasting = async () => (await import('./load_lasting.js')).load();
+const loadLasting = async () => fetchAndStart(...(await import('./load_lasting.js')).lasting);
 
 export const connect = makeConnect({ load, loadLasting });
 export { OttlaError } from './errors.js';

@@ -1,8 +1,9 @@
-import { openSession } from './bridge.js';
+import { openSession, sessionError } from './bridge.js';
 import { crash } from './crash.js';
-import { checked, configuration, lines, random } from './options.js';
+import { checked, configuration, random } from './options.js';
 import { followPage, sendLastWords } from './page.js';
 import { Producer } from './producer.js';
+import { settings } from './settings.js';
 
 /**
  * The `connect` of a runtime. `load()` resolves with what the module exports, always the same:
@@ -57,11 +58,12 @@ function whole(module) {
 /** A producer over a bridge; `options.channel` where that is no WebSocket. */
 export async function overBridge(module, options, durable) {
   const { Engine } = whole(module);
-  const properties = lines({ 'client.id': 'ottla-js', ...options.config });
+  const { clientId, numbers, others } = settings(options.config);
+  for (const key in others) throw configuration(`unknown configuration ${key}`);
   const { link, channel } = await openSession(module, options, random, durable);
   let engine;
   const start = (wake) => {
-    engine = checked(() => Engine.over_bridge(properties, ...random(), link));
+    engine = checked(() => Engine.over_bridge(clientId, numbers, ...random(), link));
     channel.attach(link, wake);
     return engine;
   };
@@ -73,7 +75,8 @@ export async function overBridge(module, options, durable) {
   };
   try {
     const onCrash = () => channel.close(1000);
-    const producer = new Producer(module, start, { onClose, onCrash, durable });
+    const cause = () => sessionError(link);
+    const producer = new Producer(module, start, { onClose, onCrash, durable, cause });
     durable?.start(engine, link, producer);
     producer.leave = () => sendLastWords(producer, link, channel);
     leave = followPage(producer, link, channel);

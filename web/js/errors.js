@@ -17,13 +17,20 @@ export class OttlaError extends Error {
   }
 }
 
-/** An error as the module tells it: four lines, the last of which may hold newlines. */
-export function parseError(text) {
-  const [code, remedy, written, ...message] = text.split('\n');
-  return new OttlaError(code, message.join('\n'), {
+/**
+ * An error as the module tells it (web/src/failure.rs). One for pages has no texts: there it is the
+ * code in words, and what somebody else said or a name.
+ */
+export function parseError(lines, cause) {
+  const [code, remedy, written, kind, ...rest] = lines.split('\n');
+  const text = rest.join('\n');
+  const words = code.toLowerCase().replaceAll('_', ' ');
+  const message = kind === 'message' ? text : words + (text && `: ${text}`);
+  return new OttlaError(code, message, {
     retriable: remedy === 'yes',
     written,
     abortable: remedy === 'abortable',
     fatal: remedy === 'fatal',
+    cause,
   });
 }

@@ -1,7 +1,9 @@
-import * as glue from './lasting_bg.js';
-import { fetchAndStart } from './start.js';
+// What the module that stores batches consists of, for `fetchAndStart`.
 
-/** Makes the module that stores batches; resolves with what it exports. */
-export function load() {
-  return fetchAndStart('./lasting_bg.js', glue, new URL('./lasting_bg.wasm', import.meta.url));
-}
+import * as glue from './lasting_bg.js';
+
+export const lasting = [
+  './lasting_bg.js',
+  glue,
+  new URL('./lasting_bg.wasm', import.meta.url),
+];

@@ -27,18 +27,21 @@ export class Producer {
   #onClose;
   #onCrash;
   #durable;
+  #cause;
 
   /**
    * `start(wake)` makes the module's engine; it calls `wake` when something has happened. `durable`
-   * stores batches before they are sent; `onCrash` lets go of what is outside of the module.
+   * stores batches before they are sent; `onCrash` lets go of what is outside of the module; `cause`
+   * tells what may be behind an error.
    */
-  constructor(module, start, { onClose = () => {}, onCrash, durable } = {}) {
+  constructor(module, start, { onClose = () => {}, onCrash, durable, cause } = {}) {
     this.#module = module;
     this.#engine = start(() => this.wake());
     this.#staging = new Staging(this.#engine, module.memory);
     this.#onClose = onClose;
     this.#onCrash = onCrash;
     this.#durable = durable;
+    this.#cause = cause;
     module.producers.add(this);
   }
 
@@ -294,7 +297,7 @@ export class Producer {
       let error;
       let outcome;
       if (errorNumber > 0) {
-        error = errors[errorNumber] ??= parseError(this.#engine.error(errorNumber));
+        error = errors[errorNumber] ??= this.#error(errorNumber);
       } else {
         const offset = rows.getFloat64(at + 16, true);
         outcome = {
@@ -308,6 +311,10 @@ export class Producer {
       if (slot.settle(rows.getUint32(at + 4, true), outcome, error)) this.#slots.release(number);
     }
     this.#engine.clear();
+  }
+
+  #error(number) {
+    return parseError(this.#engine.error(number), this.#cause?.());
   }
 
   #report(slot, outcome, error) {

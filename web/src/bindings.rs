@@ -1,16 +1,15 @@
 //! What JavaScript calls.
 
-use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::vec;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use ottla_core::{BrokerAddress, ProducerConfig};
+use ottla_core::{ConfigError, ProducerConfig};
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::channel::Link;
+use crate::failure::Failure;
 use crate::platform::{Web, WebClock};
 use crate::wire::Wire;
 use crate::{metrics, settings};
@@ -33,27 +32,28 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// A producer over a bridge to which there is a session. `properties` are lines of
-    /// `key=value`; the two halves of the seed are random.
+    /// A producer over a bridge to which there is a session. `settings` are pairs of a key's place
+    /// in `web/js/settings.js` and its value; the two halves of the seed are random.
     ///
     /// # Errors
-    /// The first property that can't be, or that the bridge doesn't do, in words.
+    /// The first setting that can't be, or that the bridge doesn't do, in words.
     pub fn over_bridge(
-        properties: &str,
+        client_id: String,
+        settings: &[u32],
         seed_high: u32,
         seed_low: u32,
         link: &Link,
     ) -> Result<Self, JsError> {
-        let mut config = link.limit(configuration(properties)?).map_err(describe)?;
-        // No broker has this name: the bridge knows nodes by their numbers.
-        config.bootstrap_servers = vec![BrokerAddress::new("bridge", 1)];
+        let config = configuration(client_id, settings);
+        let config = link.limit(config).map_err(|error| describe(&error))?;
         // JavaScript hands over what earlier pages left with these in mind.
         while link.transport().take_lost_lease().is_some() {}
         Self::start(config, seed(seed_high, seed_low), link.transport().into())
     }
 
     pub(crate) fn start(config: ProducerConfig, seed: u64, wire: Wire) -> Result<Self, JsError> {
-        let inner = crate::Engine::new(config, WebClock, seed, wire).map_err(describe)?;
+        let inner =
+            crate::Engine::new(config, WebClock, seed, wire).map_err(|error| describe(&error))?;
         Ok(Self {
             inner,
             staged: Vec::new(),
@@ -99,12 +99,9 @@ impl Engine {
         self.inner.results().rows().len()
     }
 
-    /// The error of this number, as `code`, remedy, `written` and the text, with newlines
-    /// between.
+    /// The error of this number, in [lines](crate::Failure::lines).
     pub fn error(&mut self, number: u32) -> Option<String> {
-        let error = self.inner.results().error(number)?;
-        let remedy = error.remedy.name();
-        Some(format!("{}\n{remedy}\n{}\n{}", error.code, error.written, error.message))
+        Some(self.inner.results().error(number)?.lines())
     }
 
     /// The rows have been read.
@@ -133,14 +130,21 @@ impl Engine {
     }
 }
 
-pub(crate) fn configuration(properties: &str) -> Result<ProducerConfig, JsError> {
-    settings::read(properties).map_err(describe)
+pub(crate) fn configuration(client_id: String, settings: &[u32]) -> ProducerConfig {
+    let mut config = ProducerConfig::default();
+    config.client_id = client_id;
+    settings::apply(&mut config, settings);
+    config
 }
 
 pub(crate) fn seed(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-fn describe(error: impl core::fmt::Display) -> JsError {
-    JsError::new(&error.to_string())
+fn describe(error: &ConfigError) -> JsError {
+    let mut words = String::from("invalid configuration ");
+    if let ConfigError::Invalid { key, .. } = error {
+        words.push_str(key);
+    }
+    JsError::new(&Failure::text(error, |_| &words))
 }

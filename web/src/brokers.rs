@@ -6,6 +6,7 @@ use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::bindings::{Engine, configuration, seed};
+use crate::broker_settings;
 use crate::secrets::Secrets;
 use crate::sockets::{SocketError, SocketTransport, Sockets};
 use crate::wire::Wire;
@@ -13,19 +14,24 @@ use crate::wire::Wire;
 #[wasm_bindgen]
 impl Engine {
     /// A producer that speaks to brokers over `sockets`, with logins for which `secrets` fetches
-    /// what they need; the rest as [`over_bridge`](Self::over_bridge).
+    /// what they need. `properties` are lines of `key=value`; the rest as
+    /// [`over_bridge`](Self::over_bridge).
     ///
     /// # Errors
     /// The first property that can't be, in words.
     #[wasm_bindgen(constructor)]
+    #[expect(clippy::too_many_arguments, reason = "JavaScript has no structs to pass")]
     pub fn new(
         properties: &str,
+        client_id: String,
+        settings: &[u32],
         seed_high: u32,
         seed_low: u32,
         sockets: Sockets,
         secrets: Option<Secrets>,
     ) -> Result<Self, JsError> {
-        let mut config = configuration(properties)?;
+        let mut config = configuration(client_id, settings);
+        broker_settings::read(&mut config, properties).map_err(|why| JsError::new(&why))?;
         if let Some(secrets) = secrets {
             secrets.serve(&mut config.security.sasl);
         }

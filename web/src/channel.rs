@@ -1,14 +1,14 @@
 //! A WebSocket to a bridge, which JavaScript opens, under the transport's state machine.
 
-use alloc::format;
 use alloc::string::String;
 
 use ottla_core::time::Clock;
 use ottla_core::{Acks, ConfigError, ProducerConfig};
-use ottla_transport_ws::{Options, Socket, Status, WsTransport};
+use ottla_transport_ws::{Options, Socket, Status, WsError, WsTransport};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::bindings::seed;
+use crate::failure::{Failure, Remedy};
 use crate::platform::WebClock;
 
 /// What a Produce request has beside its batches, at most, as far as one batch is concerned.
@@ -131,12 +131,13 @@ impl Link {
 
     /// Why there is no session, in the form of the engine's errors.
     pub fn error(&self) -> Option<String> {
-        let (error, retriable) = match self.transport.status() {
-            Status::Failed(error) => (error, "no"),
-            Status::Connecting { last_error } => (last_error?, "yes"),
+        let (error, remedy) = match self.transport.status() {
+            Status::Failed(error) => (error, Remedy::None),
+            Status::Connecting { last_error } => (last_error?, Remedy::Again),
             Status::Open(_) => return None,
         };
-        Some(format!("{}\n{retriable}\nno\n{error}", error.name()))
+        let text = Failure::text(&error, WsError::detail);
+        Some(Failure { code: error.name(), remedy, written: "no", text }.lines())
     }
 
     /// Closes the WebSocket, for as long as the page is frozen.
@@ -166,6 +167,9 @@ impl Link {
             let (key, problem) = ("acks", "a bridge takes idempotent batches with acks=all only");
             return Err(ConfigError::Invalid { key: key.into(), problem: problem.into() });
         }
+        // No broker has this name: the bridge knows nodes by their numbers.
+        #[cfg(feature = "full")]
+        config.bootstrap_servers.push(ottla_core::BrokerAddress::new("bridge", 1));
         if let Status::Open(terms) = self.transport.status() {
             let most = (terms.request_bytes as usize).saturating_sub(REQUEST_HEAD);
             config.max_request_size = config.max_request_size.min(most);

@@ -269,7 +269,7 @@ where
         let waiting = self.topics.iter().filter_map(|topic| topic.deadline(max_block));
         let driver = self.driver.next_wake().filter(|_| !self.closed);
         let chores = self.chores.iter().filter_map(Chore::deadline);
-        waiting.chain(driver).chain(transport).chain(chores).min()
+        [waiting.min(), driver, transport, chores.min()].into_iter().flatten().min()
     }
 }
 

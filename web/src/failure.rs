@@ -2,6 +2,7 @@
 //! a text for people.
 
 use alloc::string::{String, ToString};
+use core::fmt::Display;
 
 #[cfg(feature = "full")]
 use ottla_core::transaction::{AbortCause, FatalError, TransactionError};
@@ -16,8 +17,35 @@ pub struct Failure {
     pub remedy: Remedy,
     /// `no`, `maybe` or `yes`.
     pub written: &'static str,
-    /// For people.
-    pub message: String,
+    /// For people: the whole message, or what JavaScript adds to the one that it has for the code.
+    pub text: String,
+}
+
+/// Whether the texts are in this module. A page's has none: they would be a tenth of it.
+const TEXTS: bool = cfg!(feature = "full");
+
+impl Failure {
+    /// As JavaScript takes it (`web/js/errors.js`): its parts in lines, the last of which may be
+    /// several.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        let kind = if TEXTS { "message" } else { "detail" };
+        let mut lines = String::new();
+        for part in [self.code, self.remedy.name(), self.written, kind] {
+            lines.push_str(part);
+            lines.push('\n');
+        }
+        lines.push_str(&self.text);
+        lines
+    }
+
+    /// The whole message, or the detail.
+    pub(crate) fn text<'a, E: Display>(
+        error: &'a E,
+        detail: impl FnOnce(&'a E) -> &'a str,
+    ) -> String {
+        if TEXTS { error.to_string() } else { detail(error).into() }
+    }
 }
 
 /// What whoever hears of a failure may do about it.
@@ -35,8 +63,7 @@ pub enum Remedy {
 
 impl Remedy {
     /// Its name on the way to JavaScript.
-    #[must_use]
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::None => "no",
             Self::Again => "yes",
@@ -62,7 +89,19 @@ impl From<&SendError> for Failure {
             _ => "INVALID_RECORD",
         };
         let remedy = Remedy::again_if(error.is_retriable());
-        Self { code, remedy, written: "no", message: error.to_string() }
+        Self { code, remedy, written: "no", text: Self::text(error, detail_of_refusal) }
+    }
+}
+
+fn detail_of_refusal(error: &SendError) -> &str {
+    match error {
+        SendError::NotInMetadata { cause: Some(why), .. } | SendError::Authentication { why } => {
+            why
+        }
+        SendError::NotInMetadata { topic, .. } | SendError::Topic { topic, .. } => topic,
+        SendError::RecordTooLarge { key, .. } => key,
+        SendError::InvalidRecord(why) => why,
+        _ => "",
     }
 }
 
@@ -85,7 +124,16 @@ impl From<&DeliveryError> for Failure {
             Written::Yes => "yes",
         };
         let remedy = Remedy::again_if(error.is_retriable());
-        Self { code, remedy, written, message: error.to_string() }
+        Self { code, remedy, written, text: Self::text(error, detail_of_failure) }
+    }
+}
+
+fn detail_of_failure(error: &DeliveryError) -> &str {
+    match (&error.reason, &error.message) {
+        (_, Some(message)) => message,
+        (Reason::Expired { last: Some(code) }, _) => code.name(),
+        (Reason::Compression(why), _) => why,
+        _ => "",
     }
 }
 
@@ -101,7 +149,7 @@ impl From<&TransactionError> for Failure {
             TransactionError::TimedOut { .. } => ("TIMED_OUT", Remedy::Again, "maybe"),
             _ => ("TRANSACTION_FAILED", Remedy::NextProducer, "maybe"),
         };
-        Self { code, remedy, written, message: error.to_string() }
+        Self { code, remedy, written, text: error.to_string() }
     }
 }
 

@@ -13,7 +13,7 @@
 //! | `results.rs`, `failure.rs` | the layout in which it reads outcomes and errors |
 //! | `durable.rs` | with the feature `store`: batches that outlive the page |
 //! | `leaving.rs` | what leaves with the page |
-//! | `settings.rs`, `broker_settings.rs` | the configuration, in Kafka's keys |
+//! | `settings.rs`, `broker_settings.rs` | the configuration, as numbers and in Kafka's keys |
 //! | `signal.rs` | what has been woken |
 //! | `bindings.rs`, `platform.rs` | the border itself; only where there is one |
 //! | `channel.rs` | a WebSocket to a bridge |
@@ -31,7 +31,7 @@ extern crate alloc;
 mod bindings;
 #[cfg(target_family = "wasm")]
 mod bottom;
-#[cfg(any(feature = "full", not(target_family = "wasm")))]
+#[cfg(feature = "full")]
 mod broker_settings;
 #[cfg(all(target_family = "wasm", feature = "full"))]
 mod brokers;
@@ -66,10 +66,12 @@ mod wire;
 #[path = "bridge_only.rs"]
 mod wire;
 
+#[cfg(feature = "full")]
+pub use broker_settings::read as read_broker_settings;
 pub use engine::{Driven, Engine};
 pub use failure::{Failure, Remedy};
 pub use results::Results;
-pub use settings::read as read_settings;
+pub use settings::apply as apply_settings;
 pub use staged::{Layout, StagedRecord, StagedRecords};
 #[cfg(feature = "full")]
 pub use transactions::{Asked, Group, Offset, Offsets};

@@ -13,8 +13,9 @@ const TARGETS: [&str; 4] = [
     "riscv32imc-unknown-none-elf",
 ];
 
-/// The smallest core, the codecs that fit in 64 KiB, everything.
-const FEATURES: [&str; 3] = ["", "lz4,snappy", "gzip,lz4,snappy,zstd,scram,aws-msk-iam"];
+/// What a page has, the smallest core for brokers, the codecs that fit in 64 KiB, everything.
+const FEATURES: [&str; 4] =
+    ["", "brokers", "brokers,lz4,snappy", "gzip,lz4,snappy,zstd,scram,aws-msk-iam"];
 
 /// Compiles for every target, the core with every set of features; a warning is an error.
 pub(crate) fn run(build_std: bool) -> Outcome {

@@ -18,9 +18,10 @@ const ESBUILD: &str = "esbuild@0.28.2";
 
 /// The scripts that others name: what `package.json` exports, and workers. Those of one page share
 /// what they have in common, and nothing with the others: each thing shared is a file of its own.
-const ENTRIES: [&[&str]; 3] = [
+const ENTRIES: [&[&str]; 4] = [
     &["loader.js"],
-    &["browser.js", "edge_browser.js", "shared_worker.js"],
+    &["browser.js", "shared_worker.js"],
+    &["edge_browser.js"],
     &["edge_node.js", "edge_workerd.js", "inline.js", "node.js", "workerd.js"],
 ];
 

@@ -15,7 +15,7 @@ use crate::welcome::Welcome;
 use crate::wire::{Reader, Writer};
 
 /// Whether this can be a bridge: what only that reads and writes costs a page some bytes.
-const BRIDGE: bool = cfg!(feature = "bridge");
+pub(crate) const BRIDGE: bool = cfg!(feature = "bridge");
 
 /// On the wire, a node that is none in particular.
 const ANY_NODE: u32 = u32::MAX;

@@ -3,7 +3,7 @@
 use core::mem;
 
 use crate::error::ProtocolError;
-use crate::frame::Frame;
+use crate::frame::{BRIDGE, Frame};
 use crate::kind::{End, FrameKind, StreamId};
 use crate::limits;
 use crate::stream::StreamState;
@@ -67,6 +67,11 @@ impl Session {
         }
     }
 
+    /// Whose it is: where this can't be a bridge, what only that says and hears is no code.
+    fn end(&self) -> End {
+        if BRIDGE { self.end } else { End::Client }
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn phase(&self) -> Phase {
@@ -110,9 +115,9 @@ impl Session {
     /// # Errors
     /// If it may not, now; nothing changes.
     pub fn sent(&mut self, frame: &Frame<'_>) -> Result<(), ProtocolError> {
-        self.check_direction(frame, self.end)?;
+        self.check_direction(frame, self.end())?;
         match frame.stream() {
-            None => self.control(frame, self.end),
+            None => self.control(frame, self.end()),
             Some(id) => {
                 let next = self.stream(id).after_sending(id, frame)?;
                 self.streams[id.index()] = next;
@@ -126,9 +131,9 @@ impl Session {
     /// # Errors
     /// If the peer may not send it, now; nothing changes.
     pub fn received(&mut self, frame: &Frame<'_>) -> Result<Verdict, ProtocolError> {
-        self.check_direction(frame, self.end.peer())?;
+        self.check_direction(frame, self.end().peer())?;
         match frame.stream() {
-            None => self.control(frame, self.end.peer()).map(|()| Verdict::Act),
+            None => self.control(frame, self.end().peer()).map(|()| Verdict::Act),
             Some(id) => {
                 let (next, verdict) = self.stream(id).after_receiving(id, frame)?;
                 self.streams[id.index()] = next;
@@ -148,7 +153,7 @@ impl Session {
             FrameKind::Welcome => self.phase == Phase::Greeting,
             FrameKind::Drain => self.phase == Phase::Open,
             // An OPEN may have been on its way when the bridge sent DRAIN; the bridge refuses it.
-            FrameKind::Open if self.phase == Phase::Draining => self.end == End::Bridge,
+            FrameKind::Open if self.phase == Phase::Draining => self.end() == End::Bridge,
             _ => matches!(self.phase, Phase::Open | Phase::Draining),
         };
         if !expected {
@@ -218,7 +223,7 @@ impl Session {
 
     /// The PING of one end that awaits its answer.
     fn ping_of(&mut self, end: End) -> &mut Option<u64> {
-        if end == self.end { &mut self.own_ping } else { &mut self.peer_ping }
+        if end == self.end() { &mut self.own_ping } else { &mut self.peer_ping }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::credit::{ReceiveWindow, SendCredit};
 use crate::error::{CreditError, ProtocolError};
-use crate::frame::Frame;
+use crate::frame::{BRIDGE, Frame};
 use crate::kind::StreamId;
 use crate::session::Verdict;
 
@@ -79,11 +79,11 @@ impl StreamState {
         let credit = |error| ProtocolError::Credit(id, error);
         Ok(match (self, frame) {
             (Self::Idle, Frame::Open { window, .. }) => Self::Opening { window: *window },
-            (Self::Opening { window: given }, Frame::Opened { window, .. }) => {
+            (Self::Opening { window: given }, Frame::Opened { window, .. }) if BRIDGE => {
                 let (send, receive) = (SendCredit::new(given), ReceiveWindow::new(*window));
                 Self::Open { send, receive }
             }
-            (Self::Opening { .. }, Frame::Refused { .. }) => Self::Idle,
+            (Self::Opening { .. }, Frame::Refused { .. }) if BRIDGE => Self::Idle,
             (Self::Open { mut send, receive }, Frame::Data { bytes, .. }) => {
                 send.spend(bytes.len()).map_err(credit)?;
                 Self::Open { send, receive }
@@ -106,7 +106,7 @@ impl StreamState {
     ) -> Result<(Self, Verdict), ProtocolError> {
         let credit = |error: CreditError| ProtocolError::Credit(id, error);
         let state = match (self, frame) {
-            (Self::Idle, Frame::Open { window, .. }) => Self::Opening { window: *window },
+            (Self::Idle, Frame::Open { window, .. }) if BRIDGE => Self::Opening { window: *window },
             (Self::Opening { window: given }, Frame::Opened { window, .. }) => {
                 let (send, receive) = (SendCredit::new(*window), ReceiveWindow::new(given));
                 Self::Open { send, receive }

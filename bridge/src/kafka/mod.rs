@@ -86,3 +86,17 @@ pub(crate) fn response(
     frame[..4].copy_from_slice(&size.to_be_bytes());
     frame
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_clients_rely_on_without_asking_is_offered() {
+        for key in [ApiKey::Produce, ApiKey::Metadata, ApiKey::InitProducerId] {
+            let offer = OFFERED.iter().find(|(offered, ..)| *offered == key);
+            let (_, min, max) = offer.unwrap();
+            assert!((*min..=*max).contains(&key.over_bridge()), "{key:?}");
+        }
+    }
+}

@@ -12,6 +12,9 @@ use crate::records::{
 use crate::sync::{Arc, Platform};
 use crate::time::Instant;
 
+/// Where there are threads, batches are compressed by those that fill them.
+pub(crate) const SEALED_WHERE_FILLED: bool = cfg!(feature = "std");
+
 /// Who sent a batch, for the broker's duplicate check: producer id and epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Identity {
@@ -265,7 +268,7 @@ impl<X: Platform> ProducerBatch<X> {
 
     /// Whether it has to wait for the thread that compresses it.
     pub(crate) fn is_being_sealed(&self) -> bool {
-        self.sealing
+        SEALED_WHERE_FILLED && self.sealing
     }
 
     /// Whether that is done.

@@ -6,8 +6,13 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::mem;
+use core::ops::ControlFlow;
 use core::task::Waker;
 
+#[cfg(feature = "waiting")]
+use super::waiters::Ticket;
+use super::waiters::Waiters;
 use crate::forget::forget;
 use crate::time::Instant;
 
@@ -28,28 +33,6 @@ pub(crate) struct Buffer {
     pub(crate) number: u64,
 }
 
-/// A place in the queue for memory.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Ticket(u64);
-
-#[derive(Debug)]
-struct Waiter {
-    ticket: Ticket,
-    size: usize,
-    account: Account,
-    deadline: Instant,
-    granted: Option<Buffer>,
-    /// It was told that its time is up.
-    told: bool,
-    waker: Waker,
-}
-
-impl Waiter {
-    fn waits(&self) -> bool {
-        self.granted.is_none() && !self.told
-    }
-}
-
 /// How much one node's batches may hold, in multiples of what is free (Choudhury and Hahne's
 /// dynamic threshold): a node whose broker is slow or down stops at ⁴⁄₅ of the memory, and two of
 /// them at ⁴⁄₉ each, so that the healthy ones always find some.
@@ -67,8 +50,7 @@ pub(crate) struct BufferPool {
     available: usize,
     /// Buffers of `poolable` bytes, ready for use.
     free: Vec<Vec<u8>>,
-    waiters: VecDeque<Waiter>,
-    next_ticket: u64,
+    waiters: Waiters,
     held: Vec<usize>,
     nodes: usize,
     incomplete: Incomplete,
@@ -86,8 +68,7 @@ impl BufferPool {
             poolable,
             available: total - buffers * poolable,
             free: (0..buffers).map(|_| Vec::with_capacity(poolable)).collect(),
-            waiters: VecDeque::with_capacity(few),
-            next_ticket: 0,
+            waiters: Waiters::with_capacity(few),
             held: Vec::new(),
             nodes: 1,
             incomplete: Incomplete::with_capacity(buffers),
@@ -107,12 +88,12 @@ impl BufferPool {
 
     /// How many senders wait for memory.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiters.iter().filter(|w| w.granted.is_none()).count()
+        self.waiters.count()
     }
 
     /// Whether anybody waits for memory: then batches leave without lingering (row E5 `exhausted`).
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.waiters.iter().any(|w| w.granted.is_none())
+        self.waiters.any()
     }
 
     /// How many nodes lead partitions; with one there is nobody to protect.
@@ -180,6 +161,7 @@ impl BufferPool {
     }
 
     /// Queues for memory. The ticket must be [claimed](Self::claim) or [dropped](Self::cancel).
+    #[cfg(feature = "waiting")]
     pub(crate) fn wait(
         &mut self,
         size: usize,
@@ -187,43 +169,21 @@ impl BufferPool {
         deadline: Instant,
         waker: &Waker,
     ) -> Ticket {
-        let ticket = Ticket(self.next_ticket);
-        self.next_ticket += 1;
-        let waker = waker.clone();
-        self.waiters.push_back(Waiter {
-            ticket,
-            size,
-            account,
-            deadline,
-            granted: None,
-            told: false,
-            waker,
-        });
-        ticket
+        self.waiters.push(size, account, deadline, waker)
     }
 
     /// The memory waited for, if it was granted; else remembers whom to wake.
+    #[cfg(feature = "waiting")]
     pub(crate) fn claim(&mut self, ticket: Ticket, waker: &Waker) -> Option<Buffer> {
-        let index = self.position(ticket)?;
-        if self.waiters[index].granted.is_some() {
-            return self.waiters.remove(index)?.granted;
-        }
-        self.waiters[index].waker.clone_from(waker);
-        None
+        self.waiters.claim(ticket, waker)
     }
 
     /// Gives up waiting. Memory that was granted in the meantime goes back.
+    #[cfg(feature = "waiting")]
     pub(crate) fn cancel(&mut self, ticket: Ticket) {
-        if let Some(index) = self.position(ticket)
-            && let Some(waiter) = self.waiters.remove(index)
-            && let Some(buffer) = waiter.granted
-        {
+        if let Some(buffer) = self.waiters.remove(ticket) {
             self.deallocate(buffer);
         }
-    }
-
-    fn position(&self, ticket: Ticket) -> Option<usize> {
-        self.waiters.binary_search_by_key(&ticket, |w| w.ticket).ok()
     }
 
     /// Takes a buffer back whose batch is complete, or was never begun.
@@ -248,46 +208,37 @@ impl BufferPool {
     /// Grants free memory to the longest waiter who can use it and returns whom to wake, outside of
     /// the lock. Call again until it returns `None`.
     pub(crate) fn grant(&mut self) -> Option<Waker> {
-        for index in 0..self.waiters.len() {
-            let waiter = &self.waiters[index];
-            if waiter.granted.is_some() {
-                continue;
-            }
-            let (size, account) = (waiter.size, waiter.account);
+        let mut waiters = mem::take(&mut self.waiters);
+        let woken = waiters.grant(|size, account| {
             if self.free_bytes() < size {
-                return None; // what is free is kept for the longest waiter, however much it needs
+                // What is free is kept for the longest waiter, however much it needs.
+                return ControlFlow::Break(());
             }
             // A waiter over its node's share doesn't hold up the others.
-            if let Some(buffer) = self.take(size, account) {
-                self.waiters[index].granted = Some(buffer);
-                return Some(self.waiters[index].waker.clone());
-            }
-        }
-        None
+            ControlFlow::Continue(self.take(size, account))
+        });
+        self.waiters = waiters;
+        woken
     }
 
     /// The earliest time at which a waiter gives up.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.waiters.iter().filter(|w| w.waits()).map(|w| w.deadline).min()
+        self.waiters.next_deadline()
     }
 
     /// Those whose time is up, to be woken outside of the lock.
     pub(crate) fn overdue(&mut self, now: Instant) -> Vec<Waker> {
-        let late = self.waiters.iter_mut().filter(|w| w.waits() && w.deadline <= now);
-        late.map(|w| {
-            w.told = true;
-            w.waker.clone()
-        })
-        .collect()
+        self.waiters.overdue(now)
     }
 
     /// Refuses all further requests and returns everybody who waits.
     pub(crate) fn close(&mut self) -> Vec<Waker> {
         self.closed = true;
-        self.waiters.iter().map(|w| w.waker.clone()).collect()
+        self.waiters.wakers()
     }
 
     /// Whether the pool was closed.
+    #[cfg(feature = "waiting")]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }

@@ -9,3 +9,8 @@ pub(crate) mod buffer_pool;
 pub(crate) mod deliveries;
 pub(crate) mod delivery;
 pub(crate) mod partition;
+#[cfg(feature = "waiting")]
+pub(crate) mod waiters;
+#[cfg(not(feature = "waiting"))]
+#[path = "no_waiters.rs"]
+mod waiters;

@@ -7,6 +7,9 @@ use super::ProducerConfig;
 use crate::protocol::frame::SIZE_LENGTH;
 use crate::records::compression::{Codec, Compression, lz4_table, worst_case};
 
+/// Whether memory can be taken at the start, and connections be fewer than brokers.
+pub(crate) const FIXED_MEMORY: bool = cfg!(feature = "fixed-memory");
+
 /// Room for what surrounds the batches of one request: its header, topics and partitions. The
 /// batches themselves are sent from where they are.
 const REQUEST_HEAD: usize = 256;
@@ -93,10 +96,15 @@ impl ProducerConfig {
         REQUEST_HEAD + self.client_id.len()
     }
 
+    /// Whether all memory is taken at the start.
+    pub(crate) fn is_preallocated(&self) -> bool {
+        FIXED_MEMORY && self.preallocate
+    }
+
     /// How many batches lists have room for at the start: all there can be, where the memory is
     /// fixed, so that no list grows later.
     pub(crate) fn reserved_batches(&self) -> usize {
-        let fixed = self.preallocate && self.batch_size > 0;
+        let fixed = self.is_preallocated() && self.batch_size > 0;
         if fixed { (self.buffer_memory / self.batch_size).min(MOST_RESERVED) } else { 0 }
     }
 

@@ -8,6 +8,7 @@ mod jaas;
 mod keys;
 mod memory;
 mod parse;
+#[cfg(feature = "waiting")]
 pub(crate) mod producer_0_8;
 mod properties;
 mod security;
@@ -24,16 +25,22 @@ pub use address::{AddressError, BrokerAddress};
 pub use choices::{Acks, DnsLookup, MetadataRecovery, TopicOverrides};
 pub use error::ConfigError;
 pub use keys::{Key, keys};
+pub(crate) use memory::FIXED_MEMORY;
 pub use memory::MemoryBudget;
 pub use security::{
     OidcConfig, Pem, Roots, SaslConfig, SecurityConfig, SecurityProtocol, TlsConfig,
 };
 
 use crate::partitioner::PartitionerKind;
+use crate::protocol::api_key::BROKERS;
 #[cfg(feature = "legacy-formats")]
 pub use crate::records::MessageFormat;
 use crate::records::compression::Compression;
 use crate::sorted::SortedMap;
+
+/// Whether there is what a program adds or chooses: interceptors, partitioners, settings of single
+/// topics.
+pub(crate) const EXTENSIONS: bool = cfg!(feature = "extensions");
 
 /// Everything a producer can be told. Each field names its key in Kafka's property files.
 ///
@@ -228,15 +235,33 @@ impl ProducerConfig {
         }
     }
 
+    fn of_topic(&self, topic: &str) -> TopicOverrides {
+        let overrides = if EXTENSIONS { self.topics.get(topic) } else { None };
+        overrides.copied().unwrap_or_default()
+    }
+
+    /// Whether batches bear a producer id; over a bridge they always do.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        !BROKERS || self.enable_idempotence
+    }
+
+    /// Whether its records are sent within transactions.
+    pub(crate) const fn is_transactional(&self) -> bool {
+        #[cfg(feature = "transactions")]
+        return self.transactional_id.is_some();
+        #[cfg(not(feature = "transactions"))]
+        false
+    }
+
     /// The acknowledgement that `topic`'s batches ask for.
     #[must_use]
     pub fn acks_of(&self, topic: &str) -> Acks {
-        self.topics.get(topic).and_then(|topic| topic.acks).unwrap_or(self.acks)
+        self.of_topic(topic).acks.unwrap_or(self.acks)
     }
 
     /// The compression of `topic`'s batches.
     #[must_use]
     pub fn compression_of(&self, topic: &str) -> Compression {
-        self.topics.get(topic).and_then(|topic| topic.compression).unwrap_or(self.compression)
+        self.of_topic(topic).compression.unwrap_or(self.compression)
     }
 }

@@ -6,10 +6,12 @@ use core::time::Duration;
 
 #[cfg(feature = "legacy-formats")]
 use super::MessageFormat;
-use super::{Acks, ConfigError, ProducerConfig, topic_name};
+use super::{Acks, ConfigError, EXTENSIONS, FIXED_MEMORY, ProducerConfig, topic_name};
+use crate::protocol::api_key::BROKERS;
 #[cfg(feature = "legacy-formats")]
 use crate::records::Codec;
 use crate::records::Compression;
+use crate::texts::{TEXTS, text_of};
 
 /// What was found, of which the first counts.
 #[derive(Default)]
@@ -34,7 +36,9 @@ impl ProducerConfig {
         self.check_idempotence(&mut checks);
         #[cfg(feature = "legacy-formats")]
         self.check_message_format(&mut checks);
-        checks.add(self.security.check());
+        if BROKERS {
+            checks.add(self.security.check());
+        }
         #[cfg(feature = "transactions")]
         self.check_transactions(&mut checks);
         self.check_compression(&mut checks);
@@ -43,7 +47,12 @@ impl ProducerConfig {
 
     fn check_names(&self, checks: &mut Checks) {
         checks.require(
-            !self.bootstrap_servers.is_empty(),
+            EXTENSIONS || self.topics.keys().next().is_none(),
+            "topic",
+            || "has no settings of its own; build with the Cargo feature `extensions`",
+        );
+        checks.require(
+            !BROKERS || !self.bootstrap_servers.is_empty(),
             "bootstrap.servers",
             || "no bootstrap servers given; set HOST:PORT of at least one broker",
         );
@@ -52,9 +61,12 @@ impl ProducerConfig {
             "client.id",
             || "longer than the 32767 bytes that a request can carry",
         );
-        for topic in self.topics.keys() {
+        for topic in self.topics.keys().filter(|_| EXTENSIONS) {
             if let Err(expected) = topic_name::check(topic) {
-                checks.refuse(format!("topic.{topic}").into(), || format!("expected {expected}"));
+                checks.refuse(
+                    of_topic(topic, ""),
+                    text_of(&format_args!("expected {expected}")).into(),
+                );
             }
         }
     }
@@ -72,11 +84,17 @@ impl ProducerConfig {
             "receive.message.max.bytes",
             || "must be at least 1024, or no broker's answer fits",
         );
+        let fixed = self.preallocate || self.max_connections.is_some();
+        checks.require(
+            FIXED_MEMORY || !fixed,
+            "buffer.memory.preallocate",
+            || "is not compiled in, as connections.max; build with the Cargo feature `fixed-memory`",
+        );
         checks.require(self.batch_size <= self.buffer_memory, "batch.size", || {
-            format!(
+            text_of(&format_args!(
                 "a batch of {} bytes doesn't fit in the buffer.memory of {} bytes",
                 self.batch_size, self.buffer_memory
-            )
+            ))
         });
     }
 
@@ -103,7 +121,9 @@ impl ProducerConfig {
     /// What doubles must not start above its maximum.
     fn check_maxima(&self, checks: &mut Checks) {
         let mut not_below = |max: Duration, start: Duration, key: &'static str, start_key: &str| {
-            checks.require(max >= start, key, || format!("must not be smaller than {start_key}"))
+            checks.require(max >= start, key, || {
+                text_of(&format_args!("must not be smaller than {start_key}"))
+            })
         };
         let (retry, reconnect) = (self.retry_backoff, self.reconnect_backoff);
         let setup = self.connection_setup_timeout;
@@ -128,6 +148,11 @@ impl ProducerConfig {
             "record.errors.resend",
             || "is not compiled in; build with the Cargo feature `split`",
         );
+        checks.require(
+            BROKERS || self.enable_idempotence,
+            "enable.idempotence",
+            || "must be true; build with the Cargo feature `brokers`",
+        );
         if !self.enable_idempotence {
             checks.require(
                 !self.resend_valid_records,
@@ -141,11 +166,11 @@ impl ProducerConfig {
             "acks",
             || "must be all for the idempotent producer; set acks=all or enable.idempotence=false",
         );
-        for (topic, _) in self.topics.iter().filter(|(_, topic)| topic.acks.is_some_and(is_weak)) {
-            checks.refuse(format!("topic.{topic}.acks").into(), || {
-                "must be all for the idempotent producer; set it to all, or \
-                 enable.idempotence=false"
-            });
+        let topics = self.topics.iter().filter(|_| EXTENSIONS);
+        for (topic, _) in topics.filter(|(_, topic)| topic.acks.is_some_and(is_weak)) {
+            let problem = "must be all for the idempotent producer; set it to all, or \
+                           enable.idempotence=false";
+            checks.refuse(of_topic(topic, ".acks"), problem.into());
         }
         checks.require(self.retries > 0, "retries", || {
             "must not be 0 for the idempotent producer; set retries above 0 or \
@@ -196,9 +221,9 @@ impl ProducerConfig {
 
     fn check_compression(&self, checks: &mut Checks) {
         checks.require_codec(self.compression, || "compression.type".into());
-        for (topic, overrides) in self.topics.iter() {
+        for (topic, overrides) in self.topics.iter().filter(|_| EXTENSIONS) {
             let compression = overrides.compression.unwrap_or_default();
-            checks.require_codec(compression, || format!("topic.{topic}.compression.type").into());
+            checks.require_codec(compression, || of_topic(topic, ".compression.type"));
         }
     }
 }
@@ -210,26 +235,37 @@ impl Checks {
         key: &'static str,
         problem: impl FnOnce() -> P,
     ) {
-        if !holds {
-            self.refuse(key.into(), problem);
+        if holds {
+            return;
         }
+        if TEXTS {
+            self.refuse(key.into(), problem().into());
+        } else {
+            self.name(key);
+        }
+    }
+
+    /// Says no more than which key it is, in a call that is as small as can be: there are many.
+    #[cold]
+    #[inline(never)]
+    fn name(&mut self, key: &'static str) {
+        self.refuse(key.into(), "can't be".into());
     }
 
     fn require_codec(&mut self, compression: Compression, key: impl FnOnce() -> Cow<'static, str>) {
         let codec = compression.codec();
-        if !codec.is_available() {
-            self.refuse(key(), || {
-                format!("{codec} is not compiled in; build with the Cargo feature `{codec}`")
-            });
+        if codec.is_available() {
+            return;
         }
+        let problem = if TEXTS {
+            format!("{codec} is not compiled in; build with the Cargo feature `{codec}`").into()
+        } else {
+            "is not compiled in".into()
+        };
+        self.refuse(key(), problem);
     }
 
-    fn refuse<P: Into<Cow<'static, str>>>(
-        &mut self,
-        key: Cow<'static, str>,
-        problem: impl FnOnce() -> P,
-    ) {
-        let problem = if cfg!(feature = "texts") { problem().into() } else { "can't be".into() };
+    fn refuse(&mut self, key: Cow<'static, str>, problem: Cow<'static, str>) {
         self.add(Err(ConfigError::Invalid { key, problem }));
     }
 
@@ -238,6 +274,11 @@ impl Checks {
             self.0.get_or_insert(error);
         }
     }
+}
+
+/// A key of one topic.
+fn of_topic(topic: &str, key: &str) -> Cow<'static, str> {
+    text_of(&format_args!("topic.{topic}{key}")).into()
 }
 
 /// Whether the broker may acknowledge a batch and lose it all the same.

@@ -5,7 +5,9 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
+#[cfg(feature = "extensions")]
 use super::Partitioner;
+#[cfg(feature = "extensions")]
 use crate::sync::Arc;
 
 /// The partitioner of a producer (`partitioner.class`).
@@ -32,6 +34,7 @@ pub enum PartitionerKind {
         interval: Duration,
     },
     /// The user's own; set in code, not by name.
+    #[cfg(feature = "extensions")]
     Custom(Arc<dyn Partitioner>),
 }
 
@@ -46,7 +49,11 @@ impl PartitionerKind {
     /// (KAFKA-9965).
     #[must_use]
     pub const fn aborts_on_new_batch(&self) -> bool {
-        matches!(self, Self::Custom(_))
+        #[cfg(feature = "extensions")]
+        if let Self::Custom(_) = self {
+            return true;
+        }
+        false
     }
 
     /// The name that `partitioner.class` takes; `custom` for the user's own.
@@ -59,6 +66,7 @@ impl PartitionerKind {
             Self::Crc32 => "consistent_random",
             Self::Crc32Consistent => "consistent",
             Self::StickyTime { .. } => "sticky_time",
+            #[cfg(feature = "extensions")]
             Self::Custom(_) => "custom",
         }
     }

@@ -5,6 +5,9 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
+/// Whether it is compiled in.
+pub(crate) const ADAPTIVE: bool = cfg!(feature = "adaptive");
+
 /// A table of cumulative weights: the longer a partition's queue, the smaller its share.
 ///
 /// Java's `BuiltInPartitioner.PartitionLoadStats`; rows E4.3 and E4.4 of the contract are its

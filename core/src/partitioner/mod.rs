@@ -21,6 +21,7 @@ use core::fmt::Debug;
 
 pub use crc32::crc32;
 pub use kind::{PartitionerKind, UnknownPartitioner};
+pub(crate) use load::ADAPTIVE;
 pub use load::{LoadStats, NodeLatency};
 pub use murmur2::{murmur2, partition_for_key};
 pub use topic::{Choice, PartitionError, TopicPartitioner};

@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::{PartitionInput, PartitionerKind, Partitions, UniformPartitioner, crc32, murmur2};
+use crate::config::EXTENSIONS;
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -58,7 +59,7 @@ impl TopicPartitioner {
             return Err(PartitionError::NoPartitions);
         }
         let key = input.key.filter(|_| !self.ignore_keys);
-        match (&self.kind, key) {
+        match (self.kind(), key) {
             (PartitionerKind::BuiltIn, None) => Ok(Choice::Uniform),
             _ => self.partition_by(input, key, now, rng).map(Choice::Partition),
         }
@@ -68,13 +69,17 @@ impl TopicPartitioner {
     /// changes nothing: the built-in partitioner, but for the first choice of a sticky partition.
     #[inline]
     pub(crate) fn settled(&self, key: Option<&[u8]>, count: u32) -> Option<(i32, bool)> {
-        if !matches!(self.kind, PartitionerKind::BuiltIn) {
+        if !matches!(self.kind(), PartitionerKind::BuiltIn) {
             return None;
         }
         match key.filter(|_| !self.ignore_keys) {
             None => Some((self.uniform.settled()?, true)),
             Some(key) => Some((murmur2::partition_for_key(key, count), false)),
         }
+    }
+
+    fn kind(&self) -> &PartitionerKind {
+        if EXTENSIONS { &self.kind } else { &PartitionerKind::BuiltIn }
     }
 
     /// Every choice but the built-in one of a record without a key.
@@ -86,7 +91,7 @@ impl TopicPartitioner {
         rng: &mut Rng,
     ) -> Result<i32, PartitionError> {
         let count = input.partition_count;
-        Ok(match (&self.kind, key) {
+        Ok(match (self.kind(), key) {
             (PartitionerKind::BuiltIn | PartitionerKind::StickyTime { .. }, Some(key)) => {
                 murmur2::partition_for_key(key, count)
             }
@@ -104,6 +109,7 @@ impl TopicPartitioner {
             (PartitionerKind::Crc32Consistent, key) => {
                 crc32::partition_for_key(key.unwrap_or_default(), count)
             }
+            #[cfg(feature = "extensions")]
             (PartitionerKind::Custom(custom), _) => checked(custom.partition(input), count)?,
         })
     }
@@ -113,10 +119,12 @@ impl TopicPartitioner {
     /// more.
     #[must_use]
     pub fn on_new_batch(&self, topic: &str, previous: i32) -> bool {
+        #[cfg(feature = "extensions")]
         if let PartitionerKind::Custom(custom) = &self.kind {
             custom.on_new_batch(topic, previous);
         }
-        self.kind.aborts_on_new_batch()
+        let _ = (topic, previous);
+        self.kind().aborts_on_new_batch()
     }
 
     /// The sticky partition of the records for which [`partition`](Self::partition) said
@@ -159,6 +167,7 @@ impl TopicPartitioner {
     }
 }
 
+#[cfg(feature = "extensions")]
 fn checked(partition: i32, count: u32) -> Result<i32, PartitionError> {
     match u32::try_from(partition) {
         Ok(id) if id < count => Ok(partition),

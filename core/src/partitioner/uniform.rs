@@ -1,6 +1,6 @@
 //! The built-in partitioning of records that no key routes (KIP-794, Java's `BuiltInPartitioner`).
 
-use super::LoadStats;
+use super::{ADAPTIVE, LoadStats};
 use crate::rng::Rng;
 
 /// The partitions of a topic as the metadata knows them now.
@@ -97,6 +97,9 @@ impl UniformPartitioner {
 
     /// By weight if the queues differ, else any available partition with the same chance (E4.3).
     fn next_partition(&self, partitions: Partitions<'_>, rng: &mut Rng) -> i32 {
+        if !ADAPTIVE {
+            return partitions.random(rng);
+        }
         let weight = rng.below(self.load.total_weight());
         self.load.partition_at(weight).unwrap_or_else(|| partitions.random(rng))
     }

@@ -3,6 +3,7 @@
 mod finish;
 mod partitions;
 mod resend;
+#[cfg(feature = "waiting")]
 mod send;
 
 use core::fmt;
@@ -19,6 +20,7 @@ use crate::topic::{Topic, TopicHandle, TopicState, try_send};
 
 pub use finish::{Close, Flush};
 pub use partitions::Partitions;
+#[cfg(feature = "waiting")]
 pub use send::Send;
 
 /// A Kafka producer. Clones are handles of the same producer.
@@ -59,6 +61,7 @@ impl<X: Platform> Producer<X> {
     /// Appends a record as soon as the topic's metadata and memory are there, waiting up to
     /// `max.block.ms`; those who wait for memory get it first come, first served. Dropping the
     /// future takes nothing with it.
+    #[cfg(feature = "waiting")]
     pub fn send<'a>(&'a self, topic: &str, record: Record<'a>) -> Send<'a, X> {
         Send::new(&self.shared, self.handle(topic), record)
     }
@@ -71,6 +74,7 @@ impl<X: Platform> Producer<X> {
     /// # Errors
     /// [`SendError::MetadataPending`] and [`SendError::BufferFull`]: try again later.
     /// [`SendError::InvalidRecord`] where the bytes are no whole batch: remove them.
+    #[cfg(feature = "store")]
     pub fn try_resend(
         &self,
         topic: &str,

@@ -15,6 +15,7 @@ use crate::topic::{TopicHandle, give_back};
 const NO_BATCH: SendError = SendError::InvalidRecord("the stored bytes are no whole record batch");
 
 /// See [`Producer::try_resend`](crate::Producer::try_resend).
+#[cfg_attr(not(feature = "store"), expect(dead_code, reason = "nothing was stored"))]
 pub(super) fn try_resend<X: Platform>(
     shared: &Shared<X>,
     handle: &TopicHandle<X>,
@@ -40,7 +41,7 @@ pub(super) fn try_resend<X: Platform>(
     buffer.bytes.resize(len, 0);
     read(&mut buffer.bytes);
     let at = shared.clock.now();
-    let numbers = shared.config.enable_idempotence;
+    let numbers = shared.config.is_idempotent();
     match ProducerBatch::restore(partition.index, buffer, key, numbers, at) {
         Ok(batch) => queue(shared, &partition, Box::new(batch), at),
         Err(buffer) => {

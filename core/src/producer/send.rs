@@ -7,8 +7,9 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use super::partitions::poll_metadata;
-use crate::accumulator::buffer_pool::{Buffer, Ticket};
+use crate::accumulator::buffer_pool::Buffer;
 use crate::accumulator::delivery::Delivery;
+use crate::accumulator::waiters::Ticket;
 use crate::error::SendError;
 use crate::record::Record;
 use crate::shared::{Event, Shared};

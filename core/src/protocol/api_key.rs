@@ -1,5 +1,9 @@
 //! The requests that ottla sends, and the versions of each that it speaks.
 
+/// Whether brokers are spoken with. If not, there is one version of each request, and no code for
+/// what others have.
+pub(crate) const BROKERS: bool = cfg!(feature = "brokers");
+
 /// Whether brokers before Kafka 0.11 are spoken to.
 const LEGACY: bool = cfg!(feature = "legacy-formats");
 
@@ -128,15 +132,34 @@ impl ApiKey {
         }
     }
 
+    /// The version that every bridge takes, of what a producer asks a bridge (`ottla.v1` §5).
+    #[must_use]
+    pub const fn over_bridge(self) -> i16 {
+        match self {
+            Self::InitProducerId => 4,
+            _ => 12,
+        }
+    }
+
+    /// The version; where no broker is spoken with the only one that there is, which is known when
+    /// this is compiled.
+    pub(crate) const fn fixed(self, version: i16) -> i16 {
+        if BROKERS { version } else { self.over_bridge() }
+    }
+
     /// Whether ottla speaks this version.
     #[must_use]
     pub fn supports(self, version: i16) -> bool {
+        let version = self.fixed(version);
         (self.min_version()..=self.max_version()).contains(&version)
     }
 
     /// Whether the version has compact lengths and tagged fields (KIP-482).
     #[must_use]
     pub fn is_flexible(self, version: i16) -> bool {
+        if !BROKERS {
+            return true;
+        }
         let first = match self {
             Self::Produce | Self::Metadata => 9,
             Self::InitProducerId | Self::SaslAuthenticate => 2,

@@ -7,6 +7,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::api_key::{ApiKey, BROKERS};
 use super::array::{Array, Decode};
 use super::decode_error::DecodeError;
 use super::uuid::Uuid;
@@ -128,11 +129,13 @@ impl<'a> Decoder<'a> {
     /// The message's version.
     #[must_use]
     pub fn version(&self) -> i16 {
-        self.version
+        // Metadata has the same one over a bridge, and what else has parts that depend on it is for
+        // brokers.
+        ApiKey::Produce.fixed(self.version)
     }
 
     pub(super) fn is_flexible(&self) -> bool {
-        self.flexible
+        !BROKERS || self.flexible
     }
 
     /// The bytes not yet read; none after an error.
@@ -241,7 +244,7 @@ impl<'a> Decoder<'a> {
 
     /// Reads a string or null.
     pub fn nullable_string(&mut self) -> Option<&'a str> {
-        let length = if self.flexible { self.compact_length() } else { self.short_length() }?;
+        let length = if self.is_flexible() { self.compact_length() } else { self.short_length() }?;
         let offset = self.offset;
         let text = core::str::from_utf8(self.take(length));
         Some(text.unwrap_or_else(|_| {
@@ -293,7 +296,7 @@ impl<'a> Decoder<'a> {
     /// who answers requests of strangers. Any are [`DecodeError::UnexpectedTags`].
     pub fn no_tags(&mut self) {
         let offset = self.offset;
-        if self.flexible && self.unsigned_varint() != 0 {
+        if self.is_flexible() && self.unsigned_varint() != 0 {
             self.fail(DecodeError::UnexpectedTags { offset });
         }
     }
@@ -301,7 +304,7 @@ impl<'a> Decoder<'a> {
     /// Reads a structure's tagged fields, where the version has them. `known` gets each tag and its
     /// value, and answers whether it read the value (it has to, entirely) or does not know the tag.
     pub fn tags(&mut self, mut known: impl FnMut(u32, &mut Self) -> bool) {
-        if !self.flexible {
+        if !self.is_flexible() {
             return;
         }
         let offset = self.offset;
@@ -321,7 +324,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn length(&mut self) -> Option<usize> {
-        if self.flexible { self.compact_length() } else { self.int_length() }
+        if self.is_flexible() { self.compact_length() } else { self.int_length() }
     }
 
     fn compact_length(&mut self) -> Option<usize> {

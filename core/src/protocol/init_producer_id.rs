@@ -35,6 +35,7 @@ impl Default for InitProducerIdRequest<'_> {
 impl InitProducerIdRequest<'_> {
     /// Appends the request's body.
     pub fn encode(&self, buf: &mut Vec<u8>, version: i16) {
+        let version = ApiKey::InitProducerId.fixed(version);
         let flexible = ApiKey::InitProducerId.is_flexible(version);
         put_nullable_string(buf, self.transactional_id, flexible);
         put_i32(buf, self.transaction_timeout_ms);

@@ -23,6 +23,7 @@ pub struct MetadataRequest<'a> {
 impl MetadataRequest<'_> {
     /// Appends the request's body.
     pub fn encode(&self, buf: &mut Vec<u8>, version: i16) {
+        let version = ApiKey::Metadata.fixed(version);
         let flexible = ApiKey::Metadata.is_flexible(version);
         put_length(buf, self.topics.map(|topics| topics.len() as u32), flexible);
         for name in self.topics.unwrap_or_default() {
@@ -69,6 +70,7 @@ impl<'a> MetadataResponse<'a> {
     /// # Errors
     /// Where the bytes are not such a body.
     pub fn parse(body: &'a [u8], version: i16) -> Result<Self, DecodeError> {
+        let version = ApiKey::Metadata.fixed(version);
         if !ApiKey::Metadata.supports(version) {
             return Err(DecodeError::UnsupportedVersion { version });
         }

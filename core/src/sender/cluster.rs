@@ -1,19 +1,20 @@
 //! What is known of the cluster: nodes, topics, who leads which partition.
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::mem;
 
 use super::lane::Lane;
+use super::link::refusal;
 use super::load::Load;
-use super::node::{Link, Node};
+use super::node::{Link, Node, address};
 use super::{LaneId, Sender};
 use crate::accumulator::buffer_pool::Account;
 use crate::accumulator::partition::Partition;
-use crate::config::{BrokerAddress, MetadataRecovery};
+use crate::config::{BrokerAddress, FIXED_MEMORY, MetadataRecovery};
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
+use crate::protocol::api_key::BROKERS;
 use crate::protocol::metadata::{MetadataPartition, MetadataResponse, MetadataTopic};
 use crate::protocol::uuid::Uuid;
 use crate::sync::{Arc, Lock, Platform};
@@ -46,23 +47,27 @@ pub(super) struct TopicEntry<X: Platform> {
 impl<X: Platform> Sender<X> {
     /// Begins with the bootstrap servers, whose ids are −1, −2, … until the metadata names them.
     pub(super) fn bootstrap(&mut self) {
+        if !BROKERS {
+            // A bridge is one for all.
+            return self.insert_node(NodeId(-1), None, Instant::ZERO);
+        }
         let addresses = self.config().bootstrap_servers.clone();
         for (index, address) in addresses.into_iter().enumerate() {
             let id = NodeId(-1 - index as i32);
-            self.insert_node(id, address, Instant::ZERO);
+            self.insert_node(id, Some(address), Instant::ZERO);
         }
     }
 
-    fn insert_node(&mut self, id: NodeId, address: BrokerAddress, now: Instant) {
+    fn insert_node(&mut self, id: NodeId, address: Option<BrokerAddress>, now: Instant) {
         if let Some(node) = self.nodes.get_mut(&id) {
-            if node.address.as_ref() != Some(&address) {
-                node.address = Some(address);
+            if BROKERS && node.address != address {
+                node.address = address;
                 self.hang_up_if_idle(id);
             }
             return;
         }
         let account = self.free_account();
-        let node = Node::new(Some(address), &self.shared.config, account, now);
+        let node = Node::new(address, &self.shared.config, account, now);
         self.nodes.insert(id, Box::new(node));
     }
 
@@ -213,11 +218,11 @@ impl<X: Platform> Sender<X> {
             alive += 1;
             if others > 0 {
                 others -= 1;
-            } else if !self.is_leader(id, response) {
+            } else if FIXED_MEMORY && !self.is_leader(id, response) {
                 continue;
             }
             known.push(id);
-            self.insert_node(id, BrokerAddress::new(broker.host, port), now);
+            self.insert_node(id, address(broker.host, port), now);
         }
         self.shared.pool.with(|pool| pool.set_nodes(alive));
         // Brokers that left, and bootstrap addresses whose names are known now.
@@ -253,8 +258,8 @@ impl<X: Platform> Sender<X> {
             }
             error => {
                 self.topics[index].unresolved = true;
-                let name = self.topics[index].state.name.clone();
-                self.note_error(format_args!("topic {name}: {error}"));
+                let name = &self.topics[index].state.name;
+                self.note_error(refusal(format_args!("topic {name}: {error}"), error));
             }
         }
     }
@@ -262,6 +267,9 @@ impl<X: Platform> Sender<X> {
     /// Another id means another topic of the same name (KIP-516). What was on its way to the old
     /// one is lost or in a log that is gone; what was never sent goes to the new one.
     fn apply_topic_id(&mut self, index: usize, id: Uuid, now: Instant) {
+        if !BROKERS {
+            return; // a bridge tells no ids
+        }
         let old = mem::replace(&mut self.topics[index].id, id);
         if old.is_zero() || id.is_zero() || old == id {
             return;
@@ -382,7 +390,7 @@ impl<X: Platform> Sender<X> {
     /// A produce response named the address of a new leader (KIP-951).
     pub(super) fn learn_node(&mut self, id: i32, host: &str, port: i32, now: Instant) {
         if let Ok(port) = u16::try_from(port) {
-            self.insert_node(NodeId(id), BrokerAddress::new(host.to_string(), port), now);
+            self.insert_node(NodeId(id), address(host, port), now);
         }
     }
 }

@@ -5,7 +5,7 @@
 //! one those are kept.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::ops::ControlFlow;
 
 use super::Sender;
@@ -13,6 +13,7 @@ use super::node::Request;
 use crate::protocol::condenser::MetadataCondenser;
 use crate::protocol::frame::FrameReader;
 use crate::sync::Platform;
+use crate::texts::text_of;
 use crate::time::Instant;
 use crate::transport::NodeId;
 
@@ -34,11 +35,11 @@ impl<X: Platform> Sender<X> {
         let Some(mut condenser) = begun.or_else(|| self.begin_condensing(id, reader)) else {
             return Ok(ControlFlow::Continue(()));
         };
-        let taken = condenser.feed(reader.received()).map_err(|error| error.to_string())?;
+        let taken = condenser.feed(reader.received()).map_err(|error| text_of(&error))?;
         reader.consume(taken);
         match condenser.finish() {
             Some(frame) => {
-                self.handle_frame(id, &frame, now).map_err(|error| error.to_string())?;
+                self.handle_frame(id, &frame, now).map_err(|error| text_of(&error))?;
                 Ok(ControlFlow::Continue(()))
             }
             None => {

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::link::refusal;
 use super::node::{InFlight, Link, Request};
 use super::response::Nonsense;
 use super::{LaneId, Sender};
@@ -196,7 +197,8 @@ impl<X: Platform> Sender<X> {
         }
         self.throttle(id, throttle, now);
         if let Answer::Code(code) = answer {
-            self.note_error(format_args!("{}: {code}", asked.name()));
+            let what = asked.name();
+            self.note_error(refusal(format_args!("{what}: {code}"), code));
         }
         self.tell_manager(&asked, answer, now);
         Ok(())

@@ -8,6 +8,7 @@ use super::node::{InFlight, Request, Sent};
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::config::Acks;
+use crate::partitioner::ADAPTIVE;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::produce::ProduceRequestBuilder;
 use crate::records::{Compression, Compressor};
@@ -26,7 +27,9 @@ impl<X: Platform> Sender<X> {
     /// Sends a node what is ready for it, as long as it may have more.
     pub(super) fn fill(&mut self, id: NodeId, now: Instant) {
         let max_in_flight = self.config().max_in_flight;
-        if let Some(node) = self.nodes.get_mut(&id).filter(|node| !node.ready.is_empty()) {
+        if ADAPTIVE
+            && let Some(node) = self.nodes.get_mut(&id).filter(|node| !node.ready.is_empty())
+        {
             let can_drain = node.may_produce(max_in_flight, now);
             node.latency.update(now, can_drain);
         }
@@ -78,7 +81,7 @@ impl<X: Platform> Sender<X> {
     }
 
     fn take_batch(&mut self, id: LaneId, room: &mut Room, first: bool, now: Instant) -> Taken<X> {
-        let acks = self.topics[self.lanes[id as usize].topic].state.acks;
+        let acks = self.topics[self.lanes[id as usize].topic].state.acks();
         if room.acks.is_some_and(|others| others != acks) {
             return Taken::NotYet;
         }
@@ -154,7 +157,7 @@ impl<X: Platform> Sender<X> {
             Some(index) => index,
             None => {
                 let mut compressor = Compressor::new(compression).ok()?;
-                if self.shared.config.preallocate {
+                if self.shared.config.is_preallocated() {
                     compressor.reserve(self.shared.config.largest_input());
                 }
                 self.compressors.push((compression, compressor));
@@ -166,7 +169,7 @@ impl<X: Platform> Sender<X> {
 
     /// Gives a batch its sequence, once (rows E6.2, F1).
     pub(super) fn number(&mut self, id: LaneId, batch: &mut ProducerBatch<X>) {
-        if batch.sequence.is_none() && self.config().enable_idempotence {
+        if batch.sequence.is_none() && self.config().is_idempotent() {
             batch.sequence = self.lanes[id as usize].take_sequence(batch.record_count());
         }
     }
@@ -187,7 +190,7 @@ impl<X: Platform> Sender<X> {
         }
         let correlation_id = self.next_correlation_id();
         let mut head = self.head_buffer();
-        let acks = self.topics[self.lanes[batches[0].lane as usize].topic].state.acks;
+        let acks = self.topics[self.lanes[batches[0].lane as usize].topic].state.acks();
         self.write_produce(&mut head, version, correlation_id, acks, &mut batches);
         self.count_sent(&mut batches, id, now);
         let expects_response = acks != Acks::None;

@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem;
 
+use super::link::refusal;
 use super::node::Request;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::{Identity, ProducerBatch};
@@ -70,7 +71,7 @@ impl IdentityState {
 impl<X: Platform> Sender<X> {
     /// Makes a lane ready to number its next batch. False while there is no producer id.
     pub(super) fn prepare_sequences(&mut self, id: LaneId) -> bool {
-        if !self.config().enable_idempotence {
+        if !self.config().is_idempotent() {
             return true;
         }
         let lane = &mut self.lanes[id as usize];
@@ -179,7 +180,8 @@ impl<X: Platform> Sender<X> {
             self.prepare_all_to_store(now);
             return;
         }
-        self.note_error(format_args!("no producer id: {}", response.error));
+        let error = response.error;
+        self.note_error(refusal(format_args!("no producer id: {error}"), error));
         self.identity_failed(now);
         if !response.error.retriable() {
             self.fail_for_want_of_identity(response.error);

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
+use super::store::STORE;
 use crate::accumulator::batch::{Identity, ProducerBatch, Sequence};
 use crate::accumulator::partition::Partition;
 use crate::records::batch::increment_sequence;
@@ -163,7 +164,7 @@ impl<X: Platform> Lane<X> {
     /// which are all that it knows again. So those that it does not know are set aside until one
     /// behind them is tried: if that is in the log, so are they.
     fn next_waiting(&self) -> usize {
-        if self.retries.front().is_some_and(|batch| batch.set_aside) {
+        if STORE && self.retries.front().is_some_and(|batch| batch.set_aside) {
             let mut waiting = self.retries.iter();
             return waiting.position(|batch| batch.restored && !batch.set_aside).unwrap_or(0);
         }
@@ -175,6 +176,9 @@ impl<X: Platform> Lane<X> {
     /// Sets a batch aside that an earlier producer left, if there is one behind it to be tried.
     /// Returns whether it did.
     pub(super) fn set_aside(&self, batch: &mut ProducerBatch<X>) -> bool {
+        if !STORE {
+            return false;
+        }
         let identity = |batch: &ProducerBatch<X>| batch.sequence.map(|it| it.identity);
         let mut behind = self.retries.iter().filter(|it| it.restored && !it.set_aside);
         batch.set_aside = batch.restored && behind.any(|it| identity(it) == identity(batch));
@@ -183,7 +187,9 @@ impl<X: Platform> Lane<X> {
 
     /// All that were set aside are to be tried again.
     pub(super) fn try_again(&mut self) {
-        self.retries.iter_mut().for_each(|batch| batch.set_aside = false);
+        if STORE {
+            self.retries.iter_mut().for_each(|batch| batch.set_aside = false);
+        }
     }
 
     /// Takes out what the same earlier producer left and was set aside before this batch of its.
@@ -191,6 +197,9 @@ impl<X: Platform> Lane<X> {
         &mut self,
         batch: &ProducerBatch<X>,
     ) -> VecDeque<Box<ProducerBatch<X>>> {
+        if !STORE {
+            return VecDeque::new();
+        }
         let identity = batch.sequence.map(|it| it.identity);
         if !batch.restored || !self.retries.front().is_some_and(|front| front.set_aside) {
             return VecDeque::new();

@@ -6,15 +6,15 @@ use core::fmt;
 use core::time::Duration;
 
 use super::Sender;
-use super::login::Session;
 use super::node::{InFlight, Link, Node, Request};
 use super::room::read_size;
 use crate::config::BrokerAddress;
 use crate::error::ErrorCode;
-use crate::protocol::api_key::ApiKey;
+use crate::protocol::api_key::{ApiKey, BROKERS};
 use crate::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::protocol::header::{begin_request, finish_request};
 use crate::sync::{Lock, Platform};
+use crate::texts::TEXTS;
 use crate::time::{Instant, micros};
 use crate::transport::NodeId;
 
@@ -46,11 +46,22 @@ impl<X: Platform> Sender<X> {
         }
     }
 
+    /// Whether a node's connection is being opened.
+    pub(crate) fn is_opening(&self, id: NodeId) -> bool {
+        self.nodes.get(&id).is_some_and(|node| matches!(node.link, Link::Opening { .. }))
+    }
+
+    /// The connection is there, and takes requests as there is no handshake.
+    pub(crate) fn handle_opened(&mut self, id: NodeId, now: Instant) {
+        self.begin_session(id, now);
+        self.active.insert(id, ());
+    }
+
     /// `count` bytes of what was to be written are on the wire.
     pub(crate) fn handle_written(&mut self, id: NodeId, count: usize, now: Instant) {
         self.metrics.outgoing_bytes += count as u64;
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        if matches!(node.link, Link::Opening { .. }) {
+        if BROKERS && matches!(node.link, Link::Opening { .. }) {
             node.link = Link::Handshaking;
         }
         node.written(count);
@@ -82,13 +93,17 @@ impl<X: Platform> Sender<X> {
 
     /// The connection broke, or could not be opened.
     pub(crate) fn handle_broken(&mut self, id: NodeId, why: &dyn fmt::Display, now: Instant) {
-        let why = self.blame(id, why);
-        self.note_error(format_args!("{why}"));
+        if TEXTS {
+            self.note_error(self.blame(id, why));
+        }
         self.lose(id, now);
     }
 
     /// What went wrong, and where.
     pub(super) fn blame(&self, id: NodeId, why: &dyn fmt::Display) -> String {
+        if !TEXTS {
+            return String::new();
+        }
         let (node, why) = (self.name_of(id), why.to_string());
         // The transport may have said where.
         if why.starts_with(&node) { why } else { alloc::format!("{node}: {why}") }
@@ -116,11 +131,8 @@ impl<X: Platform> Sender<X> {
         }
         node.failures += 1;
         let failures = node.failures;
-        let buffer = node.reader.clear();
-        node.session = Session::default();
-        node.condenser = None;
         node.throttled_until = None;
-        node.idle_at = None;
+        let buffer = node.forget_connection();
         let in_flight = core::mem::take(&mut node.in_flight);
         let backoff = self.reconnect_backoff(failures);
         if let Some(node) = self.nodes.get_mut(&id) {
@@ -204,10 +216,7 @@ impl<X: Platform> Sender<X> {
             && !node.is_down()
         {
             node.link = Link::Down { not_before: Instant::ZERO };
-            node.session = Session::default();
-            let buffer = node.reader.clear();
-            node.condenser = None;
-            node.idle_at = None;
+            let buffer = node.forget_connection();
             self.recycle_receive_buffer(buffer);
             self.metrics.connections_closed += 1;
             self.wishes.push_back(Wish::Disconnect(id));
@@ -236,7 +245,8 @@ impl<X: Platform> Sender<X> {
         if !wanted || not_before > now {
             return;
         }
-        let (failures, address) = (node.failures, node.address.clone());
+        let (failures, address) =
+            (node.failures, if BROKERS { node.address.clone() } else { None });
         if !self.make_room_for_connection() {
             let backoff = self.reconnect_backoff(1);
             if let Some(node) = self.nodes.get_mut(&id) {
@@ -247,10 +257,10 @@ impl<X: Platform> Sender<X> {
         let timeout = self.setup_timeout(failures);
         self.metrics.connections_opened += 1;
         self.wishes.push_back(Wish::Connect(id, address));
-        let greeting = self.greeting(ApiKey::ApiVersions.max_version(), now);
+        let greeting = BROKERS.then(|| self.greeting(ApiKey::ApiVersions.max_version(), now));
         if let Some(node) = self.nodes.get_mut(&id) {
             node.link = Link::Opening { until: now + timeout };
-            node.push(greeting);
+            node.in_flight.extend(greeting);
         }
     }
 
@@ -346,8 +356,7 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    pub(super) fn note_error(&self, error: fmt::Arguments<'_>) {
-        let error = error.to_string();
+    pub(super) fn note_error(&self, error: String) {
         self.shared.last_error.with(|last| *last = Some(error.into()));
     }
 
@@ -370,6 +379,11 @@ impl<X: Platform> Sender<X> {
         let (first, most) = (config.connection_setup_timeout, config.connection_setup_timeout_max);
         backoff(first, most, failures + 1, &mut self.rng)
     }
+}
+
+/// What a broker refuses, in `words` or by its code alone.
+pub(super) fn refusal(words: fmt::Arguments<'_>, code: ErrorCode) -> String {
+    if TEXTS { words.to_string() } else { code.name().into() }
 }
 
 fn backoff(first: Duration, most: Duration, failures: u32, rng: &mut crate::rng::Rng) -> Duration {

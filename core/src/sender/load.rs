@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{LaneId, Sender};
-use crate::partitioner::{LoadStats, PartitionerKind};
+use crate::partitioner::{ADAPTIVE, LoadStats, PartitionerKind};
 use crate::sync::Platform;
 use crate::time::Instant;
 
@@ -24,8 +24,9 @@ impl<X: Platform> Sender<X> {
     /// Weighs the topic of a lane that got a new batch, if it is time.
     pub(super) fn weigh(&mut self, lane: LaneId, now: Instant) {
         let config = &self.shared.config;
-        let adaptive =
-            config.partitioner_adaptive && matches!(config.partitioner, PartitionerKind::BuiltIn);
+        let adaptive = ADAPTIVE
+            && config.partitioner_adaptive
+            && matches!(config.partitioner, PartitionerKind::BuiltIn);
         let topic = self.lanes[lane as usize].topic;
         if !adaptive || self.topics[topic].load.due > now {
             return;

@@ -38,17 +38,17 @@ pub(super) struct Session {
 impl Session {
     /// Whether requests may be begun.
     pub(super) fn is_open(&self) -> bool {
-        !self.draining
+        !SASL || !self.draining
     }
 
     /// Until when a login may wait for what it needs.
     pub(super) fn login_deadline(&self) -> Option<Instant> {
-        self.begins_until
+        self.begins_until.filter(|_| SASL)
     }
 
     /// When it wants to be looked at; while requests are in flight their answers are waited for.
     pub(super) fn next_wake(&self, in_flight: bool) -> Option<Instant> {
-        self.renew_at.filter(|_| !(self.draining && in_flight))
+        self.renew_at.filter(|_| SASL && !(self.draining && in_flight))
     }
 }
 

@@ -78,6 +78,9 @@ use crate::transport::NodeId;
 pub(crate) use link::Wish;
 pub use store::{StoreTicket, ToStore};
 
+/// Whether there are those who wait with a deadline of their own.
+const WAITING: bool = cfg!(feature = "waiting");
+
 /// A partition's number in the sender.
 type LaneId = u32;
 
@@ -203,7 +206,7 @@ impl<X: Platform> Sender<X> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
         let expiry = self.expiries.front().map(|expiry| expiry.at);
         let wait = self.waits.peek().map(|Reverse((at, _))| *at);
-        let alarm = self.alarms.peek().map(|Reverse(at)| *at);
+        let alarm = self.alarms.peek().filter(|_| WAITING).map(|Reverse(at)| *at);
         let memory = self.shared.pool.with(|pool| pool.next_deadline());
         [
             timer,
@@ -289,7 +292,7 @@ impl<X: Platform> Sender<X> {
             self.waits.pop();
             self.topics[topic].state.wake_waiters();
         }
-        while self.alarms.peek().is_some_and(|Reverse(at)| *at <= now) {
+        while WAITING && self.alarms.peek().is_some_and(|Reverse(at)| *at <= now) {
             self.alarms.pop();
             self.completed = true;
         }

@@ -10,7 +10,7 @@ use super::transaction::Asked;
 use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::buffer_pool::Account;
 use crate::config::BrokerAddress;
-use crate::protocol::api_key::ApiKey;
+use crate::protocol::api_key::{ApiKey, BROKERS};
 use crate::protocol::api_versions::NodeVersions;
 use crate::protocol::condenser::MetadataCondenser;
 use crate::protocol::frame::FrameReader;
@@ -276,6 +276,14 @@ impl<X: Platform> Node<X> {
         }
     }
 
+    /// There is no connection any more. Returns the buffer that it was read into.
+    pub(super) fn forget_connection(&mut self) -> Vec<u8> {
+        self.session = Session::default();
+        self.condenser = None;
+        self.idle_at = None;
+        self.reader.clear()
+    }
+
     /// Takes out a request that is written and gets no answer.
     pub(super) fn take_unanswered(&mut self) -> Option<InFlight<X>> {
         let done = |request: &InFlight<X>| request.is_written() && !request.expects_response;
@@ -304,4 +312,9 @@ impl<X: Platform> Node<X> {
             }
         }
     }
+}
+
+/// Where a node is; a bridge knows that by the node's id.
+pub(super) fn address(host: &str, port: u16) -> Option<BrokerAddress> {
+    BROKERS.then(|| BrokerAddress::new(host, port))
 }

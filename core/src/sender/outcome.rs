@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::node::Sent;
 use super::split::SPLIT;
+use super::store::STORE;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::delivery::Outcome;
@@ -146,7 +147,8 @@ impl<X: Platform> Sender<X> {
             lane.put_back(sent.batch);
             return self.schedule(sent.lane, now);
         }
-        if sent.batch.restored && sent.batch.created + self.config().request_timeout <= now {
+        if STORE && sent.batch.restored && sent.batch.created + self.config().request_timeout <= now
+        {
             return self.give_up(sent, answer, now);
         }
         let lane = &mut self.lanes[sent.lane as usize];

@@ -30,7 +30,7 @@ impl<X: Platform> Sender<X> {
         only_stored: bool,
         now: Instant,
     ) -> Vec<u8> {
-        if !self.config().enable_idempotence || self.is_transactional() {
+        if !self.config().is_idempotent() || self.is_transactional() {
             return Vec::new();
         }
         self.send_all_so_far(now);
@@ -66,17 +66,19 @@ impl<X: Platform> Sender<X> {
     }
 
     /// A lane's batches on the wire, and those behind them.
-    fn waiting(&self, id: LaneId) -> impl Iterator<Item = &ProducerBatch<X>> {
+    fn waiting(&self, id: LaneId) -> Vec<&ProducerBatch<X>> {
         let lane = &self.lanes[id as usize];
+        let mut waiting: Vec<&ProducerBatch<X>> = Vec::new();
         let node = lane.sent_to.filter(|_| lane.in_flight > 0).and_then(|id| self.nodes.get(&id));
-        let requests = node.into_iter().flat_map(|node| &node.in_flight);
-        let sent = requests.flat_map(|request| match &request.request {
-            Request::Produce(sent) => sent.as_slice(),
-            _ => &[],
-        });
-        let sent = sent.filter(move |sent| sent.lane == id).map(|sent| &*sent.batch);
-        let rest = lane.retries.iter().map(|batch| &**batch);
-        sent.chain(rest).filter(|batch| batch.sequence.is_some())
+        if let Some(node) = node {
+            for request in &node.in_flight {
+                let Request::Produce(sent) = &request.request else { continue };
+                waiting.extend(sent.iter().filter(|sent| sent.lane == id).map(|sent| &*sent.batch));
+            }
+        }
+        waiting.extend(lane.retries.iter().map(|batch| &**batch));
+        waiting.retain(|batch| batch.sequence.is_some());
+        waiting
     }
 
     /// The batch at this place, if it may follow those before it without their answers.
@@ -84,7 +86,7 @@ impl<X: Platform> Sender<X> {
         if place > 0 && !self.lanes[id as usize].keeps_order(self.identity.current(), now) {
             return None;
         }
-        self.waiting(id).nth(place)
+        self.waiting(id).get(place).copied()
     }
 
     fn write_unanswered(

@@ -1,6 +1,5 @@
 //! What a broker answered, matched with what it was asked.
 
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
@@ -10,7 +9,7 @@ use super::Sender;
 use super::login::SASL;
 use super::node::{InFlight, Link, Request, Sent};
 use crate::error::ErrorCode;
-use crate::protocol::api_key::ApiKey;
+use crate::protocol::api_key::{ApiKey, BROKERS};
 use crate::protocol::api_versions::ApiVersionsResponse;
 use crate::protocol::decode_error::DecodeError;
 use crate::protocol::frame::FrameReader;
@@ -21,6 +20,7 @@ use crate::protocol::produce::{PartitionProduceResponse, ProduceResponse, TopicR
 use crate::protocol::sasl_authenticate::SaslAuthenticateResponse;
 use crate::protocol::sasl_handshake::SaslHandshakeResponse;
 use crate::sync::Platform;
+use crate::texts::text_of;
 use crate::time::Instant;
 use crate::transport::NodeId;
 
@@ -71,10 +71,10 @@ impl<X: Platform> Sender<X> {
                 Ok(None) => break None,
                 Ok(Some(frame)) => {
                     if let Err(nonsense) = self.handle_frame(id, frame, now) {
-                        break Some(nonsense.to_string());
+                        break Some(text_of(&nonsense));
                     }
                 }
-                Err(error) => break Some(error.to_string()),
+                Err(error) => break Some(text_of(&error)),
             }
         };
         let node = self.nodes.get_mut(&id);
@@ -109,7 +109,7 @@ impl<X: Platform> Sender<X> {
             return Err(Nonsense::Correlation { expected, found });
         }
         match key {
-            ApiKey::ApiVersions => {
+            ApiKey::ApiVersions if BROKERS => {
                 let response = ApiVersionsResponse::parse(body, version)?;
                 self.finish(id);
                 self.handle_api_versions(id, response, version, now);
@@ -208,7 +208,8 @@ impl<X: Platform> Sender<X> {
         response: &ProduceResponse<'_>,
         now: Instant,
     ) {
-        for endpoint in response.node_endpoints {
+        // A bridge's nodes are all in its metadata.
+        for endpoint in response.node_endpoints.into_iter().filter(|_| BROKERS) {
             self.learn_node(endpoint.node_id, endpoint.host, endpoint.port, now);
         }
         self.throttle(id, response.throttle_time_ms, now);
@@ -225,6 +226,9 @@ impl<X: Platform> Sender<X> {
     /// Requests that get no answer (`acks=0`) are complete when they are written, even behind one
     /// that still waits for its answer: to send them again later would store them twice.
     pub(super) fn complete_unanswered(&mut self, id: NodeId, now: Instant) {
+        if !BROKERS {
+            return; // a bridge answers everything
+        }
         while let Some(request) = self.nodes.get_mut(&id).and_then(|node| node.take_unanswered()) {
             for sent in self.finish_produce(request, now) {
                 self.acknowledged(sent, None, None, now);

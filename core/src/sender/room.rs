@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::Sender;
-use crate::config::ProducerConfig;
+use crate::config::{FIXED_MEMORY, ProducerConfig};
 use crate::protocol::frame::SIZE_LENGTH;
 use crate::sync::Platform;
 
@@ -16,7 +16,7 @@ impl<X: Platform> Sender<X> {
     /// Takes what requests and answers need, where the memory is fixed at the start.
     pub(super) fn preallocate(&mut self) {
         let config = &self.shared.config;
-        if !config.preallocate {
+        if !config.is_preallocated() {
             return;
         }
         while self.heads.len() < self.heads.capacity() {
@@ -29,7 +29,9 @@ impl<X: Platform> Sender<X> {
     /// Whether another connection may be opened; where `connections.max` are open, the one that has
     /// been idle for longest is closed.
     pub(super) fn make_room_for_connection(&mut self) -> bool {
-        let Some(most) = self.config().max_connections else { return true };
+        let Some(most) = self.config().max_connections.filter(|_| FIXED_MEMORY) else {
+            return true;
+        };
         let open = self.nodes.values().filter(|node| !node.is_down());
         if open.count() < most as usize {
             return true;
@@ -49,7 +51,7 @@ impl<X: Platform> Sender<X> {
     }
 
     pub(super) fn recycle_head(&mut self, mut head: Vec<u8>) {
-        if self.heads.len() < self.heads.capacity() {
+        if FIXED_MEMORY && self.heads.len() < self.heads.capacity() {
             head.clear();
             self.heads.push(head);
         }
@@ -57,7 +59,7 @@ impl<X: Platform> Sender<X> {
 
     /// Where the memory is fixed at the start, it is for the next connection.
     pub(super) fn recycle_receive_buffer(&mut self, buffer: Vec<u8>) {
-        let missing = self.receive_buffers.len() < self.receive_buffers.capacity();
+        let missing = FIXED_MEMORY && self.receive_buffers.len() < self.receive_buffers.capacity();
         if missing && !buffer.is_empty() {
             self.receive_buffers.push(buffer);
         }
@@ -66,6 +68,9 @@ impl<X: Platform> Sender<X> {
 
 /// How many buffers for requests are kept: as many as may be in use where connections are few.
 pub(super) fn heads(config: &ProducerConfig) -> usize {
+    if !FIXED_MEMORY {
+        return 0;
+    }
     let requests = |connections: u32| (connections as usize).saturating_mul(config.max_in_flight);
     config.max_connections.map_or(MOST_HEADS, requests).min(MOST_HEADS)
 }

@@ -124,6 +124,6 @@ impl<X: Platform> Sender<X> {
     /// How many batches of one partition may be on the wire: with idempotence the broker keeps
     /// their order, without it only one at a time does.
     pub(super) fn pipeline(&self) -> usize {
-        if self.config().enable_idempotence { self.config().max_in_flight } else { 1 }
+        if self.config().is_idempotent() { self.config().max_in_flight } else { 1 }
     }
 }

@@ -59,7 +59,7 @@ impl StoreState {
 }
 
 /// Whether it is compiled in.
-const STORE: bool = cfg!(feature = "store");
+pub(super) const STORE: bool = cfg!(feature = "store");
 
 #[cfg(feature = "store")]
 impl<X: Platform> Sender<X> {

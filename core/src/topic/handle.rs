@@ -6,6 +6,7 @@ use core::iter;
 use super::local::Local;
 use super::prepare::{fields, is_plainly_valid};
 use super::{Layout, TopicState};
+use crate::accumulator::batch::SEALED_WHERE_FILLED;
 use crate::accumulator::buffer_pool::{Account, Buffer};
 use crate::accumulator::delivery::{BatchResult, Delivery};
 use crate::accumulator::partition::{Appended, Partition};
@@ -16,9 +17,6 @@ use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
 
-/// Where there are threads, batches are compressed by those that fill them.
-const SEALS: bool = cfg!(feature = "std");
-
 /// A handle's own state beside the topic's.
 pub(crate) struct TopicHandle<X: Platform> {
     pub(crate) state: Arc<TopicState<X>>,
@@ -28,7 +26,10 @@ pub(crate) struct TopicHandle<X: Platform> {
 /// What a record needs before it can be appended.
 pub(crate) enum Need {
     /// The topic's metadata; with the partition that is not there, if that's all that is missing.
-    Metadata(Option<(i32, u32)>),
+    Metadata(
+        #[cfg_attr(not(feature = "waiting"), expect(dead_code, reason = "nobody waits"))]
+        Option<(i32, u32)>,
+    ),
     /// This much memory, at best and at least.
     Memory { wanted: usize, least: usize, account: Account },
 }
@@ -219,11 +220,11 @@ impl<X: Platform> TopicHandle<X> {
     #[cold]
     fn finish(&self, shared: &Shared<X>, partition: &Partition<X>) {
         let compression = self.state.compression;
-        if SEALS
+        if SEALED_WHERE_FILLED
             && compression != Compression::NONE
             && let Some((number, mut batch)) = partition.begin_sealing()
         {
-            batch.set_transactional(shared.config.transactional_id.is_some());
+            batch.set_transactional(shared.config.is_transactional());
             let ratio = shared.compress(compression, &mut batch);
             ratio.into_iter().for_each(|ratio| self.state.ratio.observe(ratio));
             partition.end_sealing(number, batch, ratio);

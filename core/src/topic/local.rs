@@ -6,7 +6,7 @@ use core::sync::atomic::Ordering;
 use super::handle::{Need, Refusal};
 use super::{Layout, Status, TopicState};
 use crate::error::SendError;
-use crate::partitioner::{Choice, PartitionInput, PartitionerKind, TopicPartitioner};
+use crate::partitioner::{ADAPTIVE, Choice, PartitionInput, PartitionerKind, TopicPartitioner};
 use crate::record::Record;
 use crate::rng::Rng;
 use crate::shared::Shared;
@@ -44,7 +44,9 @@ impl<X: Platform> Local<X> {
             state.published.with(|published| {
                 self.status = published.status;
                 self.layout = published.layout.clone();
-                self.partitioner.uniform_mut().load_mut().clone_from(&published.load);
+                if ADAPTIVE {
+                    self.partitioner.uniform_mut().load_mut().clone_from(&published.load);
+                }
             });
         }
     }

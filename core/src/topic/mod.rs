@@ -12,6 +12,7 @@ use crate::accumulator::deliveries::Deliveries;
 use crate::accumulator::delivery::{BatchResult, Delivery};
 use crate::error::SendError;
 use crate::metrics::TopicMetrics;
+#[cfg(feature = "waiting")]
 use crate::producer::Send;
 use crate::record::Record;
 use crate::shared::{Event, Shared};
@@ -101,6 +102,7 @@ impl<X: Platform> Topic<X> {
     }
 
     /// Appends a record as soon as the topic's metadata and memory are there.
+    #[cfg(feature = "waiting")]
     pub fn send<'a>(&'a self, record: Record<'a>) -> Send<'a, X> {
         Send::new(&self.shared, self.handle.clone(), record)
     }

@@ -11,6 +11,7 @@ use crate::config::{Acks, ProducerConfig};
 use crate::error::ErrorCode;
 use crate::metrics::TopicMetrics;
 use crate::partitioner::{LoadStats, Partitions};
+use crate::protocol::api_key::BROKERS;
 use crate::records::{BATCH_OVERHEAD, Codec, Compression, CompressionRatioEstimator};
 use crate::shared::Shared;
 use crate::sync::{Arc, Lock, Platform};
@@ -18,7 +19,7 @@ use crate::sync::{Arc, Lock, Platform};
 /// What all handles of a topic share.
 pub(crate) struct TopicState<X: Platform> {
     pub(crate) name: Arc<str>,
-    pub(crate) acks: Acks,
+    acks: Acks,
     pub(crate) compression: Compression,
     pub(crate) ratio: CompressionRatioEstimator,
     pub(crate) metrics: X::Lock<TopicMetrics>,
@@ -72,6 +73,11 @@ impl<X: Platform> TopicState<X> {
             version: AtomicU32::new(1),
             published: X::Lock::new(published),
         })
+    }
+
+    /// What its batches ask for; over a bridge that is no choice.
+    pub(crate) fn acks(&self) -> Acks {
+        if BROKERS { self.acks } else { Acks::All }
     }
 
     /// Publishes what the metadata says and wakes everybody who waits for it.

@@ -153,5 +153,5 @@ fn ended_otherwise(commit: bool) -> Failure {
     } else {
         ("INVALID_TXN_STATE", Remedy::None, "yes", "the transaction was committed")
     };
-    Failure { code, remedy, written, message: message.into() }
+    Failure { code, remedy, written, text: message.into() }
 }

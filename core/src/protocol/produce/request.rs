@@ -31,7 +31,6 @@ pub struct ProduceRequestBuilder<'b> {
     buf: &'b mut Vec<u8>,
     start: RequestStart,
     version: i16,
-    flexible: bool,
 }
 
 impl<'b> ProduceRequestBuilder<'b> {
@@ -49,6 +48,7 @@ impl<'b> ProduceRequestBuilder<'b> {
         timeout_ms: i32,
         topic_count: usize,
     ) -> Self {
+        let version = ApiKey::Produce.fixed(version);
         let flexible = ApiKey::Produce.is_flexible(version);
         let start = begin_request(buf, ApiKey::Produce, version, correlation_id, client_id);
         if version >= 3 {
@@ -57,40 +57,44 @@ impl<'b> ProduceRequestBuilder<'b> {
         put_i16(buf, acks);
         put_i32(buf, timeout_ms);
         put_length(buf, Some(topic_count as u32), flexible);
-        Self { buf, start, version, flexible }
+        Self { buf, start, version }
     }
 
     /// Begins a topic: by `name`, or from version 13 on by `topic_id`.
     pub fn topic(&mut self, name: &str, topic_id: Uuid, partition_count: usize) {
-        if self.version >= 13 {
+        if ApiKey::Produce.fixed(self.version) >= 13 {
             put_uuid(self.buf, topic_id);
         } else {
-            put_string(self.buf, name, self.flexible);
+            put_string(self.buf, name, self.is_flexible());
         }
-        put_length(self.buf, Some(partition_count as u32), self.flexible);
+        put_length(self.buf, Some(partition_count as u32), self.is_flexible());
     }
 
     /// Begins a partition of `batch_len` bytes. Returns the buffer's length, which is where these
     /// bytes belong on the wire.
     pub fn partition(&mut self, index: i32, batch_len: usize) -> usize {
         put_i32(self.buf, index);
-        put_length(self.buf, Some(batch_len as u32), self.flexible);
+        put_length(self.buf, Some(batch_len as u32), self.is_flexible());
         self.buf.len()
     }
 
     /// Ends a partition.
     pub fn end_partition(&mut self) {
-        put_no_tags(self.buf, self.flexible);
+        put_no_tags(self.buf, self.is_flexible());
     }
 
     /// Ends a topic.
     pub fn end_topic(&mut self) {
-        put_no_tags(self.buf, self.flexible);
+        put_no_tags(self.buf, self.is_flexible());
     }
 
     /// Ends the request, whose batches are `batch_bytes` long together.
     pub fn finish(self, batch_bytes: usize) {
-        put_no_tags(self.buf, self.flexible);
+        put_no_tags(self.buf, self.is_flexible());
         finish_request(self.buf, self.start, batch_bytes);
+    }
+
+    fn is_flexible(&self) -> bool {
+        ApiKey::Produce.is_flexible(self.version)
     }
 }

@@ -25,6 +25,7 @@ impl<'a> ProduceResponse<'a> {
     /// # Errors
     /// Where the bytes are not such a body.
     pub fn parse(body: &'a [u8], version: i16) -> Result<Self, DecodeError> {
+        let version = ApiKey::Produce.fixed(version);
         if !ApiKey::Produce.supports(version) {
             return Err(DecodeError::UnsupportedVersion { version });
         }
