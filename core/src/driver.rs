@@ -68,7 +68,7 @@ pub struct Driver<X: Platform, T: Transport> {
     shared: Arc<Shared<X>>,
     sender: Sender<X>,
     transport: T,
-    /// Few, and all of them looked at each time.
+    /// Few; each time all of them are asked whether they have news.
     connections: Vec<(NodeId, T::Connection)>,
     /// To which of them something is to be written.
     writing: Vec<NodeId>,

@@ -10,7 +10,7 @@ use crate::config::ProducerConfig;
 use crate::error::SendError;
 use crate::interceptor::Interceptors;
 use crate::metrics::Metrics;
-use crate::records::{BatchBuilder, Compression, Compressor, Ratio};
+use crate::records::{Compression, Compressor};
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::sync::{Arc, Lock, Platform};
@@ -41,8 +41,8 @@ pub(crate) struct Shared<X: Platform> {
     #[cfg(feature = "transactions")]
     pub(crate) desk: X::Lock<Desk>,
     seeds: X::Lock<Rng>,
-    /// With which no thread compresses now.
-    idle: X::Lock<Vec<(Compression, Compressor)>>,
+    /// Those with which nobody compresses now.
+    compressors: X::Lock<Vec<(Compression, Compressor)>>,
 }
 
 impl<X: Platform> Shared<X> {
@@ -68,7 +68,7 @@ impl<X: Platform> Shared<X> {
             #[cfg(feature = "transactions")]
             desk: X::Lock::new(Desk::default()),
             seeds: X::Lock::new(Rng::new(seed)),
-            idle: X::Lock::new(Vec::new()),
+            compressors: X::Lock::new(Vec::new()),
             config,
         }
     }
@@ -84,24 +84,33 @@ impl<X: Platform> Shared<X> {
         }
     }
 
-    /// Has a batch compressed on the calling thread. Returns how far it shrank.
-    pub(crate) fn compress(
+    /// Does `work` with a compressor that nobody else has meanwhile, or without one where there is
+    /// no memory for it.
+    pub(crate) fn with_compressor<R>(
         &self,
         compression: Compression,
-        batch: &mut BatchBuilder,
-    ) -> Option<Ratio> {
-        let idle = self.idle.with(|idle| {
-            let fits = idle.iter().position(|(known, _)| *known == compression)?;
-            Some(idle.swap_remove(fits).1)
+        work: impl FnOnce(Option<&mut Compressor>) -> R,
+    ) -> R {
+        let mut compressor = self.take_compressor(compression);
+        let result = work(compressor.as_mut());
+        if let Some(compressor) = compressor {
+            self.compressors.with(|idle| idle.push((compression, compressor)));
+        }
+        result
+    }
+
+    fn take_compressor(&self, compression: Compression) -> Option<Compressor> {
+        let idle = self.compressors.with(|idle| {
+            let known = idle.iter().position(|(known, _)| *known == compression)?;
+            Some(idle.swap_remove(known).1)
         });
-        let mut compressor = match idle {
-            Some(compressor) => compressor,
-            None => Compressor::new(compression).ok()?,
-        };
-        // One that fails leaves a batch that is as fit to be sent, uncompressed.
-        let ratio = batch.seal(&mut compressor).ok();
-        self.idle.with(|idle| idle.push((compression, compressor)));
-        ratio
+        idle.or_else(|| {
+            let mut compressor = Compressor::new(compression).ok()?;
+            if self.config.is_preallocated() {
+                compressor.reserve(self.config.largest_input());
+            }
+            Some(compressor)
+        })
     }
 
     /// A seed for another source of randomness, all of them following from the producer's one seed.

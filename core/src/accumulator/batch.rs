@@ -6,9 +6,7 @@ use super::buffer_pool::Buffer;
 use super::delivery::{BatchResult, Delivery};
 use crate::error::ErrorCode;
 use crate::records::batch::write_producer_state;
-use crate::records::{
-    AppendError, BATCH_OVERHEAD, BatchBuilder, Compression, Compressor, Ratio, RecordFields,
-};
+use crate::records::{AppendError, BATCH_OVERHEAD, BatchBuilder, Ratio, RecordFields};
 use crate::sync::{Arc, Platform};
 use crate::time::Instant;
 
@@ -52,10 +50,7 @@ pub(crate) struct ProducerBatch<X: Platform> {
     buffer: Buffer,
     limits: Limits,
     closed: bool,
-    /// Its records are with the thread that filled it, which compresses them.
-    sealing: bool,
-    /// Compressed and complete but for the producer's identity.
-    sealed: bool,
+    sealing: Sealing,
     /// The size before it was compressed.
     uncompressed_len: usize,
     /// How far it shrank, if that was not told yet.
@@ -84,6 +79,15 @@ pub(crate) struct ProducerBatch<X: Platform> {
     /// behind it will tell.
     pub(crate) set_aside: bool,
     pub(crate) storage: Storage,
+}
+
+/// How far a batch is on its way to be complete but for the producer's identity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sealing {
+    NotYet,
+    /// Its records are with the thread that filled it, which compresses them.
+    Begun,
+    Done,
 }
 
 /// Whether a batch is stored, where batches are stored before they are sent.
@@ -129,8 +133,7 @@ impl<X: Platform> ProducerBatch<X> {
             buffer,
             limits,
             closed: false,
-            sealing: false,
-            sealed: false,
+            sealing: Sealing::NotYet,
             uncompressed_len: 0,
             ratio: None,
             stamped: false,
@@ -175,7 +178,7 @@ impl<X: Platform> ProducerBatch<X> {
         let sequence = Sequence { identity, base: header.base_sequence };
         let mut batch = Self::with_builder(partition, builder, buffer, Limits::FULL, now);
         batch.closed = true;
-        batch.sealed = true;
+        batch.sealing = Sealing::Done;
         batch.uncompressed_len = batch.len();
         batch.sequence = (producer_id >= 0).then_some(sequence);
         batch.stamped = batch.sequence.is_some();
@@ -240,20 +243,13 @@ impl<X: Platform> ProducerBatch<X> {
         self.closed
     }
 
-    /// Makes the batch part of a transaction.
-    pub(crate) fn mark_transactional(&mut self) {
-        if !self.sealed {
-            self.builder.set_transactional(true);
-        }
-    }
-
     /// Its records, to be compressed by the thread that filled it, if it is full and nobody has
     /// begun.
     pub(super) fn begin_sealing(&mut self) -> Option<BatchBuilder> {
-        if !self.closed || self.sealing || self.sealed || !self.limits.compressed {
+        if !self.closed || self.sealing != Sealing::NotYet || !self.limits.compressed {
             return None;
         }
-        self.sealing = true;
+        self.sealing = Sealing::Begun;
         self.uncompressed_len = self.builder.len();
         Some(self.builder.take())
     }
@@ -262,39 +258,30 @@ impl<X: Platform> ProducerBatch<X> {
     pub(super) fn end_sealing(&mut self, builder: BatchBuilder, ratio: Option<Ratio>) {
         self.builder = builder;
         self.ratio = ratio;
-        self.sealing = false;
-        self.sealed = true;
+        self.sealing = Sealing::Done;
     }
 
     /// Whether it has to wait for the thread that compresses it.
     pub(crate) fn is_being_sealed(&self) -> bool {
-        SEALED_WHERE_FILLED && self.sealing
+        SEALED_WHERE_FILLED && self.sealing == Sealing::Begun
     }
 
-    /// Whether that is done.
-    pub(crate) fn is_sealed(&self) -> bool {
-        self.sealed
-    }
-
-    /// Compresses and completes the batch, the first time, with its sequence if it has one. Returns
-    /// how far it shrank.
-    pub(crate) fn seal(&mut self, compressor: Option<&mut Compressor>) -> Option<Ratio> {
-        if self.sealed {
+    /// Has `compress` complete the batch, the first time, with its sequence if it has one. Returns
+    /// how far it shrank, also if that was done before, once.
+    pub(crate) fn seal(
+        &mut self,
+        compress: impl FnOnce(&mut BatchBuilder) -> Option<Ratio>,
+    ) -> Option<Ratio> {
+        if self.sealing == Sealing::Done {
             return self.ratio.take();
         }
-        self.sealed = true;
+        self.sealing = Sealing::Done;
         self.uncompressed_len = self.builder.len();
         if let Some(Sequence { identity, base }) = self.sequence {
             self.builder.set_producer_state(identity.producer_id, identity.epoch, base);
             self.stamped = true;
         }
-        // Failing to compress leaves a batch that is as fit to be sent, uncompressed.
-        match compressor {
-            Some(compressor) => self.builder.seal(compressor).ok(),
-            None => {
-                Compressor::new(Compression::NONE).and_then(|mut c| self.builder.seal(&mut c)).ok()
-            }
-        }
+        compress(&mut self.builder)
     }
 
     /// Writes the sequence into the sealed batch, if it has one that isn't there yet.

@@ -108,32 +108,12 @@ mod tests {
     use alloc::boxed::Box;
     use alloc::vec;
     use alloc::vec::Vec;
-    use core::cell::RefCell;
     use core::task::Waker;
 
     use super::*;
+    use crate::accumulator::alone::Alone;
     use crate::accumulator::delivery::{Outcome, Part};
     use crate::error::{Reason, Written};
-    use crate::time::{Clock, Instant};
-
-    struct Alone;
-
-    impl Platform for Alone {
-        type Lock<T> = RefCell<T>;
-        type Clock = Stopped;
-    }
-
-    struct Stopped;
-
-    impl Clock for Stopped {
-        fn now(&self) -> Instant {
-            Instant::ZERO
-        }
-
-        fn unix_millis(&self) -> i64 {
-            0
-        }
-    }
 
     type Batch = Arc<BatchResult<Alone>>;
 

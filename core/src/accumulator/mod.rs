@@ -4,6 +4,8 @@
 //! once per batch, and the sender's inbox once per batch. What happens to a batch after it has left
 //! its queue is the [sender](crate::sender)'s.
 
+#[cfg(test)]
+mod alone;
 pub(crate) mod batch;
 pub(crate) mod buffer_pool;
 pub(crate) mod deliveries;

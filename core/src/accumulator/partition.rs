@@ -224,31 +224,10 @@ impl<X: Platform> Partition<X> {
 
 #[cfg(test)]
 mod tests {
-    use core::cell::RefCell;
 
     use super::*;
+    use crate::accumulator::alone::Alone;
     use crate::accumulator::buffer_pool::BufferPool;
-    use crate::records::{Compression, Compressor};
-    use crate::time::Clock;
-
-    struct Alone;
-
-    impl Platform for Alone {
-        type Lock<T> = RefCell<T>;
-        type Clock = Stopped;
-    }
-
-    struct Stopped;
-
-    impl Clock for Stopped {
-        fn now(&self) -> Instant {
-            Instant::ZERO
-        }
-
-        fn unix_millis(&self) -> i64 {
-            0
-        }
-    }
 
     const LIMITS: Limits = Limits { len: 1000, records: 3, compressed: true };
 
@@ -277,11 +256,12 @@ mod tests {
         assert!(partition.begin_sealing().is_none(), "one thread does it");
         assert_eq!(partition.peek(ProducerBatch::is_being_sealed), Some(true));
         assert_eq!(partition.peek(ProducerBatch::record_count), Some(3));
-        let ratio = batch.seal(&mut Compressor::new(Compression::NONE).unwrap()).ok();
+        let ratio = batch.seal_at_best(None);
         partition.end_sealing(number, batch, ratio);
         let mut first = partition.pop_if(|batch| !batch.is_being_sealed()).unwrap();
         assert_eq!((first.number(), first.record_count()), (number, 3));
-        assert_eq!((first.seal(None), first.seal(None)), (ratio, None), "it is told once");
+        let mut told = || first.seal(|_| panic!("it is sealed"));
+        assert_eq!((told(), told()), (ratio, None), "it is told once");
         assert_eq!(partition.queued(), 1, "the open one");
     }
 

@@ -33,7 +33,8 @@ const SMALLEST_PART: usize = 16;
 pub struct MemoryBudget {
     /// `buffer.memory`: the batches that are filled, wait or are in flight.
     pub pool: usize,
-    /// The tables of the codecs in use, one compressor for each pair of codec and level.
+    /// The tables of the codecs in use, one compressor for each pair of codec and level. Natively
+    /// there are as many more of them as threads fill batches at a time.
     pub codec_tables: usize,
     /// The output of those compressors: for each the largest batch before compression, and an
     /// eighth more for what does not shrink.

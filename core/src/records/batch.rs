@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::{fmt, mem};
 
-use super::compression::{CompressionError, Compressor};
+use super::compression::{Compression, CompressionError, Compressor};
 use super::header::write_header_before;
 use super::ratio::Ratio;
 use super::reader::RecordBatchView;
@@ -231,6 +231,17 @@ impl BatchBuilder {
         compressed.map(|()| Ratio::of(self.records_len(), before))
     }
 
+    /// [`seal`](Self::seal), as well as it goes: uncompressed where there is no compressor, or
+    /// where it fails. Returns how far the batch shrank, unless it failed.
+    pub(crate) fn seal_at_best(&mut self, compressor: Option<&mut Compressor>) -> Option<Ratio> {
+        match compressor {
+            Some(compressor) => self.seal(compressor).ok(),
+            None => {
+                Compressor::new(Compression::NONE).and_then(|mut none| self.seal(&mut none)).ok()
+            }
+        }
+    }
+
     fn compress(&mut self, compressor: &mut Compressor) -> Result<(), CompressionError> {
         let Some(compressed) = compressor.compress(&self.buffer[BATCH_OVERHEAD..])? else {
             return Ok(());
@@ -263,7 +274,7 @@ mod tests {
     use alloc::boxed::Box;
 
     use super::*;
-    use crate::records::compression::{Codec, Compression, Encoder};
+    use crate::records::compression::{Codec, Encoder};
 
     const FIELDS: RecordFields<'_> = RecordFields { key: None, value: Some(b"abc"), headers: &[] };
 

@@ -11,7 +11,6 @@ use crate::config::Acks;
 use crate::partitioner::ADAPTIVE;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::produce::ProduceRequestBuilder;
-use crate::records::{Compression, Compressor};
 use crate::sync::{Lock, Platform};
 use crate::time::{Instant, millis_i32};
 use crate::transport::NodeId;
@@ -135,36 +134,11 @@ impl<X: Platform> Sender<X> {
 
     /// Compresses and completes a batch that leaves for the first time.
     pub(super) fn seal(&mut self, id: LaneId, batch: &mut ProducerBatch<X>) {
-        let topic = self.lanes[id as usize].topic;
-        let compression = self.topics[topic].state.compression;
-        if self.is_transactional() {
-            batch.mark_transactional();
-        }
-        let is_sealed = batch.is_sealed();
-        let Some(ratio) = batch.seal(self.compressor(compression)) else { return };
+        let state = &self.topics[self.lanes[id as usize].topic].state;
+        let Some(ratio) = batch.seal(|batch| state.seal(&self.shared, batch)) else { return };
         let per_mille = u64::from(ratio.per_mille());
         self.metrics.compression_per_mille.record(per_mille);
-        let state = &self.topics[topic].state;
-        if !is_sealed {
-            state.ratio.observe(ratio);
-        }
         state.metrics.with(|metrics| metrics.compression_per_mille.record(per_mille));
-    }
-
-    pub(super) fn compressor(&mut self, compression: Compression) -> Option<&mut Compressor> {
-        let known = self.compressors.iter().position(|(known, _)| *known == compression);
-        let index = match known {
-            Some(index) => index,
-            None => {
-                let mut compressor = Compressor::new(compression).ok()?;
-                if self.shared.config.is_preallocated() {
-                    compressor.reserve(self.shared.config.largest_input());
-                }
-                self.compressors.push((compression, compressor));
-                self.compressors.len() - 1
-            }
-        };
-        self.compressors.get_mut(index).map(|(_, compressor)| compressor)
     }
 
     /// Gives a batch its sequence, once (rows E6.2, F1).

@@ -55,8 +55,10 @@ impl<X: Platform> Sender<X> {
     fn fit(&mut self, format: MessageFormat, mut sent: Sent<X>, now: Instant) -> Option<Sent<X>> {
         let (lane, limit) = (sent.lane, self.most_uncompressed());
         let compression = self.topics[self.lanes[lane as usize].topic].state.compression;
-        let compressor = self.compressor(compression);
-        match message_set(sent.batch.bytes(), format, compressor, limit) {
+        let set = self.shared.with_compressor(compression, |compressor| {
+            message_set(sent.batch.bytes(), format, compressor, limit)
+        });
+        match set {
             Ok(set) => {
                 sent.message_set = Some(set);
                 return Some(sent);

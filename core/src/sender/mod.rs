@@ -67,7 +67,6 @@ use core::task::Waker;
 use crate::accumulator::buffer_pool::BufferPool;
 use crate::config::ProducerConfig;
 use crate::metrics::Metrics;
-use crate::records::{Compression, Compressor};
 use crate::rng::Rng;
 use crate::shared::{Event, Shared};
 use crate::sorted::SortedMap;
@@ -115,7 +114,6 @@ pub(crate) struct Sender<X: Platform> {
     /// Some batch got its outcome since the watchers were last woken.
     completed: bool,
     wishes: VecDeque<Wish>,
-    compressors: Vec<(Compression, Compressor)>,
     events: Vec<Event<X>>,
     rng: Rng,
     metrics: Metrics,
@@ -158,7 +156,6 @@ impl<X: Platform> Sender<X> {
             stopped: false,
             completed: false,
             wishes: VecDeque::new(),
-            compressors: Vec::new(),
             events: Vec::with_capacity(batches),
             rng,
             metrics: Metrics::default(),
@@ -177,6 +174,10 @@ impl<X: Platform> Sender<X> {
 
     fn config(&self) -> &ProducerConfig {
         &self.shared.config
+    }
+
+    fn is_transactional(&self) -> bool {
+        self.config().is_transactional()
     }
 
     /// Does everything that can be done at `now`. Returns false once the producer is closed.

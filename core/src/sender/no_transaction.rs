@@ -22,10 +22,6 @@ impl Asked {
 }
 
 impl<X: Platform> Sender<X> {
-    pub(super) const fn is_transactional(&self) -> bool {
-        false
-    }
-
     pub(super) const fn transactional_id(&self) -> Option<&str> {
         None
     }

@@ -29,10 +29,6 @@ pub(super) struct Transactions {
 }
 
 impl<X: Platform> Sender<X> {
-    pub(super) fn is_transactional(&self) -> bool {
-        self.config().transactional_id.is_some()
-    }
-
     pub(super) fn transactional_id(&self) -> Option<&str> {
         self.config().transactional_id.as_deref()
     }

@@ -219,14 +219,11 @@ impl<X: Platform> TopicHandle<X> {
     /// compress theirs, and tells the sender.
     #[cold]
     fn finish(&self, shared: &Shared<X>, partition: &Partition<X>) {
-        let compression = self.state.compression;
         if SEALED_WHERE_FILLED
-            && compression != Compression::NONE
+            && self.state.compression != Compression::NONE
             && let Some((number, mut batch)) = partition.begin_sealing()
         {
-            batch.set_transactional(shared.config.is_transactional());
-            let ratio = shared.compress(compression, &mut batch);
-            ratio.into_iter().for_each(|ratio| self.state.ratio.observe(ratio));
+            let ratio = self.state.seal(shared, &mut batch);
             partition.end_sealing(number, batch, ratio);
         }
         shared.post(Event::Filled { lane: partition.lane }, Instant::ZERO);

@@ -12,7 +12,9 @@ use crate::error::ErrorCode;
 use crate::metrics::TopicMetrics;
 use crate::partitioner::{LoadStats, Partitions};
 use crate::protocol::api_key::BROKERS;
-use crate::records::{BATCH_OVERHEAD, Codec, Compression, CompressionRatioEstimator};
+use crate::records::{
+    BATCH_OVERHEAD, BatchBuilder, Codec, Compression, CompressionRatioEstimator, Compressor, Ratio,
+};
 use crate::shared::Shared;
 use crate::sync::{Arc, Lock, Platform};
 
@@ -78,6 +80,15 @@ impl<X: Platform> TopicState<X> {
     /// What its batches ask for; over a bridge that is no choice.
     pub(crate) fn acks(&self) -> Acks {
         if BROKERS { self.acks } else { Acks::All }
+    }
+
+    /// Compresses and completes a batch on the calling thread, and learns from how far it shrank.
+    pub(crate) fn seal(&self, shared: &Shared<X>, batch: &mut BatchBuilder) -> Option<Ratio> {
+        batch.set_transactional(shared.config.is_transactional());
+        let seal = |compressor: Option<&mut Compressor>| batch.seal_at_best(compressor);
+        let ratio = shared.with_compressor(self.compression, seal)?;
+        self.ratio.observe(ratio);
+        Some(ratio)
     }
 
     /// Publishes what the metadata says and wakes everybody who waits for it.
