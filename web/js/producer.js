@@ -1,5 +1,6 @@
 import { crash } from './crash.js';
 import { OttlaError, parseError } from './errors.js';
+import { named } from './metrics.js';
 import { Reports } from './reports.js';
 import { BatchSlot, ChoreSlot, SingleSlot, Slots } from './slots.js';
 import { Staging } from './staging.js';
@@ -130,11 +131,7 @@ export class Producer {
 
   /** What the producer has counted since it was made. */
   metrics() {
-    const names = this.#engine.constructor.metric_names().split(',');
-    const values = this.#engine.metrics() ?? [];
-    const metrics = Object.fromEntries(names.map((name, index) => [name, values[index]]));
-    metrics.promisesOpen = this.#slots.open;
-    return metrics;
+    return { ...named(this.#engine.metrics()), promisesOpen: this.#slots.open };
   }
 
   // What follows is for the other parts of the package.

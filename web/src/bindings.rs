@@ -119,14 +119,9 @@ impl Engine {
         self.inner.close(slot, Duration::from_millis(timeout_ms as u64));
     }
 
-    /// Every metric's value, in the order of `metric_names`.
+    /// Every metric's value, in the order of `web/js/metrics.js`.
     pub fn metrics(&self) -> Vec<f64> {
         metrics::values(&self.inner.metrics())
-    }
-
-    /// The names of all metrics, with commas between.
-    pub fn metric_names() -> String {
-        metrics::NAMES.join(",")
     }
 }
 

@@ -14,6 +14,7 @@
 //! | `durable.rs` | with the feature `store`: batches that outlive the page |
 //! | `leaving.rs` | what leaves with the page |
 //! | `settings.rs`, `broker_settings.rs` | the configuration, as numbers and in Kafka's keys |
+//! | `metrics.rs` | what was counted, as numbers |
 //! | `signal.rs` | what has been woken |
 //! | `bindings.rs`, `platform.rs` | the border itself; only where there is one |
 //! | `channel.rs` | a WebSocket to a bridge |
@@ -45,7 +46,7 @@ mod failure;
 mod lane;
 #[cfg(target_family = "wasm")]
 mod leaving;
-#[cfg(target_family = "wasm")]
+#[cfg(any(target_family = "wasm", test))]
 mod metrics;
 #[cfg(target_family = "wasm")]
 mod platform;

@@ -1,19 +1,15 @@
-//! A metrics snapshot as numbers in a fixed order.
-
-use alloc::vec;
-use alloc::vec::Vec;
-
-use ottla_core::Metrics;
+//! A metrics snapshot as numbers, in the order of the names in `web/js/metrics.js`.
 
 macro_rules! metrics {
     ($($name:literal: $($field:ident).+,)*) => {
-        /// The names in JavaScript.
-        pub(crate) const NAMES: &[&str] = &[$($name),*];
-
-        /// The values in the order of [`NAMES`]. Times are in microseconds.
-        pub(crate) fn values(metrics: &Metrics) -> Vec<f64> {
-            vec![$(metrics.$($field).+ as f64),*]
+        /// The values. Times are in microseconds.
+        #[cfg(target_family = "wasm")]
+        pub(crate) fn values(metrics: &ottla_core::Metrics) -> alloc::vec::Vec<f64> {
+            alloc::vec![$(metrics.$($field).+ as f64),*]
         }
+
+        #[cfg(test)]
+        const NAMES: &[&str] = &[$($name),*];
     };
 }
 
@@ -42,4 +38,19 @@ metrics! {
     "bufferTotalBytes": buffer_total_bytes,
     "bufferAvailableBytes": buffer_available_bytes,
     "bufferExhausted": buffer_exhausted,
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::NAMES;
+
+    #[test]
+    fn javascript_has_the_same_names_in_the_same_order() {
+        let script = include_str!("../js/metrics.js");
+        let lines = script.lines().filter_map(|line| line.strip_prefix("  '"));
+        let names: Vec<_> = lines.filter_map(|line| line.strip_suffix("',")).collect();
+        assert_eq!(names, NAMES);
+    }
 }

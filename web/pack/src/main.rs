@@ -1,7 +1,7 @@
 //! `ottla-web-pack bind WASM DIST NAME`: makes the JavaScript glue, `NAME_bg.js`, and the module,
-//! `NAME_bg.wasm`. `ottla-web-pack finish DIST [BUDGETS]`: puts the page's module into a script of
-//! its own for `./inline`, prints the compressed sizes, and fails if a page would download more
-//! than the budget.
+//! `NAME_bg.wasm`. `ottla-web-pack finish DIST GLUE [BUDGETS]`: puts the page's module into a
+//! script of its own for `./inline`, prints the compressed sizes, also of the module's glue alone,
+//! which is in the file GLUE, and fails if one is above its budget.
 //!
 //! A program of its own, so that nobody waits for its many dependencies who doesn't build the
 //! package.
@@ -20,18 +20,23 @@ use wasm_bindgen_cli_support::Bindgen;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
+/// A page's module.
+const PAGE: &str = "core_bg.wasm";
+
 /// What is downloaded, and the section of the budgets that limits it: the module, where there is
 /// one at once, and the entry.
 const DOWNLOADS: [(Option<&str>, &str, &str); 2] =
-    [(Some("core_bg.wasm"), "browser.js", "web"), (None, "loader.js", "loader")];
+    [(Some(PAGE), "browser.js", "web"), (None, "loader.js", "loader")];
 
 fn main() -> Outcome {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["bind", wasm, dist, name] => bind(Path::new(wasm), Path::new(dist), name),
-        ["finish", dist] => finish(Path::new(dist), None),
-        ["finish", dist, budgets] => finish(Path::new(dist), Some(Path::new(budgets))),
-        _ => Err("usage: ottla-web-pack bind WASM DIST NAME | finish DIST [BUDGETS]".into()),
+        ["finish", dist, glue] => finish(Path::new(dist), Path::new(glue), None),
+        ["finish", dist, glue, budgets] => {
+            finish(Path::new(dist), Path::new(glue), Some(Path::new(budgets)))
+        }
+        _ => Err("usage: ottla-web-pack bind WASM DIST NAME | finish DIST GLUE [BUDGETS]".into()),
     }
 }
 
@@ -47,24 +52,40 @@ fn bind(wasm: &Path, dist: &Path, name: &str) -> Outcome {
     Ok(())
 }
 
-fn finish(dist: &Path, budgets: Option<&Path>) -> Outcome {
+fn finish(dist: &Path, glue: &Path, budgets: Option<&Path>) -> Outcome {
     let text = Base64::encode_string(&fs::read(dist.join("lasting_bg.wasm"))?);
     fs::write(dist.join("lasting_inline.js"), format!("export default '{text}';\n"))?;
 
+    let budgets = budgets.map(fs::read_to_string).transpose()?;
+    let budgets: Option<Table> = budgets.map(|text| text.parse()).transpose()?;
+    let module = compressed_file(&dist.join(PAGE))?;
+    hold(&format!("{PAGE}'s glue"), compressed_file(glue)?, module, "module", budgets.as_ref())?;
     for (module, entry, section) in DOWNLOADS {
         let module = module.map_or(Ok(0), |module| compressed_file(&dist.join(module)))?;
         let mut scripts = 0;
         for script in scripts_of(entry, dist)? {
             scripts += compressed_file(&dist.join(script))?;
         }
-        let total = module + scripts;
-        println!("gzip: {entry} {scripts} bytes, module {module}, together {total}");
-        let Some(budgets) = budgets else { continue };
-        let budget = budget(&fs::read_to_string(budgets)?.parse()?, section)?;
-        if total > budget {
-            let above = total - budget;
-            return Err(format!("{above} bytes above {section}.gzip_bytes, {budget}").into());
-        }
+        hold(entry, scripts, module, section, budgets.as_ref())?;
+    }
+    Ok(())
+}
+
+/// Prints what is downloaded, and holds it to its budget.
+fn hold(
+    name: &str,
+    scripts: usize,
+    module: usize,
+    section: &str,
+    budgets: Option<&Table>,
+) -> Outcome {
+    let total = module + scripts;
+    println!("gzip: {name} {scripts} bytes, module {module}, together {total}");
+    let Some(budgets) = budgets else { return Ok(()) };
+    let budget = budget(budgets, section)?;
+    if total > budget {
+        let above = total - budget;
+        return Err(format!("{above} bytes above {section}.gzip_bytes, {budget}").into());
     }
     Ok(())
 }
