@@ -1,33 +1,69 @@
-// A page that gives up a few times: nothing is left that waits to have the connection of all tabs.
+// A page that gives up a few times: nothing is left that waits to have the connection of all tabs, and
+// whoever waits for it too goes on waiting.
 
 import { connect } from 'ottla';
 
 const { url, topic, label } = Object.fromEntries(new URLSearchParams(location.search));
 const tell = (more) => fetch('/told', { method: 'POST', body: JSON.stringify({ label, stored: [], unknown: [], ...more }) });
 const TRIES = 3;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function locks() {
   const { held, pending } = await navigator.locks.query();
   return [...held, ...pending].map(({ name }) => name).filter((name) => name.startsWith('ottla:'));
 }
 
+const nobody = new URL(url);
+nobody.port = 1;
+
+async function giveUp(timeout) {
+  const { code } = await connect({ url: nobody, shared: true, timeout }).catch((error) => error);
+  if (code !== 'UNREACHABLE') throw new Error(`not UNREACHABLE: ${code}`);
+}
+
+/** Of two that wait the second gives up, before it was its turn. */
+async function giveUpBehind() {
+  let waits = true;
+  const first = giveUp(3000).finally(() => (waits = false));
+  first.catch(() => {});
+  await giveUp(500);
+  await pause(500);
+  if (!waits) throw new Error('the first has given up with the second');
+  await first;
+}
+
+/** What can abort a record may outlive many. */
+async function leavesNobodyListening(producer) {
+  const { signal } = new AbortController();
+  let listening = 0;
+  const { addEventListener, removeEventListener } = signal;
+  const count = (by, method) => (...details) => {
+    listening += by;
+    method.apply(signal, details);
+  };
+  signal.addEventListener = count(1, addEventListener);
+  signal.removeEventListener = count(-1, removeEventListener);
+  const sent = producer.send({ topic, value: `${label}:1`, partition: 0 }, { signal });
+  if (listening !== 1) throw new Error(`${listening} listen to the signal`);
+  await sent;
+  await pause(0);
+  if (listening !== 0) throw new Error(`${listening} still listen to the signal`);
+}
+
 async function run() {
   delete globalThis.SharedWorker;
-  const nobody = new URL(url);
-  nobody.port = 1;
-  for (let count = 0; count < TRIES; count += 1) {
-    const { code } = await connect({ url: nobody, shared: true, timeout: 500 }).catch((error) => error);
-    if (code !== 'UNREACHABLE') throw new Error(`not UNREACHABLE: ${code}`);
-  }
+  for (let count = 0; count < TRIES; count += 1) await giveUp(500);
+  await giveUpBehind();
   let left = await locks();
   for (const begun = Date.now(); left.length > 0; left = await locks()) {
     if (Date.now() - begun > 20_000) throw new Error(`still there: ${left}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await pause(100);
   }
   const producer = await connect({ url, shared: true });
   await producer.send({ topic, value: `${label}:0`, partition: 0 });
+  await leavesNobodyListening(producer);
   await producer.close();
-  await tell({ done: true, stored: [`${label}:0`] });
+  await tell({ done: true, stored: [`${label}:0`, `${label}:1`] });
 }
 
 run().catch((error) => tell({ error: `${label}: ${error.code ?? ''} ${error.stack ?? error}` }));

@@ -166,11 +166,13 @@ class Tab {
     const number = (this.#next += 1);
     if (this.#closed) return item.reject(new OttlaError('CLOSED', 'the producer is closed'));
     if (signal?.aborted) return item.reject(signal.reason);
-    signal?.addEventListener('abort', () => {
+    item.sent = new Promise((done) => (item.done = done));
+    const abort = () => {
       const message = 'aborted; the record may be stored all the same';
       item.reject(new OttlaError('ABORTED', message, { written: 'maybe', cause: signal.reason }));
-    });
-    item.sent = new Promise((done) => (item.done = done));
+    };
+    signal?.addEventListener('abort', abort);
+    item.sent.then(() => signal?.removeEventListener('abort', abort));
     this.#pending.set(number, item);
     this.#unsent.push(number);
     if (this.#unsent.length === 1) queueMicrotask(() => this.#submit());
@@ -303,6 +305,7 @@ class Tab {
     const message = 'the producer was closed; what is stored is sent all the same';
     for (const item of this.#pending.values()) {
       item.reject(new OttlaError('CLOSED', message, { written: 'maybe' }));
+      item.done();
     }
     // What was heard last is confirmed before this tab counts as gone.
     this.#confirm();
