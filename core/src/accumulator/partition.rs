@@ -224,7 +224,6 @@ impl<X: Platform> Partition<X> {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::accumulator::alone::Alone;
     use crate::accumulator::buffer_pool::BufferPool;

@@ -20,14 +20,6 @@ use wasm_bindgen_cli_support::Bindgen;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// A page's module.
-const PAGE: &str = "core_bg.wasm";
-
-/// What is downloaded, and the section of the budgets that limits it: the module, where there is
-/// one at once, and the entry.
-const DOWNLOADS: [(Option<&str>, &str, &str); 2] =
-    [(Some(PAGE), "browser.js", "web"), (None, "loader.js", "loader")];
-
 fn main() -> Outcome {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
@@ -58,39 +50,34 @@ fn finish(dist: &Path, glue: &Path, budgets: Option<&Path>) -> Outcome {
 
     let budgets = budgets.map(fs::read_to_string).transpose()?;
     let budgets: Option<Table> = budgets.map(|text| text.parse()).transpose()?;
-    let module = compressed_file(&dist.join(PAGE))?;
-    hold(&format!("{PAGE}'s glue"), compressed_file(glue)?, module, "module", budgets.as_ref())?;
-    for (module, entry, section) in DOWNLOADS {
-        let module = module.map_or(Ok(0), |module| compressed_file(&dist.join(module)))?;
-        let mut scripts = 0;
-        for script in scripts_of(entry, dist)? {
-            scripts += compressed_file(&dist.join(script))?;
+    let module = compressed_file(&dist.join("core_bg.wasm"))?;
+    // What is downloaded: scripts, and the module where that comes at once; and the section of the
+    // budgets that limits it.
+    let downloads = [
+        ("core_bg.wasm's glue", compressed_file(glue)?, module, "module"),
+        ("browser.js", compressed_scripts("browser.js", dist)?, module, "web"),
+        ("loader.js", compressed_scripts("loader.js", dist)?, 0, "loader"),
+    ];
+    for (name, scripts, module, section) in downloads {
+        let total = module + scripts;
+        println!("gzip: {name} {scripts} bytes, module {module}, together {total}");
+        let Some(budgets) = &budgets else { continue };
+        let budget = budget(budgets, section)?;
+        if total > budget {
+            let above = total - budget;
+            return Err(format!("{above} bytes above {section}.gzip_bytes, {budget}").into());
         }
-        hold(entry, scripts, module, section, budgets.as_ref())?;
     }
     Ok(())
 }
 
-/// Prints what is downloaded, and holds it to its budget.
-fn hold(
-    name: &str,
-    scripts: usize,
-    module: usize,
-    section: &str,
-    budgets: Option<&Table>,
-) -> Outcome {
-    let total = module + scripts;
-    println!("gzip: {name} {scripts} bytes, module {module}, together {total}");
-    let Some(budgets) = budgets else { return Ok(()) };
-    let budget = budget(budgets, section)?;
-    if total > budget {
-        let above = total - budget;
-        return Err(format!("{above} bytes above {section}.gzip_bytes, {budget}").into());
-    }
-    Ok(())
+/// The size of an entry and of what that imports before it runs.
+fn compressed_scripts(entry: &str, dist: &Path) -> Outcome<usize> {
+    let scripts = scripts_of(entry, dist)?;
+    scripts.iter().map(|script| compressed_file(&dist.join(script))).sum()
 }
 
-/// What a page loads beside the module: an entry, and what that imports before it runs.
+/// An entry, and what that imports before it runs.
 fn scripts_of(entry: &str, dist: &Path) -> Outcome<Vec<String>> {
     let mut scripts = vec![entry.to_owned()];
     let mut read = 0;
