@@ -34,3 +34,20 @@ export function parseError(lines, cause) {
     cause,
   });
 }
+
+/**
+ * Rejects `waiting`, which has `resolve` and `reject`, when `signal` aborts. What was handed over can't
+ * be taken back. Listens no longer than it waits: a signal may outlive many records.
+ */
+export function rejectOnAbort(signal, waiting) {
+  const { resolve, reject } = waiting;
+  const message = 'aborted; the record may be stored all the same';
+  const abort = () => waiting.reject(new OttlaError('ABORTED', message, { written: 'maybe', cause: signal.reason }));
+  const done = (settle) => (value) => {
+    signal.removeEventListener('abort', abort);
+    settle(value);
+  };
+  waiting.resolve = done(resolve);
+  waiting.reject = done(reject);
+  signal.addEventListener('abort', abort);
+}

@@ -1,5 +1,5 @@
 import { crash } from './crash.js';
-import { OttlaError, parseError } from './errors.js';
+import { OttlaError, parseError, rejectOnAbort } from './errors.js';
 import { named } from './metrics.js';
 import { Reports } from './reports.js';
 import { BatchSlot, ChoreSlot, SingleSlot, Slots } from './slots.js';
@@ -204,15 +204,7 @@ export class Producer {
     if (this.#module.crashed) throw crash(this.#module.crashed, 'no');
     if (signal) {
       signal.throwIfAborted();
-      const abort = () => slot.reject(aborted(signal.reason));
-      signal.addEventListener('abort', abort, { once: true });
-      const { resolve, reject } = slot;
-      const done = (settle) => (value) => {
-        signal.removeEventListener('abort', abort);
-        settle(value);
-      };
-      slot.resolve = done(resolve);
-      slot.reject = done(reject);
+      rejectOnAbort(signal, slot);
     }
     send();
     if (this.#module.crashed) throw crash(this.#module.crashed, 'maybe');
@@ -323,10 +315,4 @@ export class Producer {
 function asError(error) {
   if (error instanceof Error) return error;
   return new OttlaError('INVALID_RECORD', String(error));
-}
-
-/** What was handed over can't be taken back. */
-function aborted(cause) {
-  const message = 'aborted; the record may be stored all the same';
-  return new OttlaError('ABORTED', message, { written: 'maybe', cause });
 }

@@ -1,6 +1,6 @@
 // A tab's producer where all tabs have one connection: the same methods, done by the host.
 
-import { OttlaError } from './errors.js';
+import { OttlaError, rejectOnAbort } from './errors.js';
 import { Reports } from './reports.js';
 import { channelNames, plain } from './tab_messages.js';
 import { writable } from './writable.js';
@@ -167,12 +167,7 @@ class Tab {
     if (this.#closed) return item.reject(new OttlaError('CLOSED', 'the producer is closed'));
     if (signal?.aborted) return item.reject(signal.reason);
     item.sent = new Promise((done) => (item.done = done));
-    const abort = () => {
-      const message = 'aborted; the record may be stored all the same';
-      item.reject(new OttlaError('ABORTED', message, { written: 'maybe', cause: signal.reason }));
-    };
-    signal?.addEventListener('abort', abort);
-    item.sent.then(() => signal?.removeEventListener('abort', abort));
+    if (signal) rejectOnAbort(signal, item);
     this.#pending.set(number, item);
     this.#unsent.push(number);
     if (this.#unsent.length === 1) queueMicrotask(() => this.#submit());
