@@ -1,6 +1,7 @@
 // BROKERS URL: what is refused, and what the refusal says. The topic `errors` has two partitions.
 
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import process from 'node:process';
 
 import { connect, OttlaError } from 'ottla';
@@ -42,6 +43,10 @@ for (const where of [{ brokers }, { url }]) {
   const sent = send({ value: 'aborted' }, { signal: abort.signal });
   abort.abort();
   await refused(sent, 'ABORTED', /may be stored/, { written: 'maybe' });
+  const { signal } = new AbortController();
+  await send({ value: 'heard' }, { signal });
+  await refused(send({ value: { a: 1 } }, { signal }), 'INVALID_RECORD', /JSON.stringify/);
+  assert.deepEqual(getEventListeners(signal, 'abort'), [], 'nobody listens any more');
   const batch = producer.sendBatch('errors', [{ value: 'good' }, { value: 1 }]);
   const error = await batch.catch((reason) => reason);
   assert.equal(error.code, 'INVALID_RECORD');

@@ -206,7 +206,12 @@ export class Producer {
       signal.throwIfAborted();
       rejectOnAbort(signal, slot);
     }
-    send();
+    try {
+      send();
+    } catch (error) {
+      slot?.reject(error);
+      throw error;
+    }
     if (this.#module.crashed) throw crash(this.#module.crashed, 'maybe');
   }
 
