@@ -35,6 +35,12 @@ impl UniformPartitioner {
         Self { sticky: None, sticky_batch_size: batch_size.max(1), load: LoadStats::default() }
     }
 
+    /// A batch was begun that takes `bytes`: where records are compressed, more than `batch.size`
+    /// (row E6.17). So much is a batch's worth from now on.
+    pub(crate) fn on_batch_begun(&mut self, bytes: usize) {
+        self.sticky_batch_size = bytes.max(1);
+    }
+
     /// The partition of the next record. It stays the same until [`on_appended`](Self::on_appended)
     /// moves on.
     #[inline]

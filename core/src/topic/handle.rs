@@ -146,13 +146,17 @@ impl<X: Platform> TopicHandle<X> {
         buffer: &mut Option<Buffer>,
     ) -> Result<Delivery<X>, Refusal> {
         let timestamp = record.timestamp.unwrap_or_else(|| shared.clock.unix_millis());
-        let (mut at, mut left) = (Instant::ZERO, None);
+        let (mut at, mut room, mut left) = (Instant::ZERO, 0, None);
         let chosen = self.local.with(|local| {
             local.refresh(&self.state);
             let (mut partition, mut sticky) = local.choose(&self.state.name, record, shared)?;
             loop {
                 let target = local.layout.partitions[partition as usize].clone();
-                let limits = |buffer: &Buffer| self.state.limits(shared, buffer);
+                let limits = |buffer: &Buffer| {
+                    let limits = self.state.limits(shared, buffer);
+                    room = limits.len;
+                    limits
+                };
                 let now = || {
                     at = shared.clock.now();
                     at
@@ -168,7 +172,10 @@ impl<X: Platform> TopicHandle<X> {
                     (partition, sticky) = local.choose(&self.state.name, record, shared)?;
                     continue;
                 }
-                if let Appended::Done { filled, .. } = appended {
+                if let Appended::Done { opened, filled, .. } = appended {
+                    if sticky && opened.is_some() {
+                        local.on_batch_begun(room);
+                    }
                     local.on_appended(sticky, size, filled);
                 }
                 return Ok::<_, Refusal>((appended, target));

@@ -132,6 +132,11 @@ impl<X: Platform> Local<X> {
         self.partitioner.uniform_mut().on_appended(bytes, true, self.layout.view(), &mut self.rng)
     }
 
+    /// A batch was begun that takes `bytes`.
+    pub(super) fn on_batch_begun(&mut self, bytes: usize) {
+        self.partitioner.uniform_mut().on_batch_begun(bytes);
+    }
+
     /// Counts what went to the partition that sticks.
     #[inline]
     pub(super) fn on_appended(&mut self, sticky: bool, bytes: usize, filled: bool) {

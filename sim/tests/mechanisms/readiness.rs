@@ -1,5 +1,6 @@
 //! When a batch leaves (rows E5, C2, C8, B4.7), and in which order (E6.4, E6.12).
 
+use std::collections::VecDeque;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -72,6 +73,23 @@ fn a_batch_that_a_record_has_no_room_in_leaves_at_once() {
     let mut last = sent.pop().unwrap();
     sent.into_iter().for_each(|delivery| leaves_at_once(&mut world, delivery));
     assert!(poll(&mut last).is_pending(), "it is in the open batch");
+}
+
+/// E4.2, E6.17: compressed records stay with a partition until its batch is full, though that has
+/// more bytes than `batch.size` before it is compressed.
+#[test]
+fn compressed_records_fill_a_batch_before_they_move_on() {
+    let mut world = lingering(&[("compression.type", "lz4")]);
+    let value = "a".repeat(100);
+    let mut sent: VecDeque<_> =
+        (0..20_000).map(|_| world.send("t", Record::new(value.as_bytes()))).collect();
+    world.pass(Duration::from_millis(100));
+    while poll(&mut sent[0]).is_ready() {
+        sent.pop_front();
+    }
+    assert!(sent.iter().all(|open| open.partition() == sent[0].partition()), "one batch is open");
+    let largest = world.producer.metrics().records_per_request.max;
+    assert!(largest > 3 * 1000 / 100, "{largest} records");
 }
 
 /// E5, E6.15: a flush sends what there is, and nothing that comes later.
