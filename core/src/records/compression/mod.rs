@@ -48,10 +48,10 @@ pub(super) fn break_lz4_checksum(frame: &mut [u8]) {
 
 /// Compresses whole inputs, one after the other, keeping its working memory in between.
 pub trait Encoder {
-    /// Appends `input`, compressed in its codec's framing, to `out`.
+    /// Writes `input`, compressed in its codec's framing, to `out`, which is empty.
     ///
     /// # Errors
-    /// [`CompressionError::Encoder`]; what was appended is then meaningless.
+    /// [`CompressionError::Encoder`]; what was written is then meaningless.
     fn compress(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError>;
 
     /// Takes the working memory for inputs of up to `largest` bytes now, where that depends on it.

@@ -35,11 +35,8 @@ impl ZstdEncoder {
 
 impl Encoder for ZstdEncoder {
     fn compress(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), CompressionError> {
-        let start = out.len();
-        out.resize(start + compress_bound(input.len()), 0);
-        let len = self.context.compress2(&mut out[start..], input).map_err(|_| FAILED)?;
-        out.truncate(start + len);
-        Ok(())
+        out.reserve(compress_bound(input.len()));
+        self.context.compress2(out, input).map(drop).map_err(|_| FAILED)
     }
 }
 
