@@ -69,13 +69,15 @@ impl fmt::Display for Client {
 pub(crate) const OTTLA: &str = "ottla";
 pub(crate) const BARE: &str = "bare socket";
 pub(crate) const COPY: &str = "copy, CRC, write";
+pub(crate) const KEEP: &str = "copy, CRC, write, keep";
 pub(crate) const CODEC: &str = "the codec alone";
 pub(crate) const BY_HAND: &str = "rskafka, batches by hand";
 
 /// All of them.
-pub(crate) const CLIENTS: [Client; 17] = [
+pub(crate) const CLIENTS: [Client; 18] = [
     Client::new(BARE, Program::Rust("bench-socket"), "bare", (12_000, 2_000), 50),
     Client::new(COPY, Program::Rust("bench-socket"), "copy", (10_000, 1_800), 50),
+    Client::new(KEEP, Program::Rust("bench-socket"), "keep", (10_000, 1_800), 50),
     Client::new(CODEC, Program::Rust("bench-codec"), "", (4_000, 1_200), 50),
     Client::new(OTTLA, Program::Rust("bench-ottla"), "", (4_000, 1_200), 50),
     Client::new("Java", Program::Java, "", (1_600, 700), 6_000),

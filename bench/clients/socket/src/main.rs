@@ -1,6 +1,8 @@
 //! The limits under the benchmark's contract: what it costs to write batches to a socket when
 //! nothing else is done. `way=bare` writes the same request over and over; `way=copy` first copies
-//! each record into it, once, and computes the batch's CRC-32C.
+//! each record into it, once, and computes the batch's CRC-32C. `way=keep` does that too, but with
+//! as many requests in turn as the clients may have in memory: who may have to send a batch again
+//! can't write the next one over it.
 #![forbid(unsafe_code)]
 
 mod request;
@@ -44,12 +46,17 @@ fn lane(task: &Task, thread: u32, mut payload: Payload, records: u64) -> u64 {
     let address = task.bootstrap.split(',').next().expect("there is one");
     let mut socket = TcpStream::connect(address).expect("the broker is there");
     socket.set_nodelay(true).expect("it is a socket");
-    let mut request = Request::new(task, thread % task.partitions, &mut payload);
-    let (mut sent, mut waiting) = (0, 0);
+    let kept = if task.way == "keep" { task.buffer_bytes / task.batch_bytes } else { 1 };
+    let partition = thread % task.partitions;
+    let mut requests: Vec<_> =
+        (0..kept.max(1)).map(|_| Request::new(task, partition, &mut payload)).collect();
+    let (mut sent, mut waiting, mut turn) = (0, 0, 0);
     while sent < records {
+        let request = &mut requests[turn];
+        turn = (turn + 1) % kept.max(1);
         let count = request.records().min(records - sent);
         request.set_count(count);
-        if task.way == "copy" {
+        if task.way != "bare" {
             request.copy(&mut payload);
         }
         socket.write_all(request.bytes()).expect("the broker takes it");
