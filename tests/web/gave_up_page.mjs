@@ -1,5 +1,5 @@
 // A page that gives up a few times: nothing is left that waits to have the connection of all tabs, and
-// whoever waits for it too goes on waiting.
+// whoever waits for it too goes on waiting. Then tabs of which one leaves before the other has heard.
 
 import { connect } from 'ottla';
 
@@ -50,6 +50,26 @@ async function leavesNobodyListening(producer) {
   if (listening !== 0) throw new Error(`${listening} still listen to the signal`);
 }
 
+/** What a tab has not heard when the host closes, the next host tells it: that needs the old lease. */
+async function hearsFromTheNextHost() {
+  const first = await connect({ url, shared: true });
+  const second = await connect({ url, shared: true });
+  const { postMessage } = BroadcastChannel.prototype;
+  let sent;
+  await new Promise((lost) => {
+    BroadcastChannel.prototype.postMessage = function (message) {
+      const isOutcome = message.type === 'rows' && message.rows.some(([, kind]) => kind === 'done');
+      return isOutcome ? lost() : postMessage.call(this, message);
+    };
+    sent = second.send({ topic, value: `${label}:2`, partition: 0 });
+    sent.catch(() => {});
+  });
+  BroadcastChannel.prototype.postMessage = postMessage;
+  await first.close();
+  await sent;
+  await second.close();
+}
+
 async function run() {
   delete globalThis.SharedWorker;
   for (let count = 0; count < TRIES; count += 1) await giveUp(500);
@@ -63,7 +83,8 @@ async function run() {
   await producer.send({ topic, value: `${label}:0`, partition: 0 });
   await leavesNobodyListening(producer);
   await producer.close();
-  await tell({ done: true, stored: [`${label}:0`, `${label}:1`] });
+  await hearsFromTheNextHost();
+  await tell({ done: true, stored: [0, 1, 2].map((number) => `${label}:${number}`) });
 }
 
 run().catch((error) => tell({ error: `${label}: ${error.code ?? ''} ${error.stack ?? error}` }));
