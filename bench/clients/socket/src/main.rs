@@ -21,54 +21,62 @@ const IN_FLIGHT: u64 = 5;
 fn main() {
     let task = Task::from_args();
     let payload = Payload::read(&task);
-    send(&task, &payload, task.warmup);
+    let mut lanes: Vec<Lane> =
+        (0..task.threads).map(|thread| Lane::open(&task, thread, payload.clone())).collect();
+    send(&task, &mut lanes, task.warmup);
     let meter = Meter::start();
-    let acknowledged = send(&task, &payload, task.records);
+    let acknowledged = send(&task, &mut lanes, task.records);
     let used = meter.stop();
     let version = "–".to_owned();
     Report { version, acknowledged, used, latencies: Latencies::default() }.print();
 }
 
-fn send(task: &Task, payload: &Payload, records: u64) -> u64 {
+fn send(task: &Task, lanes: &mut [Lane], records: u64) -> u64 {
     thread::scope(|scope| {
-        let lanes: Vec<_> = (0..task.threads)
-            .map(|thread| {
-                let (payload, share) = (payload.clone(), task.share(records, thread));
-                scope.spawn(move || lane(task, thread, payload, share))
-            })
+        let threads: Vec<_> = (0..)
+            .zip(lanes)
+            .map(|(thread, lane)| scope.spawn(move || lane.send(task, task.share(records, thread))))
             .collect();
-        lanes.into_iter().map(|lane| lane.join().expect("no lane panics")).sum()
+        threads.into_iter().map(|thread| thread.join().expect("no lane panics")).sum()
     })
 }
 
-/// One connection. The last request has as few records as are left.
-fn lane(task: &Task, thread: u32, mut payload: Payload, records: u64) -> u64 {
-    let address = task.bootstrap.split(',').next().expect("there is one");
-    let mut socket = TcpStream::connect(address).expect("the broker is there");
-    socket.set_nodelay(true).expect("it is a socket");
-    let kept = if task.way == "keep" { task.buffer_bytes / task.batch_bytes } else { 1 };
-    let partition = thread % task.partitions;
-    let mut requests: Vec<_> =
-        (0..kept.max(1)).map(|_| Request::new(task, partition, &mut payload)).collect();
-    let (mut sent, mut waiting, mut turn) = (0, 0, 0);
-    while sent < records {
-        let request = &mut requests[turn];
-        turn = (turn + 1) % kept.max(1);
-        let count = request.records().min(records - sent);
-        request.set_count(count);
-        if task.way != "bare" {
-            request.copy(&mut payload);
-        }
-        socket.write_all(request.bytes()).expect("the broker takes it");
-        sent += count;
-        waiting += 1;
-        if waiting == IN_FLIGHT {
-            read_answer(&mut socket);
-            waiting -= 1;
-        }
+/// One connection.
+struct Lane {
+    socket: TcpStream,
+    payload: Payload,
+    request: Request,
+}
+
+impl Lane {
+    fn open(task: &Task, thread: u32, mut payload: Payload) -> Self {
+        let address = task.bootstrap.split(',').next().expect("there is one");
+        let socket = TcpStream::connect(address).expect("the broker is there");
+        socket.set_nodelay(true).expect("it is a socket");
+        let request = Request::new(task, thread % task.partitions, &mut payload);
+        Self { socket, payload, request }
     }
-    (0..waiting).for_each(|_| read_answer(&mut socket));
-    sent
+
+    /// The last request has as few records as are left.
+    fn send(&mut self, task: &Task, records: u64) -> u64 {
+        let (mut sent, mut waiting) = (0, 0);
+        while sent < records {
+            let count = self.request.records().min(records - sent);
+            self.request.begin(count);
+            if task.way != "bare" {
+                self.request.copy(&mut self.payload);
+            }
+            self.socket.write_all(self.request.bytes()).expect("the broker takes it");
+            sent += count;
+            waiting += 1;
+            if waiting == IN_FLIGHT {
+                read_answer(&mut self.socket);
+                waiting -= 1;
+            }
+        }
+        (0..waiting).for_each(|_| read_answer(&mut self.socket));
+        sent
+    }
 }
 
 fn read_answer(socket: &mut TcpStream) {

@@ -1,4 +1,4 @@
-//! One Produce request (version 7) with one batch, made once.
+//! One Produce request (version 7) with one batch, made once, in as many copies as are kept.
 
 use std::ops::Range;
 
@@ -11,7 +11,9 @@ const CRC_FROM: usize = 21;
 const COUNT: usize = 57;
 
 pub(crate) struct Request {
-    bytes: Vec<u8>,
+    /// They are written in turn.
+    copies: Vec<Vec<u8>>,
+    turn: usize,
     /// Where the batch begins.
     batch: usize,
     values: Vec<Range<usize>>,
@@ -43,7 +45,8 @@ impl Request {
         bytes[batch + 8..batch + 12].copy_from_slice(&(size - 12).to_be_bytes());
         let frame = (bytes.len() - 4) as u32;
         bytes[..4].copy_from_slice(&frame.to_be_bytes());
-        Self { bytes, batch, values }
+        let kept = if task.way == "keep" { task.buffer_bytes / task.batch_bytes } else { 1 };
+        Self { copies: vec![bytes; kept.max(1)], turn: 0, batch, values }
     }
 
     pub(crate) fn records(&self) -> u64 {
@@ -51,23 +54,25 @@ impl Request {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.copies[self.turn]
     }
 
-    /// What the batch says that it holds: who discards it believes that.
-    pub(crate) fn set_count(&mut self, count: u64) {
+    /// The next copy, with what it says that it holds: who discards the batch believes that.
+    pub(crate) fn begin(&mut self, count: u64) {
+        self.turn = (self.turn + 1) % self.copies.len();
         let at = self.batch + COUNT;
-        self.bytes[at..at + 4].copy_from_slice(&(count as u32).to_be_bytes());
+        self.copies[self.turn][at..at + 4].copy_from_slice(&(count as u32).to_be_bytes());
     }
 
     /// Copies the next records into it and computes the checksum.
     pub(crate) fn copy(&mut self, payload: &mut Payload) {
+        let bytes = &mut self.copies[self.turn];
         for value in &self.values {
-            self.bytes[value.clone()].copy_from_slice(payload.next());
+            bytes[value.clone()].copy_from_slice(payload.next());
         }
-        let crc = crc32c::crc32c(&self.bytes[self.batch + CRC_FROM..]);
+        let crc = crc32c::crc32c(&bytes[self.batch + CRC_FROM..]);
         let at = self.batch + CRC;
-        self.bytes[at..at + 4].copy_from_slice(&crc.to_be_bytes());
+        bytes[at..at + 4].copy_from_slice(&crc.to_be_bytes());
     }
 }
 
