@@ -64,7 +64,7 @@ fn tabs_hear_of_lost_leases_from_a_host_that_has_just_begun() {
 }
 
 #[test]
-fn tabs_that_give_up_leave_nothing_that_waits() {
+fn tabs_that_give_up_or_close_leave_nobody_waiting() {
     outlives("chromium", "gave up", "1");
 }
 

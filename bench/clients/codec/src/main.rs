@@ -53,7 +53,7 @@ impl Blocks {
 fn batch(payload: &mut Payload, records: usize) -> Vec<u8> {
     let mut batch = BatchBuilder::new(Vec::new());
     for _ in 0..records {
-        let fields = RecordFields { key: None, value: Some(payload.next()), headers: &[] };
+        let fields = RecordFields { key: None, value: Some(payload.next_record()), headers: &[] };
         batch.append(&fields, 0).expect("there is room");
     }
     batch.into_bytes()

@@ -88,7 +88,7 @@ async fn lane(
         if task.mode == Mode::Await {
             due = Instant::now();
         }
-        let record = ProducerRecord::new(task.topic.clone(), Some(payload.next()));
+        let record = ProducerRecord::new(task.topic.clone(), Some(payload.next_record()));
         let known = counting(&tally, tally.stamp(due));
         let delivery = producer.send(record, Some(known)).await.expect("it is accepted");
         if task.mode == Mode::Await {

@@ -31,9 +31,9 @@ impl Payload {
         self.bytes.len() / self.record
     }
 
-    /// The next record.
+    /// The next record; after the last the first again.
     #[must_use]
-    pub fn next(&mut self) -> &[u8] {
+    pub fn next_record(&mut self) -> &[u8] {
         if self.at + self.record > self.bytes.len() {
             self.at = 0;
         }

@@ -81,7 +81,7 @@ async fn send(
 }
 
 async fn enqueue(task: &Task, producer: &Producer, payload: &mut Payload) -> DeliveryHandle {
-    let record = Record::new(task.topic.clone(), payload.next().to_vec());
+    let record = Record::new(task.topic.clone(), payload.next_record().to_vec());
     producer.enqueue(record).await.expect("it is accepted")
 }
 

@@ -91,7 +91,7 @@ fn lane(
     let before = tally.count();
     for index in 0..records {
         let due = if task.mode == Mode::Await { Instant::now() } else { pace.wait(index) };
-        send_one(task, producer, payload.next(), tally.stamp(due) as usize);
+        send_one(task, producer, payload.next_record(), tally.stamp(due) as usize);
         if task.mode == Mode::Await {
             tally.wait_for(before + index + 1);
         }

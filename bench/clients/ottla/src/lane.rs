@@ -64,7 +64,7 @@ impl<'a> Lane<'a> {
     }
 
     fn send_into(&mut self, sent: &mut Deliveries) {
-        let value = self.payload.next();
+        let value = self.payload.next_record();
         match self.topic.try_send_into(Record::new(value), sent) {
             Err(SendError::BufferFull | SendError::MetadataPending) => {
                 let sending = self.topic.send_blocking(Record::new(value));
@@ -99,7 +99,7 @@ impl<'a> Lane<'a> {
 
     /// Sends the next record; waits only where there is no memory, or no metadata yet.
     fn send(&mut self) -> Delivery {
-        let record = Record::new(self.payload.next());
+        let record = Record::new(self.payload.next_record());
         match self.topic.try_send(record) {
             Err(SendError::BufferFull | SendError::MetadataPending) => {
                 self.topic.send_blocking(record).expect("it is accepted")

@@ -85,9 +85,9 @@ impl Lane {
             Mode::Flood | Mode::Pace(_) => batch_records(&self.task).min(self.records - sent),
         };
         let now = Utc::now();
-        let mut batch = vec![record(self.payload.next(), now)];
+        let mut batch = vec![record(self.payload.next_record(), now)];
         while (batch.len() as u64) < most && pace.due(sent + batch.len() as u64) == due {
-            batch.push(record(self.payload.next(), now));
+            batch.push(record(self.payload.next_record(), now));
         }
         batch
     }

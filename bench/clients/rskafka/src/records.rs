@@ -65,7 +65,7 @@ async fn lane(
         }
         let partition = (index / per_batch) as usize % producers.len();
         let producer = Arc::clone(&producers[partition]);
-        let record = record(payload.next(), Utc::now());
+        let record = record(payload.next_record(), Utc::now());
         if task.mode == Mode::Await {
             due = Instant::now();
             produce(&producer, &tally, partition as i32, record, tally.stamp(due)).await;

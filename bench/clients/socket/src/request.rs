@@ -38,7 +38,7 @@ impl Request {
         let mut values = Vec::new();
         while bytes.len() - batch + task.record_bytes + 16 <= task.batch_bytes || values.is_empty()
         {
-            values.push(put_record(&mut bytes, values.len(), payload.next()));
+            values.push(put_record(&mut bytes, values.len(), payload.next_record()));
         }
         let size = (bytes.len() - batch) as u32;
         bytes[size_at..batch].copy_from_slice(&size.to_be_bytes());
@@ -68,7 +68,7 @@ impl Request {
     pub(crate) fn copy(&mut self, payload: &mut Payload) {
         let bytes = &mut self.copies[self.turn];
         for value in &self.values {
-            bytes[value.clone()].copy_from_slice(payload.next());
+            bytes[value.clone()].copy_from_slice(payload.next_record());
         }
         let crc = crc32c::crc32c(&bytes[self.batch + CRC_FROM..]);
         let at = self.batch + CRC;
