@@ -34,7 +34,7 @@ fn main() -> Result<(), Failure> {
 
     let start = Instant::now();
     let acknowledged = thread::scope(|scope| {
-        let send = || send(&producer.topic(topic), &lines, records);
+        let send = || send(producer.topic(topic), &lines, records);
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(send)).collect();
         let counts = threads.into_iter().map(|thread| thread.join().expect("it does not panic"));
         counts.sum::<Result<u64, Failure>>()
@@ -46,7 +46,7 @@ fn main() -> Result<(), Failure> {
 }
 
 /// How many of the records were acknowledged.
-fn send(topic: &Topic, lines: &[&[u8]], records: u64) -> Result<u64, Failure> {
+fn send(mut topic: Topic, lines: &[&[u8]], records: u64) -> Result<u64, Failure> {
     let mut deliveries = Deliveries::new();
     let mut acknowledged = 0;
     let mut count = |(records, outcome): (u32, Result<(), DeliveryError>)| {

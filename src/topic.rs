@@ -8,8 +8,8 @@ use crate::{Deliveries, Delivery, Producer, Record, SendError, TopicMetrics};
 /// Sends to one topic without looking it up each time.
 ///
 /// Records without a key stick to a partition for a while, so that batches fill up. Each handle has
-/// its own stickiness: give each thread that sends a lot a clone, and they don't meet at one
-/// partition's lock.
+/// its own stickiness, and as it is one thread's (or task's) it needs no lock for that: give each
+/// that sends a clone, and they don't meet at one partition's lock either.
 #[derive(Clone, Debug)]
 pub struct Topic {
     topic: ottla_core::Topic<Native>,
@@ -45,7 +45,7 @@ impl Topic {
     /// # Errors
     /// As [`Producer::try_send`].
     #[inline]
-    pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub fn try_send(&mut self, record: Record<'_>) -> Result<Delivery, SendError> {
         self.topic.try_send(record).map(Delivery::new)
     }
 
@@ -56,7 +56,7 @@ impl Topic {
     /// As [`Producer::try_send`].
     #[inline]
     pub fn try_send_into(
-        &self,
+        &mut self,
         record: Record<'_>,
         deliveries: &mut Deliveries,
     ) -> Result<(), SendError> {
@@ -70,7 +70,7 @@ impl Topic {
     /// # Errors
     /// As [`Producer::try_send`].
     pub fn try_send_all(
-        &self,
+        &mut self,
         records: &mut &[Record<'_>],
         deliveries: &mut Deliveries,
     ) -> Result<(), SendError> {
@@ -81,7 +81,7 @@ impl Topic {
     ///
     /// # Errors
     /// See [`SendError`].
-    pub async fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub async fn send(&mut self, record: Record<'_>) -> Result<Delivery, SendError> {
         self.topic.send(record).await.map(Delivery::new)
     }
 
@@ -91,7 +91,7 @@ impl Topic {
     /// # Errors
     /// See [`SendError`].
     pub async fn send_all(
-        &self,
+        &mut self,
         records: &mut &[Record<'_>],
         deliveries: &mut Deliveries,
     ) -> Result<(), SendError> {
@@ -112,7 +112,7 @@ impl Topic {
     /// # Errors
     /// See [`SendError`].
     pub fn send_all_blocking(
-        &self,
+        &mut self,
         records: &mut &[Record<'_>],
         deliveries: &mut Deliveries,
     ) -> Result<(), SendError> {
@@ -123,7 +123,7 @@ impl Topic {
     ///
     /// # Errors
     /// See [`SendError`].
-    pub fn send_blocking(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub fn send_blocking(&mut self, record: Record<'_>) -> Result<Delivery, SendError> {
         block_on(self.send(record))
     }
 }

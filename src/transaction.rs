@@ -342,7 +342,7 @@ impl TransactionTopic<'_> {
     ///
     /// # Errors
     /// As [`Producer::try_send`].
-    pub fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub fn try_send(&mut self, record: Record<'_>) -> Result<Delivery, SendError> {
         self.core.try_send(record).map(Delivery::new)
     }
 
@@ -350,7 +350,7 @@ impl TransactionTopic<'_> {
     ///
     /// # Errors
     /// See [`SendError`].
-    pub async fn send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub async fn send(&mut self, record: Record<'_>) -> Result<Delivery, SendError> {
         self.core.send(record).await.map(Delivery::new)
     }
 
@@ -358,7 +358,7 @@ impl TransactionTopic<'_> {
     ///
     /// # Errors
     /// See [`SendError`].
-    pub fn send_blocking(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub fn send_blocking(&mut self, record: Record<'_>) -> Result<Delivery, SendError> {
         block_on(self.send(record))
     }
 }

@@ -10,14 +10,14 @@ pub(crate) enum Target<'t> {
 }
 
 impl Target<'_> {
-    pub(crate) fn try_send(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub(crate) fn try_send(&mut self, record: Record<'_>) -> Result<Delivery, SendError> {
         match self {
             Self::Topic(topic) => topic.try_send(record),
             Self::Transaction(topic) => topic.try_send(record),
         }
     }
 
-    pub(crate) fn send_blocking(&self, record: Record<'_>) -> Result<Delivery, SendError> {
+    pub(crate) fn send_blocking(&mut self, record: Record<'_>) -> Result<Delivery, SendError> {
         match self {
             Self::Topic(topic) => topic.send_blocking(record),
             Self::Transaction(topic) => topic.send_blocking(record),

@@ -15,19 +15,19 @@ use crate::rng::Rng;
 use crate::sorted::SortedMap;
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
-use crate::topic::{TopicHandle, TopicState, plain_end};
+use crate::topic::{SharedHandle, TopicState, plain_end};
 #[cfg(feature = "transactions")]
 use crate::transaction::{Ask, Desk};
 
 /// See the [module](self).
 ///
-/// Locks nest in this order only: a topic handle's, then one of: a partition's queue, the topic's
-/// metadata, the pool, the inbox. No waker and no user code runs under any of them but the
+/// Locks nest in this order only: a shared topic handle's, then one of: a partition's queue, the
+/// topic's metadata, the pool, the inbox. No waker and no user code runs under any of them but the
 /// handle's, under which a custom partitioner runs.
 pub(crate) struct Shared<X: Platform> {
     pub(crate) config: ProducerConfig,
     pub(crate) clock: X::Clock,
-    pub(crate) topics: X::Lock<SortedMap<Arc<str>, Arc<TopicHandle<X>>>>,
+    pub(crate) topics: X::Lock<SortedMap<Arc<str>, Arc<SharedHandle<X>>>>,
     pub(crate) pool: X::Lock<BufferPool>,
     pub(crate) inbox: X::Lock<Inbox<X>>,
     pub(crate) metrics: X::Lock<Metrics>,

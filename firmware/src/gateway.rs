@@ -24,7 +24,7 @@ pub(crate) async fn run(producer: Producer, frames: &Frames, ring: &Ring, settin
         Ok(count) => board::print(format_args!("batches from flash: {count}")),
         Err(error) => board::print(format_args!("not sent again: {error}")),
     }
-    let topic = producer.topic(settings.topic);
+    let mut topic = producer.topic(settings.topic);
     let mut count = 0u32;
     loop {
         let frame = frames.next().await;

@@ -41,11 +41,11 @@ fn main() -> Result<()> {
     let route = Route::named(route, partitions)?;
     let brokers = Brokers { cluster: cluster(brokers.parse()?, &topics), measured: false };
     let mut world = World::new(route.config()?, brokers);
-    let senders = senders_of(&mut world, &names, senders.parse()?)?;
+    let mut senders = senders_of(&mut world, &names, senders.parse()?)?;
     senders.warm(&mut world, partitions, route, records)?;
     world.server().measured = true;
     let before = world.producer.metrics().batch_size.count;
-    measured(&senders, &mut world, route, records)?;
+    measured(&mut senders, &mut world, route, records)?;
     println!("{}", world.producer.metrics().batch_size.count - before);
     Ok(())
 }
@@ -53,7 +53,7 @@ fn main() -> Result<()> {
 /// What callgrind counts.
 #[inline(never)]
 fn measured(
-    senders: &Senders,
+    senders: &mut Senders,
     world: &mut World<Brokers>,
     route: Route,
     records: u64,
@@ -138,13 +138,13 @@ impl Senders {
     /// Sends something to each partition, so that all leaders are connected, and then as it will be
     /// measured.
     fn warm(
-        &self,
+        &mut self,
         world: &mut World<Brokers>,
         partitions: i32,
         route: Route,
         records: u64,
     ) -> Result<()> {
-        for topic in &self.0 {
+        for topic in &mut self.0 {
             for partition in 0..partitions {
                 append(world, topic, Record::new(&VALUE).partition(partition))?;
             }
@@ -153,15 +153,16 @@ impl Senders {
     }
 
     /// Sends so many records, and waits until they are acknowledged.
-    fn send(&self, world: &mut World<Brokers>, route: Route, records: u64) -> Result<()> {
-        for (number, topic) in (0..records).zip(self.0.iter().cycle()) {
+    fn send(&mut self, world: &mut World<Brokers>, route: Route, records: u64) -> Result<()> {
+        for number in 0..records {
+            let turn = (number % self.0.len() as u64) as usize;
             let key = number.to_be_bytes();
             let record = match route {
                 Route::Nothing => Record::new(&VALUE),
                 Route::Six(step) => Record::new(&VALUE).partition((number % 6) as i32 * step),
                 Route::Keys => Record::new(&VALUE).key(&key),
             };
-            append(world, topic, record)?;
+            append(world, &mut self.0[turn], record)?;
             world.poll_if_woken();
         }
         let producer = world.producer.clone();
@@ -173,7 +174,11 @@ impl Senders {
     }
 }
 
-fn append(world: &mut World<Brokers>, topic: &Topic<Simulated>, record: Record<'_>) -> Result<()> {
+fn append(
+    world: &mut World<Brokers>,
+    topic: &mut Topic<Simulated>,
+    record: Record<'_>,
+) -> Result<()> {
     loop {
         match topic.try_send(record) {
             Err(SendError::BufferFull) => _ = world.poll(),

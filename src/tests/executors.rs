@@ -76,7 +76,7 @@ fn handles_go_to_any_thread() {
     fn send<T: Send>() {}
     fn sync<T: Sync>() {}
     fn is_send<T: Send>(_: &T) {}
-    fn futures<'a>(producer: &'a Producer, topic: &'a Topic) {
+    fn futures<'a>(producer: &'a Producer, topic: &'a mut Topic) {
         is_send(&producer.send("topic", Record::default()));
         is_send(&topic.send(Record::default()));
         is_send(&producer.flush());

@@ -29,7 +29,7 @@ fn closing_sends_what_was_accepted_and_refuses_what_comes_later() {
 fn dropping_the_last_handle_sends_what_was_accepted() {
     let broker = broker();
     let producer = producer(broker.address(), &[("linger.ms", "60000")]);
-    let topic = producer.topic("dropped");
+    let mut topic = producer.topic("dropped");
     topic.send_blocking(Record::new(b"x")).unwrap();
     drop(producer);
     topic.send_blocking(Record::new(b"y")).unwrap();
@@ -61,7 +61,7 @@ fn a_forced_close_tells_of_batches_that_are_being_compressed() {
         producer.partitions_blocking("compressed").unwrap();
         thread::scope(|scope| {
             for _ in 0..2 {
-                let topic = producer.topic("compressed");
+                let mut topic = producer.topic("compressed");
                 scope.spawn(move || {
                     let mut deliveries = Deliveries::new();
                     while !matches!(

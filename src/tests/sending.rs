@@ -30,7 +30,7 @@ fn threads_send(properties: &[(&str, &str)]) {
             .map(|thread| {
                 let producer = producer.clone();
                 scope.spawn(move || {
-                    let topic = producer.topic("threads");
+                    let mut topic = producer.topic("threads");
                     let deliveries: Vec<_> = (0..RECORDS)
                         .map(|number| {
                             let value = (thread * RECORDS + number).to_be_bytes();
@@ -120,7 +120,7 @@ fn many_records_at_once_are_where_each_belongs_in_order() {
     let numbers: &'static [[u8; 4]] = numbers.leak();
     let records: Vec<Record<'_>> = numbers.iter().enumerate().map(record).collect();
     let producer = producer(broker.address(), &[("batch.size", "4096"), ("linger.ms", "1")]);
-    let topic = producer.topic("many");
+    let mut topic = producer.topic("many");
     let mut deliveries = Deliveries::new();
     for mut chunk in records.chunks(500) {
         topic.send_all_blocking(&mut chunk, &mut deliveries).unwrap();
@@ -158,7 +158,7 @@ fn many_records_at_once_are_where_each_belongs_in_order() {
 fn of_many_records_those_that_were_not_accepted_are_left() {
     let broker = broker();
     let producer = producer(broker.address(), &[("max.request.size", "10000")]);
-    let topic = producer.topic("left");
+    let mut topic = producer.topic("left");
     let large = vec![b'x'; 20_000];
     let records = [b"a", b"b", &large[..], b"c"].map(Record::new);
     let (mut rest, mut deliveries) = (&records[..], Deliveries::new());
@@ -180,7 +180,7 @@ fn many_records_at_once_wait_for_memory() {
     let broker = broker();
     let small = [("buffer.memory", "16384"), ("batch.size", "4096"), ("max.request.size", "8192")];
     let producer = producer(broker.address(), &small);
-    let topic = producer.topic("memory");
+    let mut topic = producer.topic("memory");
     producer.partitions_blocking("memory").unwrap();
     let value = [b'x'; 1_000];
     let records = [Record::new(&value); 200];

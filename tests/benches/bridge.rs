@@ -129,7 +129,7 @@ fn rate(send: impl Fn(usize) + Sync) -> f64 {
 }
 
 fn send_over_tcp(producer: &Producer, client: usize) {
-    let topic = producer.topic("many-tcp");
+    let mut topic = producer.topic("many-tcp");
     let value = [b'x'; VALUE];
     for _ in 0..RECORDS / CLIENTS {
         let record = Record::new(&value).partition(client as i32);

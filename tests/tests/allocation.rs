@@ -78,7 +78,7 @@ fn nothing_is_allocated_per_record() {
 /// Sends records and waits for their outcomes; returns the number of allocations meanwhile.
 fn send(producer: &Producer, size: usize) -> u64 {
     let (key, value) = ([b'k'; 8], vec![b'v'; size]);
-    let topic = producer.topic("counted");
+    let mut topic = producer.topic("counted");
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     for _ in 0..RECORDS {
         drop(topic.send_blocking(Record::new(&value).key(&key)).unwrap());

@@ -100,7 +100,7 @@ fn run(kafka: &Cluster, flow: &Flow, count: u64, calm: &AtomicBool) -> Vec<Recor
     let producer = Producer::from_properties(properties).unwrap();
     let (deliveries, receiver) = sync_channel(UNRESOLVED);
     let resolver = thread::spawn(move || resolve(&receiver));
-    let topic = producer.topic(flow.topic);
+    let mut topic = producer.topic(flow.topic);
     // Spread over about the time of the faults, so that records flow during every one.
     let planned = Duration::from_secs(budget::get("chaos.seconds"));
     let begun = Instant::now();

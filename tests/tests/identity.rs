@@ -75,7 +75,7 @@ fn produce(kafka: &Cluster, topic: &str, codec: &str, text: &Text) {
     let properties =
         [("bootstrap.servers", bootstrap.as_str()), ("compression.type", codec), ("acks", "all")];
     let producer = Producer::from_properties(properties).unwrap();
-    let handle = producer.topic(topic);
+    let mut handle = producer.topic(topic);
     let send = |line: &ottla_tests::text::Line| {
         let record = Record::new(line.value.as_bytes()).key(line.key.as_bytes());
         handle.send_blocking(record).unwrap()

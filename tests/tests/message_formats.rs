@@ -49,7 +49,7 @@ fn message_sets_of_both_formats_are_read_back_identical() {
 }
 
 fn produce(producer: &Producer, topic: &str, text: &Text) {
-    let handle = producer.topic(topic);
+    let mut handle = producer.topic(topic);
     let send = |line: &ottla_tests::text::Line| {
         let record = Record::new(line.value.as_bytes()).key(line.key.as_bytes());
         handle.send_blocking(record).unwrap()

@@ -148,7 +148,7 @@ fn round_trip(topic: &str, properties: &Properties) {
     castle.topic(topic);
     let count = budget::get("security.records");
     let producer = producer(properties);
-    let handle = producer.topic(topic);
+    let mut handle = producer.topic(topic);
     let value = |number: u64| format!("{number:>40}");
     let send = |number| {
         let (key, value) = (format!("{}", number % 97), value(number));

@@ -130,7 +130,7 @@ fn transform_with_crashes(version: &str) {
 fn fill(kafka: &Cluster, count: u64) {
     let bootstrap = kafka.bootstrap();
     let producer = Producer::from_properties([("bootstrap.servers", bootstrap.as_str())]).unwrap();
-    let topic = producer.topic("in");
+    let mut topic = producer.topic("in");
     let deliveries: Vec<_> = (0..count)
         .map(|number| topic.send_blocking(Record::new(number.to_string().as_bytes())).unwrap())
         .collect();

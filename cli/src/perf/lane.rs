@@ -113,7 +113,7 @@ impl Lane {
             looked: Duration::ZERO,
         };
         match way {
-            Way::Topic(topic) => drop(lane.send_from(0, &Target::Topic(topic), None)),
+            Way::Topic(topic) => drop(lane.send_from(0, &mut Target::Topic(topic), None)),
             Way::Transactions { producer, topic, duration } => {
                 lane.send_in_transactions(producer, topic, duration);
             }
@@ -122,7 +122,7 @@ impl Lane {
     }
 
     /// Sends the records from this one on, until the time is up; returns the next.
-    fn send_from(&mut self, first: u64, target: &Target<'_>, until: Option<Duration>) -> u64 {
+    fn send_from(&mut self, first: u64, target: &mut Target<'_>, until: Option<Duration>) -> u64 {
         for index in first..self.task.records {
             if self.task.warmup == Some(index) {
                 self.lock(|counts| counts.steady = Some((Totals::new(), Instant::now())));
@@ -151,8 +151,8 @@ impl Lane {
                 Err(error) => return self.lock(|counts| counts.failed(error.to_string())),
             };
             let until = self.start.elapsed() + duration;
-            let target = Target::Transaction(transaction.topic(topic));
-            next = self.send_from(next, &target, Some(until));
+            let mut target = Target::Transaction(transaction.topic(topic));
+            next = self.send_from(next, &mut target, Some(until));
             if let Err(error) = transaction.commit_blocking() {
                 return self.lock(|counts| counts.failed(error.to_string()));
             }
@@ -189,7 +189,7 @@ impl Lane {
     }
 
     /// Sends record `index`; false if it makes no sense to go on.
-    fn send(&mut self, index: u64, target: &Target<'_>) -> bool {
+    fn send(&mut self, index: u64, target: &mut Target<'_>) -> bool {
         let number = self.task.first + index * self.task.step;
         let payload = self.task.payloads.next(number);
         let bytes = payload.len();

@@ -16,7 +16,9 @@ use crate::metrics::Metrics;
 use crate::record::Record;
 use crate::shared::Shared;
 use crate::sync::{Arc, Lock, Platform};
-use crate::topic::{Topic, TopicHandle, TopicState, try_send};
+#[cfg(feature = "waiting")]
+use crate::topic::AnyHandle;
+use crate::topic::{OwnHandle, SharedHandle, Topic, TopicState, try_send};
 
 pub use finish::{Close, Flush};
 pub use partitions::Partitions;
@@ -48,14 +50,14 @@ impl<X: Platform> Producer<X> {
     /// A topic resolved once, for sending many records; see [`Topic`].
     pub fn topic(&self, name: &str) -> Topic<X> {
         let state = self.handle(name).state.clone();
-        let handle = TopicHandle::new(state, &self.shared);
+        let handle = OwnHandle::new(state, &self.shared);
         Topic { shared: self.shared.clone(), handle }
     }
 
     /// Appends a record without waiting. On [`SendError::BufferFull`] and
     /// [`SendError::MetadataPending`] try again later; the record is still yours.
     pub fn try_send(&self, topic: &str, record: Record<'_>) -> Result<Delivery<X>, SendError> {
-        try_send(&self.shared, &self.handle(topic), record)
+        try_send(&self.shared, &mut self.handle(topic), record)
     }
 
     /// Appends a record as soon as the topic's metadata and memory are there, waiting up to
@@ -63,7 +65,7 @@ impl<X: Platform> Producer<X> {
     /// future takes nothing with it.
     #[cfg(feature = "waiting")]
     pub fn send<'a>(&'a self, topic: &str, record: Record<'a>) -> Send<'a, X> {
-        Send::new(&self.shared, self.handle(topic), record)
+        Send::new(&self.shared, AnyHandle::Shared(self.handle(topic)), record)
     }
 
     /// Sends a batch again that an earlier producer stored under `key`
@@ -83,7 +85,7 @@ impl<X: Platform> Producer<X> {
         len: usize,
         read: impl FnOnce(&mut [u8]),
     ) -> Result<Delivery<X>, SendError> {
-        resend::try_resend(&self.shared, &self.handle(topic), partition, key, len, read)
+        resend::try_resend(&self.shared, &self.handle(topic).state, partition, key, len, read)
     }
 
     /// The number of a topic's partitions, waiting for its metadata up to `max.block.ms`.
@@ -127,10 +129,11 @@ impl<X: Platform> Producer<X> {
     }
 
     /// The topic's handle that all callers of `send(topic, …)` share.
-    pub(crate) fn handle(&self, name: &str) -> Arc<TopicHandle<X>> {
+    pub(crate) fn handle(&self, name: &str) -> Arc<SharedHandle<X>> {
         let known = self.shared.topics.with(|topics| topics.get(name).cloned());
         known.unwrap_or_else(|| {
-            let handle = TopicHandle::new(TopicState::new(name, &self.shared), &self.shared);
+            let topic = TopicState::new(name, &self.shared);
+            let handle = Arc::new(SharedHandle::new(topic, &self.shared));
             self.shared.topics.with(|topics| {
                 // Another thread may have been here in the meantime.
                 if !topics.contains_key(&handle.state.name) {

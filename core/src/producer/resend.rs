@@ -8,9 +8,9 @@ use crate::accumulator::delivery::Delivery;
 use crate::accumulator::partition::Partition;
 use crate::error::SendError;
 use crate::shared::{Event, Shared};
-use crate::sync::{Lock, Platform};
+use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
-use crate::topic::{TopicHandle, give_back};
+use crate::topic::{TopicState, give_back};
 
 const NO_BATCH: SendError = SendError::InvalidRecord("the stored bytes are no whole record batch");
 
@@ -18,7 +18,7 @@ const NO_BATCH: SendError = SendError::InvalidRecord("the stored bytes are no wh
 #[cfg_attr(not(feature = "store"), expect(dead_code, reason = "nothing was stored"))]
 pub(super) fn try_resend<X: Platform>(
     shared: &Shared<X>,
-    handle: &TopicHandle<X>,
+    topic: &Arc<TopicState<X>>,
     partition: i32,
     key: u64,
     len: usize,
@@ -27,8 +27,8 @@ pub(super) fn try_resend<X: Platform>(
     if shared.is_closed() {
         return Err(SendError::Closed);
     }
-    let Some(partition) = handle.state.partition(partition) else {
-        let (topic, deadline) = (handle.state.clone(), Instant::ZERO);
+    let Some(partition) = topic.partition(partition) else {
+        let (topic, deadline) = (Arc::clone(topic), Instant::ZERO);
         shared.post(Event::Metadata { topic, deadline }, Instant::ZERO);
         return Err(SendError::MetadataPending);
     };

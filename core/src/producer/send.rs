@@ -15,13 +15,13 @@ use crate::record::Record;
 use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
-use crate::topic::{Need, Refusal, TopicHandle, ask_again, give_back, prepare};
+use crate::topic::{AnyHandle, Need, Refusal, TopicHandle, append, ask_again, give_back, prepare};
 
 /// A send that waits; see [`Producer::send`](crate::Producer::send).
 #[must_use = "futures do nothing unless polled"]
 pub struct Send<'a, X: Platform> {
     shared: &'a Arc<Shared<X>>,
-    handle: Arc<TopicHandle<X>>,
+    handle: AnyHandle<'a, X>,
     /// After the interceptors.
     record: Record<'a>,
     /// At most; an error is told at the first poll.
@@ -40,10 +40,10 @@ impl<X: Platform> fmt::Debug for Send<'_, X> {
 impl<'a, X: Platform> Send<'a, X> {
     pub(crate) fn new(
         shared: &'a Arc<Shared<X>>,
-        handle: Arc<TopicHandle<X>>,
+        handle: AnyHandle<'a, X>,
         mut record: Record<'a>,
     ) -> Self {
-        let size = prepare(shared, &handle.state.name, &mut record);
+        let size = prepare(shared, &handle.state().name, &mut record);
         Self { shared, handle, record, size, since: None, ticket: None, buffer: None }
     }
 
@@ -59,10 +59,10 @@ impl<'a, X: Platform> Send<'a, X> {
                     None => return self.still_waiting(),
                 }
             }
-            match self.handle.append(self.shared, &self.record, size, &mut self.buffer) {
+            match append(&mut self.handle, self.shared, &self.record, size, &mut self.buffer) {
                 Ok(delivery) => return Poll::Ready(Ok(delivery)),
                 Err(Refusal::Error(error)) => {
-                    ask_again(self.shared, &self.handle, &error);
+                    ask_again(self.shared, self.handle.state(), &error);
                     return Poll::Ready(Err(error));
                 }
                 Err(Refusal::Need(Need::Metadata(partition))) => {
@@ -142,7 +142,7 @@ impl<'a, X: Platform> Send<'a, X> {
         cx: &Context<'_>,
     ) -> Poll<Result<(), SendError>> {
         let (deadline, waited) = self.deadline();
-        poll_metadata(self.shared, &self.handle.state, partition, deadline, waited, cx)
+        poll_metadata(self.shared, self.handle.state(), partition, deadline, waited, cx)
     }
 }
 

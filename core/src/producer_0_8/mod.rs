@@ -221,14 +221,14 @@ impl<X: Platform> Producer<X> {
         };
         // Outside of the line: a topic that is not there holds up nobody.
         self.inner.partitions(message.topic).await.map_err(refused)?;
-        let topic = self.inner.handle(message.topic);
+        let mut topic = self.inner.handle(message.topic);
         let place = Place { producer: self, ticket: self.queue.take_ticket() };
         let mut deadline = None;
         poll_fn(|cx| {
             // Before the look, else what happens in between would be missed.
             self.inner.shared.watch(cx.waker());
             if self.queue.may_enter(place.ticket) {
-                match try_send(&self.inner.shared, &topic, message.record) {
+                match try_send(&self.inner.shared, &mut topic, message.record) {
                     Ok(delivery) => {
                         self.queue.push(topic.state.name.clone(), delivery.share());
                         return Poll::Ready(Ok(delivery));

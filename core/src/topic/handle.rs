@@ -1,238 +1,85 @@
-//! The path of a record into a batch.
+//! Handles of a topic: its state, and what those who send to it know by themselves.
 
-use alloc::vec::Vec;
-use core::iter;
-
+use super::TopicState;
 use super::local::Local;
-use super::prepare::{fields, is_plainly_valid};
-use super::{Layout, TopicState};
-use crate::accumulator::batch::SEALED_WHERE_FILLED;
-use crate::accumulator::buffer_pool::{Account, Buffer};
-use crate::accumulator::delivery::{BatchResult, Delivery};
-use crate::accumulator::partition::{Appended, Partition};
-use crate::error::SendError;
-use crate::record::Record;
-use crate::records::Compression;
-use crate::shared::{Event, Shared};
+use crate::shared::Shared;
 use crate::sync::{Arc, Lock, Platform};
-use crate::time::{Clock, Instant};
 
-/// A handle's own state beside the topic's.
-pub(crate) struct TopicHandle<X: Platform> {
+/// A topic as those see it who send: the topic's state, and what they know by themselves. That
+/// takes a lock for each record where several share a handle, and none where one has it for itself.
+pub(crate) trait TopicHandle<X: Platform> {
+    fn state(&self) -> &Arc<TopicState<X>>;
+
+    /// Runs `f` with exclusive access to what the handle knows by itself.
+    fn with<R>(&mut self, f: impl FnOnce(&TopicState<X>, &mut Local<X>) -> R) -> R;
+}
+
+/// A handle that one thread has for itself.
+pub(crate) struct OwnHandle<X: Platform> {
+    pub(crate) state: Arc<TopicState<X>>,
+    local: Local<X>,
+}
+
+impl<X: Platform> OwnHandle<X> {
+    pub(crate) fn new(state: Arc<TopicState<X>>, shared: &Shared<X>) -> Self {
+        Self { state, local: Local::new(shared) }
+    }
+}
+
+impl<X: Platform> TopicHandle<X> for OwnHandle<X> {
+    fn state(&self) -> &Arc<TopicState<X>> {
+        &self.state
+    }
+
+    #[inline]
+    fn with<R>(&mut self, f: impl FnOnce(&TopicState<X>, &mut Local<X>) -> R) -> R {
+        f(&self.state, &mut self.local)
+    }
+}
+
+/// The handle of all who name a topic with each record.
+pub(crate) struct SharedHandle<X: Platform> {
     pub(crate) state: Arc<TopicState<X>>,
     local: X::Lock<Local<X>>,
 }
 
-/// What a record needs before it can be appended.
-pub(crate) enum Need {
-    /// The topic's metadata; with the partition that is not there, if that's all that is missing.
-    Metadata(
-        #[cfg_attr(not(feature = "waiting"), expect(dead_code, reason = "nobody waits"))]
-        Option<(i32, u32)>,
-    ),
-    /// This much memory, at best and at least.
-    Memory { wanted: usize, least: usize, account: Account },
-}
-
-/// The end of an append that didn't happen.
-pub(crate) enum Refusal {
-    Error(SendError),
-    Need(Need),
-}
-
-impl From<SendError> for Refusal {
-    fn from(error: SendError) -> Self {
-        Self::Error(error)
+impl<X: Platform> SharedHandle<X> {
+    pub(crate) fn new(state: Arc<TopicState<X>>, shared: &Shared<X>) -> Self {
+        Self { state, local: X::Lock::new(Local::new(shared)) }
     }
 }
 
-impl<X: Platform> TopicHandle<X> {
-    pub(crate) fn new(state: Arc<TopicState<X>>, shared: &Shared<X>) -> Arc<Self> {
-        let layout = Arc::new(Layout { partitions: Vec::new(), available: Vec::new() });
-        let local = Local::new(layout, shared);
-        Arc::new(Self { state, local: X::Lock::new(local) })
+impl<X: Platform> TopicHandle<X> for Arc<SharedHandle<X>> {
+    fn state(&self) -> &Arc<TopicState<X>> {
+        &self.state
     }
 
-    /// Appends a record to the batch that is open where it belongs: all that is to be done for
-    /// nearly every record. `note` is given the batch's result, the record's place in it and its
-    /// timestamp. `None` where more has to be done: [`append`](Self::append) does it.
-    #[inline(never)]
-    pub(crate) fn append_to_open<R>(
-        &self,
-        shared: &Shared<X>,
-        record: &Record<'_>,
-        note: impl FnOnce(&Arc<BatchResult<X>>, u32, i64) -> R,
-    ) -> Option<R> {
-        let timestamp = record.timestamp.unwrap_or_else(|| shared.clock.unix_millis());
-        let mut filled = None;
-        let noted = self.local.with(|local| {
-            let (partition, sticky) = local.settled(&self.state, record)?;
-            let target = local.layout.partitions.get(partition as usize)?;
-            let (mut bytes, mut is_full) = (0, false);
-            let noted = target.append_to_open(
-                &fields(record),
-                timestamp,
-                |result, index| note(result, index, timestamp),
-                |by, full| (bytes, is_full) = (by, full),
-            )?;
-            local.on_appended(sticky, bytes, is_full);
-            filled = is_full.then_some(partition);
-            Some(noted)
-        })?;
-        if let Some(partition) = filled {
-            self.finish_in(shared, partition);
-        }
-        Some(noted)
+    #[inline]
+    fn with<R>(&mut self, f: impl FnOnce(&TopicState<X>, &mut Local<X>) -> R) -> R {
+        self.local.with(|local| f(&self.state, local))
     }
+}
 
-    /// Appends those of `records` with which nothing else is to be done, from the first on, to the
-    /// batches that are open where they belong, until one of those is full. Returns how many, and
-    /// notes each as [`append_to_open`](Self::append_to_open) does.
-    pub(crate) fn append_runs(
-        &self,
-        shared: &Shared<X>,
-        records: &[Record<'_>],
-        mut note: impl FnMut(&Arc<BatchResult<X>>, u32, i64),
-    ) -> usize {
-        let now = shared.clock.unix_millis();
-        let (mut appended, mut filled) = (0, None);
-        self.local.with(|local| {
-            let mut next = self.plain_place(shared, local, records.first());
-            while let Some((partition, sticky)) = next
-                && let Some(target) = local.layout.partitions.get(partition as usize)
-            {
-                let (mut rest, place) = (records[appended..].iter(), next);
-                let run = iter::from_fn(|| {
-                    let record = rest.next().filter(|_| next == place)?;
-                    next = self.plain_place(shared, local, rest.as_slice().first());
-                    Some((fields(record), record.timestamp.unwrap_or(now)))
-                });
-                let grown = target.append_run(run, |result, index, timestamp| {
-                    appended += 1;
-                    note(result, index, timestamp);
-                });
-                let Some((bytes, is_full)) = grown else { return };
-                local.on_appended(sticky, bytes, is_full);
-                if is_full {
-                    filled = Some(partition);
-                    return;
-                }
-            }
-        });
-        if let Some(partition) = filled {
-            self.finish_in(shared, partition);
-        }
-        appended
-    }
+/// A handle for a send that waits.
+#[cfg(feature = "waiting")]
+pub(crate) enum AnyHandle<'a, X: Platform> {
+    Own(&'a mut OwnHandle<X>),
+    Shared(Arc<SharedHandle<X>>),
+}
 
-    /// Where a record goes with which nothing else is to be done, and whether that sticks.
-    fn plain_place(
-        &self,
-        shared: &Shared<X>,
-        local: &Local<X>,
-        record: Option<&Record<'_>>,
-    ) -> Option<(i32, bool)> {
-        let record = record.filter(|record| is_plainly_valid(shared, record))?;
-        local.settled(&self.state, record)
-    }
-
-    /// Appends a record of at most `size` bytes, or says what that needs. `buffer` is taken if a
-    /// batch is opened.
-    pub(crate) fn append(
-        &self,
-        shared: &Shared<X>,
-        record: &Record<'_>,
-        size: usize,
-        buffer: &mut Option<Buffer>,
-    ) -> Result<Delivery<X>, Refusal> {
-        let timestamp = record.timestamp.unwrap_or_else(|| shared.clock.unix_millis());
-        let (mut at, mut room, mut left) = (Instant::ZERO, 0, None);
-        let chosen = self.local.with(|local| {
-            local.refresh(&self.state);
-            let (mut partition, mut sticky) = local.choose(&self.state.name, record, shared)?;
-            loop {
-                let target = local.layout.partitions[partition as usize].clone();
-                let limits = |buffer: &Buffer| {
-                    let limits = self.state.limits(shared, buffer);
-                    room = limits.len;
-                    limits
-                };
-                let now = || {
-                    at = shared.clock.now();
-                    at
-                };
-                let appended = target.append(&fields(record), timestamp, buffer, limits, now);
-                if let Appended::NeedsBuffer { after_full, .. } = appended
-                    && buffer.is_none()
-                    && left.is_none()
-                    && record.partition.is_none()
-                    && local.at_batch_boundary(&self.state.name, (partition, sticky), after_full)
-                {
-                    left = Some((target, after_full));
-                    (partition, sticky) = local.choose(&self.state.name, record, shared)?;
-                    continue;
-                }
-                if let Appended::Done { opened, filled, .. } = appended {
-                    if sticky && opened.is_some() {
-                        local.on_batch_begun(room);
-                    }
-                    local.on_appended(sticky, size, filled);
-                }
-                return Ok::<_, Refusal>((appended, target));
-            }
-        });
-        if let Some((partition, true)) = left {
-            // Its batch had no room for this record, and nothing follows it.
-            self.finish(shared, &partition);
-        }
-        let (appended, partition) = chosen?;
-        match appended {
-            Appended::Done { delivery, opened, filled } => {
-                if let Some(number) = opened {
-                    self.announce(shared, partition.lane, number, at);
-                }
-                if filled {
-                    self.finish(shared, &partition);
-                }
-                Ok(delivery)
-            }
-            Appended::NeedsBuffer { account, .. } => {
-                let (wanted, least) = self.state.memory_for(shared, size);
-                Err(Refusal::Need(Need::Memory { wanted, least, account }))
-            }
-            Appended::Closed => Err(SendError::Closed.into()),
+#[cfg(feature = "waiting")]
+impl<X: Platform> TopicHandle<X> for AnyHandle<'_, X> {
+    fn state(&self) -> &Arc<TopicState<X>> {
+        match self {
+            Self::Own(handle) => handle.state(),
+            Self::Shared(handle) => handle.state(),
         }
     }
 
-    /// Tells the sender that a batch was opened.
-    #[cold]
-    fn announce(&self, shared: &Shared<X>, lane: u32, number: u64, at: Instant) {
-        let linger = &shared.config.linger;
-        let due = if shared.config.adaptive_linger { at } else { at + *linger };
-        shared.post(Event::Opened { lane, number, at }, due);
-    }
-
-    /// [`finish`](Self::finish) in the partition of this number, which is looked up once more: to
-    /// keep it at hand would cost every record something.
-    #[cold]
-    fn finish_in(&self, shared: &Shared<X>, partition: i32) {
-        let known = |local: &mut Local<X>| local.layout.partitions.get(partition as usize).cloned();
-        if let Some(partition) = self.local.with(known) {
-            self.finish(shared, &partition);
+    fn with<R>(&mut self, f: impl FnOnce(&TopicState<X>, &mut Local<X>) -> R) -> R {
+        match self {
+            Self::Own(handle) => handle.with(f),
+            Self::Shared(handle) => handle.with(f),
         }
-    }
-
-    /// A partition's batch is full: compresses it, while its records are at hand and other threads
-    /// compress theirs, and tells the sender.
-    #[cold]
-    fn finish(&self, shared: &Shared<X>, partition: &Partition<X>) {
-        if SEALED_WHERE_FILLED
-            && self.state.compression != Compression::NONE
-            && let Some((number, mut batch)) = partition.begin_sealing()
-        {
-            let ratio = self.state.seal(shared, &mut batch);
-            partition.end_sealing(number, batch, ratio);
-        }
-        shared.post(Event::Filled { lane: partition.lane }, Instant::ZERO);
     }
 }

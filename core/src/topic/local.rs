@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::sync::atomic::Ordering;
 
-use super::handle::{Need, Refusal};
+use super::append::{Need, Refusal};
 use super::{Layout, Status, TopicState};
 use crate::error::SendError;
 use crate::partitioner::{ADAPTIVE, Choice, PartitionInput, PartitionerKind, TopicPartitioner};
@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
 
-pub(super) struct Local<X: Platform> {
+pub(crate) struct Local<X: Platform> {
     version: u32,
     status: Status,
     pub(super) layout: Arc<Layout<X>>,
@@ -24,14 +24,14 @@ pub(super) struct Local<X: Platform> {
 }
 
 impl<X: Platform> Local<X> {
-    pub(super) fn new(layout: Arc<Layout<X>>, shared: &Shared<X>) -> Self {
+    pub(super) fn new(shared: &Shared<X>) -> Self {
         let config = &shared.config;
         let mut rng = Rng::new(shared.fresh_seed());
         let kind = config.partitioner.clone();
         let timed = matches!(kind, PartitionerKind::StickyTime { .. });
         let ignore_keys = config.partitioner_ignore_keys;
         let partitioner = TopicPartitioner::new(kind, ignore_keys, config.batch_size, &mut rng);
-        let status = Status::Unknown;
+        let (status, layout) = (Status::Unknown, Arc::new(Layout::none()));
         Self { version: 0, status, layout, partitioner, rng, timed }
     }
 

@@ -1,5 +1,6 @@
 //! A topic as sending threads see it.
 
+mod append;
 mod handle;
 mod local;
 mod prepare;
@@ -19,21 +20,25 @@ use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::Instant;
 
-pub(crate) use handle::{Need, Refusal, TopicHandle};
+pub(crate) use append::{Need, Refusal, append};
+use append::{append_runs, append_to_open};
+#[cfg(feature = "waiting")]
+pub(crate) use handle::AnyHandle;
+pub(crate) use handle::{OwnHandle, SharedHandle, TopicHandle};
 use prepare::is_plainly_valid;
 pub(crate) use prepare::{plain_end, prepare};
 pub(crate) use state::{Layout, Status, TopicState};
 
 /// A topic resolved once, for sending many records to it. Each handle has its own sticky partition
-/// (KIP-794), so give each sending thread one: `clone` is how.
+/// (KIP-794) and no lock, so each sending thread needs one: `clone` is how.
 pub struct Topic<X: Platform> {
     pub(crate) shared: Arc<Shared<X>>,
-    pub(crate) handle: Arc<TopicHandle<X>>,
+    pub(crate) handle: OwnHandle<X>,
 }
 
 impl<X: Platform> Clone for Topic<X> {
     fn clone(&self) -> Self {
-        let handle = TopicHandle::new(self.handle.state.clone(), &self.shared);
+        let handle = OwnHandle::new(self.handle.state.clone(), &self.shared);
         Self { shared: self.shared.clone(), handle }
     }
 }
@@ -53,8 +58,8 @@ impl<X: Platform> Topic<X> {
     /// Appends a record without waiting. On [`SendError::BufferFull`] and
     /// [`SendError::MetadataPending`] try again later; the record is still yours.
     #[inline]
-    pub fn try_send(&self, record: Record<'_>) -> Result<Delivery<X>, SendError> {
-        try_send(&self.shared, &self.handle, record)
+    pub fn try_send(&mut self, record: Record<'_>) -> Result<Delivery<X>, SendError> {
+        try_send(&self.shared, &mut self.handle, record)
     }
 
     /// As [`try_send`](Self::try_send), with the record's delivery added to `deliveries`: cheaper
@@ -64,11 +69,11 @@ impl<X: Platform> Topic<X> {
     /// As [`try_send`](Self::try_send).
     #[inline]
     pub fn try_send_into(
-        &self,
+        &mut self,
         record: Record<'_>,
         deliveries: &mut Deliveries<X>,
     ) -> Result<(), SendError> {
-        let (shared, handle) = (&self.shared, &self.handle);
+        let (shared, handle) = (&self.shared, &mut self.handle);
         let note = |result: &_, index, timestamp| deliveries.note(result, index, timestamp);
         if append_plainly(shared, handle, &record, note).is_some() {
             return Ok(());
@@ -83,14 +88,14 @@ impl<X: Platform> Topic<X> {
     /// # Errors
     /// As [`try_send`](Self::try_send).
     pub fn try_send_all(
-        &self,
+        &mut self,
         records: &mut &[Record<'_>],
         deliveries: &mut Deliveries<X>,
     ) -> Result<(), SendError> {
-        let (shared, handle) = (&self.shared, &self.handle);
+        let (shared, handle) = (&self.shared, &mut self.handle);
         while let [first, rest @ ..] = *records {
             let note = |result: &_, index, timestamp| deliveries.note(result, index, timestamp);
-            let run = handle.append_runs(shared, records, note);
+            let run = append_runs(handle, shared, records, note);
             if run == 0 {
                 deliveries.push(try_send_with_care(shared, handle, *first)?);
                 *records = rest;
@@ -103,8 +108,8 @@ impl<X: Platform> Topic<X> {
 
     /// Appends a record as soon as the topic's metadata and memory are there.
     #[cfg(feature = "waiting")]
-    pub fn send<'a>(&'a self, record: Record<'a>) -> Send<'a, X> {
-        Send::new(&self.shared, self.handle.clone(), record)
+    pub fn send<'a>(&'a mut self, record: Record<'a>) -> Send<'a, X> {
+        Send::new(&self.shared, AnyHandle::Own(&mut self.handle), record)
     }
 
     /// The topic's counters.
@@ -117,7 +122,7 @@ impl<X: Platform> Topic<X> {
 #[inline]
 pub(crate) fn try_send<X: Platform>(
     shared: &Arc<Shared<X>>,
-    handle: &TopicHandle<X>,
+    handle: &mut impl TopicHandle<X>,
     record: Record<'_>,
 ) -> Result<Delivery<X>, SendError> {
     let note = |result: &_, index, timestamp| Delivery::new(Arc::clone(result), index, timestamp);
@@ -131,41 +136,41 @@ pub(crate) fn try_send<X: Platform>(
 #[inline]
 fn append_plainly<X: Platform, R>(
     shared: &Shared<X>,
-    handle: &TopicHandle<X>,
+    handle: &mut impl TopicHandle<X>,
     record: &Record<'_>,
     note: impl FnOnce(&Arc<BatchResult<X>>, u32, i64) -> R,
 ) -> Option<R> {
     if !is_plainly_valid(shared, record) {
         return None;
     }
-    handle.append_to_open(shared, record, note)
+    append_to_open(handle, shared, record, note)
 }
 
 /// Appends where there are interceptors, or a batch may have to be begun.
 #[cold]
 fn try_send_with_care<X: Platform>(
     shared: &Shared<X>,
-    handle: &TopicHandle<X>,
+    handle: &mut impl TopicHandle<X>,
     record: Record<'_>,
 ) -> Result<Delivery<X>, SendError> {
     // As short-lived as what interceptors may add to it.
     let mut record = record;
-    let size = prepare(shared, &handle.state.name, &mut record)?;
+    let size = prepare(shared, &handle.state().name, &mut record)?;
     let mut buffer = None;
     loop {
-        match handle.append(shared, &record, size, &mut buffer) {
+        match append(handle, shared, &record, size, &mut buffer) {
             Ok(delivery) => {
                 give_back(shared, buffer);
                 return Ok(delivery);
             }
             Err(Refusal::Error(error)) => {
                 give_back(shared, buffer);
-                ask_again(shared, handle, &error);
+                ask_again(shared, handle.state(), &error);
                 return Err(error);
             }
             Err(Refusal::Need(Need::Metadata(_))) => {
                 give_back(shared, buffer);
-                let (topic, deadline) = (handle.state.clone(), Instant::ZERO);
+                let (topic, deadline) = (Arc::clone(handle.state()), Instant::ZERO);
                 shared.post(Event::Metadata { topic, deadline }, Instant::ZERO);
                 return Err(SendError::MetadataPending);
             }
@@ -187,11 +192,11 @@ fn try_send_with_care<X: Platform>(
 /// A topic that was refused may be there, or permitted, by now: the next record may find it so.
 pub(crate) fn ask_again<X: Platform>(
     shared: &Shared<X>,
-    handle: &TopicHandle<X>,
+    topic: &Arc<TopicState<X>>,
     error: &SendError,
 ) {
     if matches!(error, SendError::Topic { .. } | SendError::Authentication { .. }) {
-        let topic = handle.state.clone();
+        let topic = Arc::clone(topic);
         shared.post(Event::Metadata { topic, deadline: Instant::ZERO }, Instant::ZERO);
     }
 }

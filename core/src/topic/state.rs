@@ -59,10 +59,9 @@ pub(crate) struct Layout<X: Platform> {
 
 impl<X: Platform> TopicState<X> {
     pub(crate) fn new(name: &str, shared: &Shared<X>) -> Arc<Self> {
-        let layout = Arc::new(Layout { partitions: Vec::new(), available: Vec::new() });
         let published = Published {
             status: Status::Unknown,
-            layout,
+            layout: Arc::new(Layout::none()),
             load: LoadStats::default(),
             waiters: Vec::new(),
         };
@@ -174,6 +173,11 @@ impl<X: Platform> TopicState<X> {
 }
 
 impl<X: Platform> Layout<X> {
+    /// No partitions are known.
+    pub(super) fn none() -> Self {
+        Self { partitions: Vec::new(), available: Vec::new() }
+    }
+
     /// As the partitioner sees it.
     pub(super) fn view(&self) -> Partitions<'_> {
         Partitions { count: self.partitions.len() as u32, available: &self.available }

@@ -167,12 +167,12 @@ impl<X: Platform> TransactionTopic<'_, X> {
     ///
     /// # Errors
     /// As [`Topic::try_send`].
-    pub fn try_send(&self, record: Record<'_>) -> Result<Delivery<X>, SendError> {
+    pub fn try_send(&mut self, record: Record<'_>) -> Result<Delivery<X>, SendError> {
         self.topic.try_send(record)
     }
 
     /// As [`Topic::send`].
-    pub fn send<'a>(&'a self, record: Record<'a>) -> Send<'a, X> {
+    pub fn send<'a>(&'a mut self, record: Record<'a>) -> Send<'a, X> {
         self.topic.send(record)
     }
 }

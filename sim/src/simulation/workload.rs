@@ -166,8 +166,7 @@ impl Sending {
         let app = self.app.clone();
         let patience = self.dice.percent(10).then(|| self.dice.micros(0, 20_000));
         let sent = if self.dice.percent(50) {
-            let handle = self.handles[topic].clone();
-            wait(&app, patience, handle.send(record)).await
+            wait(&app, patience, self.handles[topic].send(record)).await
         } else {
             wait(&app, patience, app.producer.send(TOPICS[topic], record)).await
         };
