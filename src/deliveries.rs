@@ -20,7 +20,7 @@ use crate::{Delivered, Delivery};
 /// # let address = broker.address().to_string();
 /// # let brokers = address.as_str();
 /// let producer = Producer::from_properties([("bootstrap.servers", brokers)])?;
-/// let topic = producer.topic("numbers");
+/// let mut topic = producer.topic("numbers");
 /// let numbers: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
 /// let records: Vec<_> = numbers.iter().map(|text| Record::new(text.as_bytes())).collect();
 /// let mut deliveries = Deliveries::new();

@@ -48,7 +48,7 @@
 //! # let address = broker.address().to_string();
 //! # let brokers = address.as_str();
 //! # let producer = Producer::from_properties([("bootstrap.servers", brokers)])?;
-//! let orders = producer.topic("orders");
+//! let mut orders = producer.topic("orders");
 //! let mut deliveries = Vec::new();
 //! for number in 0..1000_u32 {
 //!     deliveries.push(orders.send(Record::new(&number.to_be_bytes())).await?);

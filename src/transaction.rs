@@ -33,7 +33,7 @@
 //! ```compile_fail
 //! # fn example(mut producer: ottla::transaction::TransactionalProducer) {
 //! let transaction = producer.begin_blocking().unwrap();
-//! let orders = transaction.topic("orders");
+//! let mut orders = transaction.topic("orders");
 //! transaction.commit_blocking().unwrap();
 //! orders.send_blocking(ottla::Record::new(b"too late")); // outlives its transaction
 //! # }
