@@ -199,7 +199,7 @@ fn announce<X: Platform>(shared: &Shared<X>, lane: u32, number: u64, at: Instant
     shared.post(Event::Opened { lane, number, at }, due);
 }
 
-/// [`finish`](Self::finish) in the partition of this number, which is looked up once more: to
+/// [`finish`] in the partition of this number, which is looked up once more: to
 /// keep it at hand would cost every record something.
 #[cold]
 fn finish_in<X: Platform>(handle: &mut impl TopicHandle<X>, shared: &Shared<X>, partition: i32) {
