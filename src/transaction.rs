@@ -324,8 +324,8 @@ impl Transaction<'_> {
     }
 }
 
-/// Sends to one topic within one transaction without looking the topic up each time. Each
-/// thread that sends has a clone, as of [`Topic`](crate::Topic).
+/// Sends to one topic within one transaction without looking the topic up each time. Each thread
+/// that sends has a clone, as of [`Topic`](crate::Topic).
 #[derive(Clone, Debug)]
 pub struct TransactionTopic<'t> {
     core: ottla_core::transaction::TransactionTopic<'t, Native>,

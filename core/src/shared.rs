@@ -84,6 +84,12 @@ impl<X: Platform> Shared<X> {
         }
     }
 
+    /// Has the sender ask for a topic's metadata, for one who waits until `deadline`, or for who
+    /// comes again.
+    pub(crate) fn want_metadata(&self, topic: &Arc<TopicState<X>>, deadline: Instant) {
+        self.post(Event::Metadata { topic: Arc::clone(topic), deadline }, Instant::ZERO);
+    }
+
     /// Does `work` with a compressor that nobody else has meanwhile, or without one where there is
     /// no memory for it.
     pub(crate) fn with_compressor<R>(

@@ -8,7 +8,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use crate::error::SendError;
-use crate::shared::{Event, Shared};
+use crate::shared::Shared;
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
 use crate::topic::{Status, TopicState};
@@ -39,7 +39,7 @@ pub(super) fn poll_metadata<X: Platform>(
     if there {
         return Poll::Ready(Ok(()));
     }
-    shared.post(Event::Metadata { topic: topic.clone(), deadline }, Instant::ZERO);
+    shared.want_metadata(topic, deadline);
     Poll::Pending
 }
 

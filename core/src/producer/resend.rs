@@ -28,8 +28,7 @@ pub(super) fn try_resend<X: Platform>(
         return Err(SendError::Closed);
     }
     let Some(partition) = topic.partition(partition) else {
-        let (topic, deadline) = (Arc::clone(topic), Instant::ZERO);
-        shared.post(Event::Metadata { topic, deadline }, Instant::ZERO);
+        shared.want_metadata(topic, Instant::ZERO);
         return Err(SendError::MetadataPending);
     };
     if len > shared.config.buffer_memory {

@@ -170,8 +170,7 @@ fn try_send_with_care<X: Platform>(
             }
             Err(Refusal::Need(Need::Metadata(_))) => {
                 give_back(shared, buffer);
-                let (topic, deadline) = (Arc::clone(handle.state()), Instant::ZERO);
-                shared.post(Event::Metadata { topic, deadline }, Instant::ZERO);
+                shared.want_metadata(handle.state(), Instant::ZERO);
                 return Err(SendError::MetadataPending);
             }
             Err(Refusal::Need(Need::Memory { wanted, least, account })) => {
@@ -196,8 +195,7 @@ pub(crate) fn ask_again<X: Platform>(
     error: &SendError,
 ) {
     if matches!(error, SendError::Topic { .. } | SendError::Authentication { .. }) {
-        let topic = Arc::clone(topic);
-        shared.post(Event::Metadata { topic, deadline: Instant::ZERO }, Instant::ZERO);
+        shared.want_metadata(topic, Instant::ZERO);
     }
 }
 
