@@ -146,6 +146,7 @@ impl App {
         let path = env::join_paths(bins.chain(env::split_paths(&path)));
         let mut command = Command::new(own.join(program));
         command.env("PATH", path.expect("the cache's path has no separator"));
+        command.env("TMPDIR", self.dir()); // a browser that is killed leaves things there
         command.args(options).arg(script).args(arguments).current_dir(self.dir());
         run(&mut command)
     }

@@ -62,9 +62,12 @@ impl Jars {
         self.version.starts_with("2.")
     }
 
-    /// The command line that runs `class` with these jars.
-    pub(super) fn java(&self, flags: &[OsString], class: &str) -> Vec<OsString> {
-        let mut argv = vec!["java".into()];
+    /// The command line that runs `class` with these jars. What it unpacks goes into `scratch`:
+    /// a Java that is killed leaves it there.
+    pub(super) fn java(&self, scratch: &Path, flags: &[OsString], class: &str) -> Vec<OsString> {
+        let mut temporary = OsString::from("-Djava.io.tmpdir=");
+        temporary.push(scratch);
+        let mut argv = vec!["java".into(), temporary];
         argv.extend_from_slice(flags);
         argv.extend(["-cp".into(), self.class_path().into(), class.into()]);
         argv

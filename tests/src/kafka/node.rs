@@ -79,7 +79,7 @@ impl Node {
     pub(super) fn launch(&self, jars: &Jars) {
         let mut process = self.lock();
         assert!(matches!(*process, Process::Down), "node {} is not down", self.id);
-        let mut argv = jars.java(&self.flags(jars), "kafka.Kafka");
+        let mut argv = jars.java(&self.dir, &self.flags(jars), "kafka.Kafka");
         argv.push(self.config().into());
         let log = File::options().create(true).append(true).open(self.console());
         let log = log.expect("cannot open the console's log");

@@ -23,7 +23,7 @@ impl<'a> Tool<'a> {
     pub(super) fn new(jars: &Jars, class: &'static str, scratch: &'a Path) -> Self {
         // Tools live for seconds: start fast rather than run fast.
         let flags = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
-        let argv = jars.java(&flags.map(OsString::from), class);
+        let argv = jars.java(scratch, &flags.map(OsString::from), class);
         Self { class, argv, input: None, scratch }
     }
 

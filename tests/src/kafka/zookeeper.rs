@@ -36,7 +36,7 @@ impl ZooKeeper {
             format!("-Dlog4j.configuration=file:{}", log4j.display()).into(),
         ];
         let class = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
-        let mut argv = jars.java(&flags, class);
+        let mut argv = jars.java(dir, &flags, class);
         argv.push(config.into());
         let log = File::create(dir.join("console.log")).expect("cannot create a log");
         let errors = log.try_clone().expect("cannot share a log");
