@@ -70,17 +70,18 @@ fn behind_a_login(files: &Scratch) -> Cluster {
     let store = files.path().join("broker.pem");
     let broker = authority.certify("broker", &["localhost"]);
     fs::write(&store, broker.store()).expect("a scratch directory");
-    let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
     let overrides = [
         ("ssl.keystore.type", "PEM"),
         ("ssl.keystore.location", store.to_str().expect("a plain path")),
-        ("listener.name.secure.sasl.enabled.mechanisms", "SCRAM-SHA-512"),
-        ("listener.name.secure.scram-sha-512.sasl.jaas.config", scram),
         ("listener.name.secure.scram-sha-512.connections.max.reauth.ms", "4000"),
     ];
-    let door = Door { name: "SECURE", protocol: "SASL_SSL" };
-    let users = ["SCRAM-SHA-512=[name=bridge,password=bridge-secret]"];
-    Cluster::start_with_doors(NEWEST, 1, &overrides, &[door], &users)
+    let door = Door {
+        name: "SECURE",
+        protocol: "SASL_SSL",
+        mechanisms: &["SCRAM-SHA-512"],
+        users: &["bridge"],
+    };
+    Cluster::start_with_doors(NEWEST, 1, &overrides, &[door])
 }
 
 fn before(kafka: &Cluster, files: &Scratch) -> Running {

@@ -83,22 +83,20 @@ fn by_command(kafka: &Cluster) {
     assert_eq!(two.status.code(), Some(1), "{two:?}");
 }
 
-const DOOR: Door = Door { name: "SECURE", protocol: "SASL_PLAINTEXT" };
-const USERS: [&str; 2] = [
-    "SCRAM-SHA-512=[name=eve,password=eve-secret]",
-    "SCRAM-SHA-512=[name=ann,password=ann-secret]",
-];
+const DOOR: Door = Door {
+    name: "SECURE",
+    protocol: "SASL_PLAINTEXT",
+    mechanisms: &["SCRAM-SHA-512"],
+    users: &["eve", "ann"],
+};
 
 #[test]
 fn who_may_not_see_the_settings_hears_so_and_the_rest() {
-    let module = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
     let overrides = [
-        ("listener.name.secure.sasl.enabled.mechanisms", "SCRAM-SHA-512"),
-        ("listener.name.secure.scram-sha-512.sasl.jaas.config", module),
         ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
         ("super.users", "User:ANONYMOUS;User:ann"),
     ];
-    let kafka = Cluster::start_with_doors(NEWEST, 1, &overrides, &[DOOR], &USERS);
+    let kafka = Cluster::start_with_doors(NEWEST, 1, &overrides, &[DOOR]);
     kafka.create_topic("t", 1, 1, &[]);
     let bootstrap = format!("localhost:{}", kafka.door(DOOR.name));
     let login = |user: &str| {

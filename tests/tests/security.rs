@@ -20,22 +20,24 @@ use ottla_tests::{Scratch, budget};
 const AT_ONCE: Duration = Duration::from_secs(5);
 
 const DOORS: [Door; 4] = [
-    Door { name: "SECURE", protocol: "SASL_SSL" },
-    Door { name: "MUTUAL", protocol: "SSL" },
-    Door { name: "EXPIRED", protocol: "SSL" },
-    Door { name: "SESSION", protocol: "SASL_PLAINTEXT" },
-];
-
-const USERS: [&str; 3] = [
-    "SCRAM-SHA-512=[name=alice,password=alice-secret]",
-    "SCRAM-SHA-256=[name=alice,password=alice-secret]",
-    "SCRAM-SHA-512=[name=bob,password=bob-secret]",
+    Door {
+        name: "SECURE",
+        protocol: "SASL_SSL",
+        mechanisms: &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"],
+        users: &["alice", "bob"],
+    },
+    Door::tls("MUTUAL"),
+    Door::tls("EXPIRED"),
+    Door {
+        name: "SESSION",
+        protocol: "SASL_PLAINTEXT",
+        mechanisms: &["SCRAM-SHA-512"],
+        users: &["alice"],
+    },
 ];
 
 const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule required";
 const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule required";
-const OAUTH_MODULE: &str =
-    "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required";
 
 type Properties = Vec<(String, String)>;
 
@@ -65,9 +67,6 @@ impl Castle {
         let expired = write("expired.pem", &expired.store());
         write("client.pem", &client.store());
         write("other-ca.pem", &Authority::new("somebody else").pem());
-        let plain = format!("{PLAIN_MODULE} user_alice=\"alice-secret\" user_bob=\"bob-secret\";");
-        let scram = format!("{SCRAM_MODULE};");
-        let oauth = format!("{OAUTH_MODULE} unsecuredLoginStringClaim_sub=\"broker\";");
         let overrides = [
             ("ssl.keystore.type", "PEM"),
             ("ssl.keystore.location", &store),
@@ -77,22 +76,12 @@ impl Castle {
             ("listener.name.expired.ssl.keystore.location", &expired),
             ("listener.name.mutual.ssl.client.auth", "required"),
             ("listener.name.secure.ssl.client.auth", "required"),
-            (
-                "listener.name.secure.sasl.enabled.mechanisms",
-                "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
-            ),
-            ("listener.name.secure.plain.sasl.jaas.config", &plain),
-            ("listener.name.secure.scram-sha-256.sasl.jaas.config", &scram),
-            ("listener.name.secure.scram-sha-512.sasl.jaas.config", &scram),
-            ("listener.name.secure.oauthbearer.sasl.jaas.config", &oauth),
-            ("listener.name.session.sasl.enabled.mechanisms", "SCRAM-SHA-512"),
-            ("listener.name.session.scram-sha-512.sasl.jaas.config", &scram),
             ("listener.name.session.scram-sha-512.connections.max.reauth.ms", &session),
             ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
             ("super.users", "User:ANONYMOUS;User:alice;User:CN=client"),
         ];
         let count = budget::get("security.brokers") as usize;
-        let kafka = Cluster::start_with_doors(NEWEST, count, &overrides, &DOORS, &USERS);
+        let kafka = Cluster::start_with_doors(NEWEST, count, &overrides, &DOORS);
         Self { kafka, files }
     }
 

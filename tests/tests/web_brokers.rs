@@ -10,16 +10,19 @@ use ottla_tests::web::{App, Runtime};
 use ottla_tests::{Scratch, budget};
 
 const DOORS: [Door; 2] = [
-    Door { name: "SECURE", protocol: "SASL_SSL" },
-    Door { name: "SESSION", protocol: "SASL_PLAINTEXT" },
+    Door {
+        name: "SECURE",
+        protocol: "SASL_SSL",
+        mechanisms: &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"],
+        users: &["alice"],
+    },
+    Door {
+        name: "SESSION",
+        protocol: "SASL_PLAINTEXT",
+        mechanisms: &["OAUTHBEARER"],
+        users: &["alice"],
+    },
 ];
-
-const USERS: [&str; 2] = [
-    "SCRAM-SHA-512=[name=alice,password=alice-secret]",
-    "SCRAM-SHA-256=[name=alice,password=alice-secret]",
-];
-
-const MODULES: &str = "org.apache.kafka.common.security";
 
 /// A broker that wants TLS and a login, and the authority that its certificate is from.
 struct Castle {
@@ -40,27 +43,12 @@ impl Castle {
         };
         let store = write("broker.pem", &authority.certify("broker", &["localhost"]).store());
         write("ca.pem", &authority.pem());
-        let plain =
-            format!("{MODULES}.plain.PlainLoginModule required user_alice=\"alice-secret\";");
-        let scram = format!("{MODULES}.scram.ScramLoginModule required;");
-        let oauth = format!(
-            "{MODULES}.oauthbearer.OAuthBearerLoginModule required \
-             unsecuredLoginStringClaim_sub=\"broker\";"
-        );
-        let mechanisms = "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER";
         let overrides = [
             ("ssl.keystore.type", "PEM"),
             ("ssl.keystore.location", store.as_str()),
-            ("listener.name.secure.sasl.enabled.mechanisms", mechanisms),
-            ("listener.name.secure.plain.sasl.jaas.config", &plain),
-            ("listener.name.secure.scram-sha-256.sasl.jaas.config", &scram),
-            ("listener.name.secure.scram-sha-512.sasl.jaas.config", &scram),
-            ("listener.name.secure.oauthbearer.sasl.jaas.config", &oauth),
-            ("listener.name.session.sasl.enabled.mechanisms", "OAUTHBEARER"),
-            ("listener.name.session.oauthbearer.sasl.jaas.config", &oauth),
             ("listener.name.session.oauthbearer.connections.max.reauth.ms", "4000"),
         ];
-        let kafka = Cluster::start_with_doors(NEWEST, 1, &overrides, &DOORS, &USERS);
+        let kafka = Cluster::start_with_doors(NEWEST, 1, &overrides, &DOORS);
         Self { kafka, files }
     }
 

@@ -1,6 +1,6 @@
 //! A cluster of brokers, started for a test and gone after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use super::LAST_3;
 use super::admin::{self, Edge, Operation, Partition};
+use super::door::Door;
 use super::jars::Jars;
 use super::layout::lay_out;
 use super::node::Node;
-use super::properties::{self, Door};
+use super::properties;
 use super::tool::Tool;
 use super::zookeeper::ZooKeeper;
 use crate::progress::Progress;
@@ -48,11 +49,10 @@ impl Cluster {
     /// If Java or Maven is missing or a node does not start; the message ends with its log.
     #[must_use]
     pub fn start(version: &str, count: usize, overrides: &[(&str, &str)]) -> Self {
-        Self::start_with_doors(version, count, overrides, &[], &[])
+        Self::start_with_doors(version, count, overrides, &[])
     }
 
-    /// As [`Cluster::start`], with further listeners, and with users for SCRAM as Kafka's
-    /// `StorageTool` takes them: `SCRAM-SHA-512=[name=alice,password=secret]`.
+    /// As [`Cluster::start`], with further listeners.
     ///
     /// # Panics
     /// As [`Cluster::start`].
@@ -62,17 +62,16 @@ impl Cluster {
         count: usize,
         overrides: &[(&str, &str)],
         doors: &[Door],
-        users: &[&str],
     ) -> Self {
         let jars = Jars::fetch(version);
         if jars.is_2() {
-            assert!(doors.is_empty() && users.is_empty(), "a Kafka 2 has one listener here");
+            assert!(doors.is_empty(), "a Kafka 2 has one listener here");
             return Self::start_on_zookeeper(version, count, overrides);
         }
         let scratch = Scratch::new("kafka");
         let nodes = lay_out(&scratch, count, overrides, doors, None);
         let cluster = Self { tools: jars.clone(), jars, nodes, _zookeeper: None, scratch };
-        cluster.format(users);
+        cluster.format(doors);
         cluster.launch_all()
     }
 
@@ -349,11 +348,12 @@ impl Cluster {
         result
     }
 
-    fn format(&self, users: &[&str]) {
+    fn format(&self, doors: &[Door]) {
+        let users: BTreeSet<String> = doors.iter().flat_map(Door::scram_users).collect();
         for node in &self.nodes {
             let tool = self.tool("kafka.tools.StorageTool").arg("format");
             let tool = tool.args(["-t", properties::CLUSTER_ID, "-c"]).arg(node.config());
-            tool.args(users.iter().flat_map(|user| ["--add-scram", user])).run();
+            tool.args(users.iter().flat_map(|user| ["--add-scram", user.as_str()])).run();
         }
     }
 

@@ -3,8 +3,9 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use super::door::Door;
 use super::node::Node;
-use super::properties::{self, Door, Keeper, Listeners};
+use super::properties::{self, Keeper, Listeners};
 use crate::ports::Port;
 use crate::scratch::Scratch;
 

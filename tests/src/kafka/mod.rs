@@ -6,6 +6,7 @@
 mod admin;
 mod cluster;
 mod consumer;
+mod door;
 mod group;
 mod jars;
 mod judge;
@@ -21,10 +22,10 @@ mod zookeeper;
 pub use admin::{Operation, Partition};
 pub use cluster::{Cluster, NodeId};
 pub use consumer::ConsumedRecord;
+pub use door::Door;
 pub use group::GroupReader;
 pub use jars::Jars;
 pub use judge::java_judges;
-pub use properties::Door;
 pub use segments::Batch;
 pub use sequenced::{Identity, produce_frame};
 

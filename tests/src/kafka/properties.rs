@@ -4,18 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::cluster::NodeId;
+use super::door::Door;
 
 /// Sixteen bytes in base64url, as Kafka's ids are.
 pub(super) const CLUSTER_ID: &str = "b3R0bGEtdGVzdC1jbHVzdA";
-
-/// A further listener of every broker, beside the plaintext one that the kit itself uses.
-#[derive(Debug, Clone, Copy)]
-pub struct Door {
-    /// Its name, in capitals, as properties of the broker name it in small letters.
-    pub name: &'static str,
-    /// `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
-    pub protocol: &'static str,
-}
 
 /// Where a node listens.
 #[derive(Debug, Clone)]
@@ -62,6 +54,7 @@ pub(super) fn server(
         log_dir = log_dir.display(),
         replicas = nodes.min(3),
     );
+    text.extend(node.doors.iter().map(|(door, _)| door.logins()));
     for (key, value) in overrides {
         writeln!(text, "{key}={value}").expect("a string takes any text");
     }
@@ -114,7 +107,7 @@ fn listeners(node: &Listeners) -> (String, String, String) {
         listeners += &format!(",CONTROLLER://127.0.0.1:{port}");
         protocols += ",CONTROLLER:PLAINTEXT";
     }
-    for (Door { name, protocol }, port) in &node.doors {
+    for (Door { name, protocol, .. }, port) in &node.doors {
         listeners += &format!(",{name}://127.0.0.1:{port}");
         advertised += &format!(",{name}://localhost:{port}");
         protocols += &format!(",{name}:{protocol}");
