@@ -152,7 +152,8 @@ impl TopicPartitioner {
         rng: &mut Rng,
     ) -> i32 {
         let usable = |partition: i32| {
-            partitions.available.is_empty()
+            let known = (partition as u32) < partitions.count;
+            known && partitions.available.is_empty()
                 || partitions.available.binary_search(&partition).is_ok()
         };
         if let Some((partition, since)) = self.sticky

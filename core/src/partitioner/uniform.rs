@@ -45,10 +45,11 @@ impl UniformPartitioner {
     /// moves on.
     #[inline]
     pub fn current(&mut self, partitions: Partitions<'_>, rng: &mut Rng) -> i32 {
-        if let Some((partition, _)) = self.sticky {
-            return partition;
+        match self.sticky {
+            Some((partition, _)) if (partition as u32) < partitions.count => partition,
+            // None was chosen yet, or the topic was created anew without it.
+            _ => self.advance(partitions, rng),
         }
-        self.advance(partitions, rng)
     }
 
     /// The partition of the next record, if it was chosen before.
@@ -107,7 +108,9 @@ impl UniformPartitioner {
             return partitions.random(rng);
         }
         let weight = rng.below(self.load.total_weight());
-        self.load.partition_at(weight).unwrap_or_else(|| partitions.random(rng))
+        let weighed = self.load.partition_at(weight);
+        let known = weighed.filter(|partition| (*partition as u32) < partitions.count);
+        known.unwrap_or_else(|| partitions.random(rng))
     }
 }
 

@@ -25,22 +25,23 @@ pub(super) fn poll_metadata<X: Platform>(
     if shared.is_closed() {
         return Poll::Ready(Err(SendError::Closed));
     }
-    if shared.clock.now() >= deadline {
-        let (topic, cause) = (String::from(&*topic.name), last_error(shared));
-        return Poll::Ready(Err(SendError::NotInMetadata { topic, partition, waited, cause }));
-    }
     // Register first, then look again: a publication in between would be missed otherwise.
     topic.wait(cx.waker());
     let there = match (topic.status(), partition) {
         ((Status::Unknown, _), _) => false,
-        ((_, count), Some((partition, _))) => (partition as u32) < count,
+        ((Status::Known, count), Some((partition, _))) => (partition as u32) < count,
         _ => true,
     };
     if there {
         return Poll::Ready(Ok(()));
     }
+    // Also where no time is left: so the next send finds it.
     shared.want_metadata(topic, deadline);
-    Poll::Pending
+    if shared.clock.now() < deadline {
+        return Poll::Pending;
+    }
+    let (topic, cause) = (String::from(&*topic.name), last_error(shared));
+    Poll::Ready(Err(SendError::NotInMetadata { topic, partition, waited, cause }))
 }
 
 fn last_error<X: Platform>(shared: &Shared<X>) -> Option<Arc<str>> {

@@ -13,7 +13,7 @@ use super::{LaneId, Sender};
 use crate::accumulator::buffer_pool::Account;
 use crate::accumulator::partition::Partition;
 use crate::config::{BrokerAddress, FIXED_MEMORY, MetadataRecovery};
-use crate::error::{DeliveryError, ErrorCode, Reason, Written};
+use crate::error::ErrorCode;
 use crate::protocol::api_key::BROKERS;
 use crate::protocol::metadata::{MetadataPartition, MetadataResponse, MetadataTopic};
 use crate::protocol::uuid::Uuid;
@@ -26,6 +26,10 @@ use crate::transport::NodeId;
 /// not need: each takes some 300 bytes.
 const RESPONSE_BYTES_PER_BROKER: usize = 512;
 
+/// No cluster has as many brokers: of an answer that names more, the others are ignored. Each has
+/// an [`Account`], of which there are four times as many.
+const MOST_BROKERS: usize = 1 << 14;
+
 /// A topic as the sender knows it.
 pub(super) struct TopicEntry<X: Platform> {
     pub(super) state: Arc<TopicState<X>>,
@@ -33,6 +37,8 @@ pub(super) struct TopicEntry<X: Platform> {
     pub(super) id: Uuid,
     /// Its lanes by partition.
     pub(super) lanes: Vec<LaneId>,
+    /// How many partitions it has: where it was created anew, maybe fewer than lanes.
+    pub(super) count: usize,
     pub(super) last_used: Instant,
     /// Somebody sends to it.
     pub(super) tracked: bool,
@@ -64,6 +70,9 @@ impl<X: Platform> Sender<X> {
                 node.address = address;
                 self.hang_up_if_idle(id);
             }
+            return;
+        }
+        if self.nodes.keys().count() >= MOST_BROKERS {
             return;
         }
         let account = self.free_account();
@@ -163,6 +172,7 @@ impl<X: Platform> Sender<X> {
             state: topic.clone(),
             id: Uuid::ZERO,
             lanes: Vec::new(),
+            count: 0,
             last_used: now,
             tracked: false,
             unresolved: true,
@@ -247,7 +257,7 @@ impl<X: Platform> Sender<X> {
         let Some(&index) = answer.name.and_then(|name| self.topic_names.get(name)) else { return };
         match answer.error {
             ErrorCode::None | ErrorCode::LeaderNotAvailable if !answer.partitions.is_empty() => {
-                self.apply_topic_id(index, answer.topic_id, now);
+                self.apply_topic_id(index, answer.topic_id);
                 self.apply_partitions(index, answer, now);
             }
             error @ (ErrorCode::InvalidTopic | ErrorCode::TopicAuthorizationFailed) => {
@@ -264,62 +274,39 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    /// Another id means another topic of the same name (KIP-516). What was on its way to the old
-    /// one is lost or in a log that is gone; what was never sent goes to the new one.
-    fn apply_topic_id(&mut self, index: usize, id: Uuid, now: Instant) {
-        if !BROKERS {
-            return; // a bridge tells no ids
-        }
-        let old = mem::replace(&mut self.topics[index].id, id);
-        if old.is_zero() || id.is_zero() || old == id {
-            return;
-        }
-        for lane_id in self.topics[index].lanes.clone() {
-            let lane = &mut self.lanes[lane_id as usize];
-            lane.leader_epoch = -1;
-            lane.gap = true; // the new log knows nothing of the old one's sequences
-            self.lose_log(lane_id);
-            let lane = &mut self.lanes[lane_id as usize];
-            let sealed = mem::take(&mut lane.retries);
-            let (sent, unsent) = sealed.into_iter().partition::<Vec<_>, _>(|batch| batch.resend);
-            lane.retries = unsent.into();
-            for batch in sent {
-                let written = if batch.maybe_written { Written::Maybe } else { Written::No };
-                let error = DeliveryError {
-                    reason: Reason::TopicRecreated,
-                    written,
-                    attempts: batch.attempts,
-                    message: None,
-                };
-                self.fail(lane_id, batch, error);
-            }
-            self.schedule(lane_id, now);
-        }
-    }
-
     fn apply_partitions(&mut self, index: usize, answer: &MetadataTopic<'_>, now: Instant) {
-        let known = self.topics[index].lanes.len();
+        let topic = &self.topics[index];
+        let (known, before) = (topic.lanes.len(), topic.count);
         let most = answer.partitions.iter().map(|partition| partition.index).max().unwrap_or(-1);
         // The count of partitions is that of the array: an index beyond it is not believed.
         let count = (most + 1).clamp(0, answer.partitions.len() as i32) as usize;
         for partition in known..count {
             self.add_lane(index, partition as i32);
         }
+        // A broker that lags behind may not know all partitions of a topic that has got more.
+        self.topics[index].count = count.max(before);
         let mut changed = Vec::new();
         let sought = self.metadata.sought.len();
         for partition in answer.partitions {
             self.apply_leader(index, &partition, &mut changed);
         }
-        let leaderless = || self.topics[index].lanes.iter().filter(|id| !self.has_leader(**id));
+        let leaderless = || self.lanes_of(index).iter().filter(|id| !self.has_leader(**id));
         let waits = leaderless().any(|id| self.lanes[*id as usize].has_batches());
         let unresolved = waits || self.metadata.sought.len() > sought;
         let leaderless = leaderless().next().is_some();
         let topic = &mut self.topics[index];
         (topic.leaderless, topic.unresolved) = (leaderless, unresolved);
         self.publish_layout(index);
+        changed.extend(&self.topics[index].lanes[self.topics[index].count..]);
         for lane in changed {
             self.move_to_leader(lane, now);
         }
+    }
+
+    /// The lanes of the partitions that a topic has.
+    fn lanes_of(&self, index: usize) -> &[LaneId] {
+        let topic = &self.topics[index];
+        &topic.lanes[..topic.count]
     }
 
     fn has_leader(&self, id: LaneId) -> bool {
@@ -344,7 +331,7 @@ impl<X: Platform> Sender<X> {
         changed: &mut Vec<LaneId>,
     ) {
         let lane = usize::try_from(partition.index).ok();
-        let Some(&id) = lane.and_then(|index| self.topics[topic].lanes.get(index)) else { return };
+        let Some(&id) = lane.and_then(|index| self.lanes_of(topic).get(index)) else { return };
         let leader = (partition.leader_id >= 0).then_some(NodeId(partition.leader_id));
         self.metadata.sought.extend(leader.filter(|leader| !self.nodes.contains_key(leader)));
         if self.set_leader(id, leader, partition.leader_epoch) {
@@ -373,7 +360,7 @@ impl<X: Platform> Sender<X> {
     /// Tells sending threads what partitions there are, if that changed.
     fn publish_layout(&self, index: usize) {
         let topic = &self.topics[index];
-        let lanes = || topic.lanes.iter().map(|id| &self.lanes[*id as usize]);
+        let lanes = || self.lanes_of(index).iter().map(|id| &self.lanes[*id as usize]);
         let led = lanes().filter(|lane| lane.leader.is_some());
         let available: Vec<i32> = led.map(|lane| lane.partition.index).collect();
         let partitions = lanes().map(|lane| lane.partition.clone()).collect();

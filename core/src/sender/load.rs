@@ -33,7 +33,7 @@ impl<X: Platform> Sender<X> {
         }
         let (sizes, partitions) = self.queue_sizes(topic);
         let entry = &mut self.topics[topic];
-        let count = entry.lanes.len();
+        let count = entry.count;
         entry.load.due = now + INTERVAL.max(INTERVAL_PER_PARTITION * count as u32);
         let was_even = entry.load.stats.total_weight() == 0;
         entry.load.stats.update(&sizes, &partitions, count);

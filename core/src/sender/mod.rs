@@ -23,6 +23,7 @@
 //! | `parting.rs` | everything without an answer, for a program that may end now |
 //! | `condense.rs` | metadata longer than the receive buffer |
 //! | `metadata.rs`, `cluster.rs` | when to ask for metadata, and what to do with the answer |
+//! | `recreated.rs` | a topic that was deleted and created again |
 //! | `identity.rs` | the producer id and its epoch |
 //! | `transaction.rs` | transactions: what they mean for batches, and batches for them |
 //! | `coordinator.rs` | what the transactions' state machine wants, asked of coordinators |
@@ -46,6 +47,7 @@ mod metadata;
 mod node;
 mod outcome;
 mod parting;
+mod recreated;
 mod response;
 mod room;
 mod schedule;

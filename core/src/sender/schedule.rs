@@ -12,6 +12,9 @@ use crate::transport::NodeId;
 impl<X: Platform> Sender<X> {
     /// Looks at a lane to which something happened. The only place that queues lanes.
     pub(super) fn schedule(&mut self, id: LaneId, now: Instant) {
+        if self.is_gone(id) {
+            return self.fail_gone(id);
+        }
         self.prepare_to_store(id, now);
         if self.lanes[id as usize].queued_at.is_some() {
             return;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use kafka_protocol::messages::ApiKey;
-use ottla_core::Record;
+use ottla_core::{Reason, Record, SendError};
 use ottla_sim::cluster::RequestFault;
 
-use crate::world::{World, poll};
+use crate::world::{World, poll, refusal};
 
 fn updates(world: &World) -> u64 {
     world.producer.metrics().metadata_updates
@@ -130,5 +130,108 @@ fn a_cluster_that_is_gone_is_looked_for_where_it_was_found() {
     }
     world.pass(Duration::from_secs(20));
     world.cluster(|cluster, _| cluster.faults().clear());
+    assert!(world.wait(world.send_to(0, "x")).0.is_ok());
+}
+
+/// KIP-516: a topic that was created anew has the partitions that it has now, and none of what was
+/// sent to the others waits for them in vain.
+#[test]
+fn a_topic_that_comes_back_with_fewer_partitions_has_no_others() {
+    let settings = [("linger.ms", "0"), ("batch.size", "0"), ("metadata.max.age.ms", "1000")];
+    let mut world = World::new(1, &[("t", 4)], &settings);
+    world.know("t");
+    for partition in 0..4 {
+        assert!(world.wait(world.send_to(partition, "old")).0.is_ok());
+    }
+    world.hold(1, true);
+    let on_the_way = world.send_to(3, "on its way");
+    world.settle();
+    world.cluster(|cluster, now| {
+        cluster.delete_topic("t").unwrap();
+        cluster.create_topic("t", 2, now).unwrap();
+    });
+    world.hold(1, false);
+    world.pass(Duration::from_secs(10));
+    let error = on_the_way.try_get().expect("it has its outcome").unwrap_err();
+    assert_eq!(error.reason, Reason::TopicRecreated);
+    assert_eq!(world.know("t"), 2);
+    for _ in 0..16 {
+        let (outcome, _) = world.wait(world.send("t", Record::new(b"new")));
+        assert!(outcome.is_ok_and(|stored| stored.partition < 2));
+    }
+    world.cluster(|cluster, now| cluster.add_partitions("t", 2, now).unwrap());
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.know("t"), 4);
+    assert!(world.wait(world.send_to(3, "again")).0.is_ok());
+    world.assert_memory_is_back();
+}
+
+/// E2.9: one topic that isn't there does not keep the others from being asked about by age.
+#[test]
+fn an_unknown_topic_does_not_stop_the_refresh_of_the_others() {
+    let settings =
+        [("metadata.max.age.ms", "5000"), ("connections.max.idle.ms", "-1"), ("linger.ms", "0")];
+    let mut world = World::new(1, &[("t", 1)], &settings);
+    assert_eq!(world.know("t"), 1);
+    let refused = refusal(world.producer.try_send("typo", Record::new(b"x")));
+    assert!(matches!(refused, SendError::MetadataPending));
+    world.pass(Duration::from_secs(2));
+    world.cluster(|cluster, now| cluster.add_partitions("t", 2, now).unwrap());
+    for _ in 0..10 {
+        assert!(world.wait(world.send_to(0, "x")).0.is_ok());
+        world.pass(Duration::from_secs(1));
+    }
+    assert_eq!(world.know("t"), 3);
+}
+
+/// E2.1: a topic that nobody sends to any more is forgotten, though it was never there.
+#[test]
+fn a_topic_that_does_not_exist_is_forgotten() {
+    let settings = [("metadata.max.idle.ms", "10000"), ("max.block.ms", "1000")];
+    let mut world = World::new(1, &[], &settings);
+    let refused = refusal(world.producer.try_send("typo", Record::new(b"x")));
+    assert!(matches!(refused, SendError::MetadataPending));
+    world.pass(Duration::from_secs(30));
+    let before = updates(&world);
+    world.pass(Duration::from_secs(300));
+    assert_eq!(updates(&world), before);
+}
+
+/// E2.1: a topic is not forgotten while its batches wait for a leader, however long that takes.
+#[test]
+fn a_topic_whose_batches_wait_is_not_forgotten() {
+    let settings =
+        [("metadata.max.idle.ms", "10000"), ("delivery.timeout.ms", "3600000"), ("linger.ms", "0")];
+    let mut world = World::new(2, &[("t", 1)], &settings);
+    world.cluster(|cluster, now| cluster.move_leader("t", 0, Some(2), now).unwrap());
+    world.know("t");
+    assert!(world.wait(world.send_to(0, "x")).0.is_ok());
+    world.cluster(|cluster, _| cluster.stop_node(2));
+    let waiting = world.send_to(0, "y");
+    world.pass(Duration::from_secs(60));
+    assert!(waiting.try_get().is_none());
+    world.cluster(|cluster, now| cluster.elect_leaders(now).unwrap());
+    let (outcome, waited) = world.wait(waiting);
+    assert!(outcome.is_ok() && waited < Duration::from_secs(10), "{waited:?}");
+}
+
+/// E2.4: who may not wait at all asks all the same, so that the next send finds the topic.
+#[test]
+fn a_send_that_may_not_wait_asks_for_the_topic() {
+    let mut world = World::new(1, &[("t", 1)], &[("max.block.ms", "0")]);
+    let producer = world.producer.clone();
+    let error = world.wait(producer.send("t", Record::new(b"x"))).0.map(|_| ()).unwrap_err();
+    assert!(matches!(error, SendError::NotInMetadata { .. }));
+    world.settle();
+    assert!(world.wait(producer.send("t", Record::new(b"x"))).0.is_ok());
+}
+
+/// An answer may name more brokers than any cluster has: it is taken in all the same, and a client
+/// that doesn't know them all sends to those that it knows.
+#[test]
+fn an_answer_with_too_many_brokers_is_taken_in() {
+    let mut world = World::new(70_000, &[("t", 1)], &[]);
+    world.cluster(|cluster, now| cluster.move_leader("t", 0, Some(1), now).unwrap());
+    world.know("t");
     assert!(world.wait(world.send_to(0, "x")).0.is_ok());
 }
