@@ -169,6 +169,8 @@ pub(crate) enum Event<X: Platform> {
     Metadata { topic: Arc<TopicState<X>>, deadline: Instant },
     /// A send found no memory: batches leave without lingering.
     Memory,
+    /// Memory came back in which no batch was begun.
+    Unused,
     /// Those who watch want to be woken then.
     #[cfg_attr(not(feature = "waiting"), expect(dead_code, reason = "nobody waits"))]
     Alarm { at: Instant },

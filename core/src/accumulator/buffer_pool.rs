@@ -33,6 +33,15 @@ pub(crate) struct Buffer {
     pub(crate) number: u64,
 }
 
+/// Memory that somebody who waited was granted, who may never come for it: so it has no number yet,
+/// and neither `flush` nor `close` waits for it.
+#[derive(Debug)]
+pub(super) struct Grant {
+    bytes: Vec<u8>,
+    reserved: usize,
+    account: Account,
+}
+
 /// How much one node's batches may hold, in multiples of what is free (Choudhury and Hahne's
 /// dynamic threshold): a node whose broker is slow or down stops at ⁴⁄₅ of the memory, and two of
 /// them at ⁴⁄₉ each, so that the healthy ones always find some.
@@ -91,11 +100,6 @@ impl BufferPool {
         self.waiters.count()
     }
 
-    /// Whether anybody waits for memory: then batches leave without lingering (row E5 `exhausted`).
-    pub(crate) fn is_exhausted(&self) -> bool {
-        self.waiters.any()
-    }
-
     /// How many nodes lead partitions; with one there is nobody to protect.
     pub(crate) fn set_nodes(&mut self, nodes: usize) {
         self.nodes = nodes;
@@ -110,15 +114,23 @@ impl BufferPool {
         held == 0 || held + size <= self.free_bytes().saturating_mul(SHARE_OF_FREE)
     }
 
-    /// Memory at once, unless there is none or somebody waits for it already.
+    /// Memory at once, unless there is none or somebody waits for it already. Who waits because
+    /// its node has its share stops nobody else.
     pub(crate) fn try_allocate(&mut self, size: usize, account: Account) -> Option<Buffer> {
-        if self.closed || self.is_exhausted() {
+        let is_kept = |size, account| self.free_bytes() < size || self.may_hold(account, size);
+        if self.closed || self.waiters.any(is_kept) {
             return None;
         }
-        self.take(size, account)
+        let grant = self.take(size, account)?;
+        Some(self.number(grant))
     }
 
-    fn take(&mut self, size: usize, account: Account) -> Option<Buffer> {
+    fn number(&mut self, grant: Grant) -> Buffer {
+        let Grant { bytes, reserved, account } = grant;
+        Buffer { bytes, reserved, account, number: self.incomplete.begin() }
+    }
+
+    fn take(&mut self, size: usize, account: Account) -> Option<Grant> {
         if self.free_bytes() < size || !self.may_hold(account, size) {
             return None;
         }
@@ -131,8 +143,7 @@ impl BufferPool {
             }
         };
         self.hold(account, reserved);
-        let number = self.incomplete.begin();
-        Some(Buffer { bytes, reserved, account, number })
+        Some(Grant { bytes, reserved, account })
     }
 
     /// Takes `size` bytes out of the available ones, giving free buffers back to the allocator
@@ -175,14 +186,15 @@ impl BufferPool {
     /// The memory waited for, if it was granted; else remembers whom to wake.
     #[cfg(feature = "waiting")]
     pub(crate) fn claim(&mut self, ticket: Ticket, waker: &Waker) -> Option<Buffer> {
-        self.waiters.claim(ticket, waker)
+        let grant = self.waiters.claim(ticket, waker)?;
+        Some(self.number(grant))
     }
 
     /// Gives up waiting. Memory that was granted in the meantime goes back.
     #[cfg(feature = "waiting")]
     pub(crate) fn cancel(&mut self, ticket: Ticket) {
-        if let Some(buffer) = self.waiters.remove(ticket) {
-            self.deallocate(buffer);
+        if let Some(grant) = self.waiters.remove(ticket) {
+            self.put_back(grant);
         }
     }
 
@@ -194,7 +206,12 @@ impl BufferPool {
 
     /// Takes the memory back; completion is told apart, by [`complete`](Self::complete).
     pub(crate) fn release(&mut self, buffer: Buffer) {
-        let Buffer { mut bytes, reserved, account, .. } = buffer;
+        let Buffer { bytes, reserved, account, .. } = buffer;
+        self.put_back(Grant { bytes, reserved, account });
+    }
+
+    fn put_back(&mut self, grant: Grant) {
+        let Grant { mut bytes, reserved, account } = grant;
         self.held[usize::from(account.0)] -= reserved;
         if reserved == self.poolable && bytes.capacity() == self.poolable && self.poolable > 0 {
             bytes.clear();
@@ -208,6 +225,9 @@ impl BufferPool {
     /// Grants free memory to the longest waiter who can use it and returns whom to wake, outside of
     /// the lock. Call again until it returns `None`.
     pub(crate) fn grant(&mut self) -> Option<Waker> {
+        if self.closed {
+            return None;
+        }
         let mut waiters = mem::take(&mut self.waiters);
         let woken = waiters.grant(|size, account| {
             if self.free_bytes() < size {

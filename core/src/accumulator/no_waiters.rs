@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use core::task::Waker;
 
-use super::buffer_pool::{Account, Buffer};
+use super::buffer_pool::{Account, Grant};
 use crate::time::Instant;
 
 #[derive(Debug, Default)]
@@ -19,13 +19,13 @@ impl Waiters {
         0
     }
 
-    pub(super) const fn any(&self) -> bool {
+    pub(super) fn any(&self, _such: impl Fn(usize, Account) -> bool) -> bool {
         false
     }
 
     pub(super) fn grant(
         &mut self,
-        _take: impl FnMut(usize, Account) -> ControlFlow<(), Option<Buffer>>,
+        _take: impl FnMut(usize, Account) -> ControlFlow<(), Option<Grant>>,
     ) -> Option<Waker> {
         None
     }

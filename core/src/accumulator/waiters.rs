@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::ControlFlow;
 use core::task::Waker;
 
-use super::buffer_pool::{Account, Buffer};
+use super::buffer_pool::{Account, Grant};
 use crate::time::Instant;
 
 /// A place in the queue for memory.
@@ -18,7 +18,7 @@ struct Waiter {
     size: usize,
     account: Account,
     deadline: Instant,
-    granted: Option<Buffer>,
+    granted: Option<Grant>,
     /// It was told that its time is up.
     told: bool,
     waker: Waker,
@@ -47,9 +47,9 @@ impl Waiters {
         self.queue.iter().filter(|w| w.granted.is_none()).count()
     }
 
-    /// Whether any has no memory yet.
-    pub(super) fn any(&self) -> bool {
-        self.queue.iter().any(|w| w.granted.is_none())
+    /// Whether any that has no memory yet wants so much for such an account.
+    pub(super) fn any(&self, such: impl Fn(usize, Account) -> bool) -> bool {
+        self.queue.iter().any(|w| w.granted.is_none() && such(w.size, w.account))
     }
 
     pub(super) fn push(
@@ -75,7 +75,7 @@ impl Waiters {
     }
 
     /// The memory that was granted; else remembers whom to wake.
-    pub(super) fn claim(&mut self, ticket: Ticket, waker: &Waker) -> Option<Buffer> {
+    pub(super) fn claim(&mut self, ticket: Ticket, waker: &Waker) -> Option<Grant> {
         let index = self.position(ticket)?;
         if self.queue[index].granted.is_some() {
             return self.queue.remove(index)?.granted;
@@ -85,7 +85,7 @@ impl Waiters {
     }
 
     /// Leaves the queue. Returns memory that was granted in the meantime.
-    pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Buffer> {
+    pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Grant> {
         self.queue.remove(self.position(ticket)?)?.granted
     }
 
@@ -97,7 +97,7 @@ impl Waiters {
     /// Where it breaks off nobody gets any.
     pub(super) fn grant(
         &mut self,
-        mut take: impl FnMut(usize, Account) -> ControlFlow<(), Option<Buffer>>,
+        mut take: impl FnMut(usize, Account) -> ControlFlow<(), Option<Grant>>,
     ) -> Option<Waker> {
         for waiter in self.queue.iter_mut().filter(|w| w.granted.is_none()) {
             match take(waiter.size, waiter.account) {

@@ -66,6 +66,7 @@ impl<'a, X: Platform> Send<'a, X> {
                     return Poll::Ready(Err(error));
                 }
                 Err(Refusal::Need(Need::Metadata(partition))) => {
+                    give_back(self.shared, self.buffer.take());
                     match self.wait_for_metadata(partition, cx) {
                         Poll::Ready(Ok(())) => {}
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),

@@ -255,6 +255,7 @@ impl<X: Platform> Sender<X> {
             Event::Filled { lane } => self.schedule(lane, now),
             Event::Metadata { topic, deadline } => self.want_topic(&topic, deadline, now),
             Event::Memory => self.send_all_so_far(now),
+            Event::Unused => self.completed = true,
             Event::Flush => {
                 self.send_all_so_far(now);
                 self.completed = true; // it may have nothing to wait for

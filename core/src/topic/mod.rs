@@ -199,10 +199,12 @@ pub(crate) fn ask_again<X: Platform>(
     }
 }
 
-/// A buffer that turned out not to be needed goes back to the pool.
+/// A buffer that turned out not to be needed goes back to the pool; a `flush` or a `close` may have
+/// waited for what becomes of it.
 pub(crate) fn give_back<X: Platform>(shared: &Shared<X>, buffer: Option<Buffer>) {
     if let Some(buffer) = buffer {
         shared.pool.with(|pool| pool.deallocate(buffer));
         shared.grant_memory();
+        shared.post(Event::Unused, Instant::ZERO);
     }
 }

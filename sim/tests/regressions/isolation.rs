@@ -158,3 +158,33 @@ fn more_leaders_than_sockets_take_turns() {
         }
     }
 }
+
+/// E3: a broker that hangs has its share of the memory; who waits for more of it stops nobody that
+/// sends to the others.
+#[test]
+fn who_waits_for_a_hung_brokers_share_of_memory_stops_no_other() {
+    let settings = [("buffer.memory", "16384"), ("batch.size", "1024"), ("linger.ms", "0")];
+    let mut world = World::new(2, &[("t", 2)], &settings);
+    for (partition, leader) in [(0, 1), (1, 2)] {
+        world.cluster(|it, now| it.move_leader("t", partition, Some(leader), now).unwrap());
+    }
+    world.know("t");
+    for partition in 0..2 {
+        assert!(world.wait(world.send_to(partition, "hello")).0.is_ok());
+    }
+    world.hold(1, true);
+    let text = "x".repeat(900);
+    let hung = Record::new(text.as_bytes()).partition(0);
+    while world.producer.try_send("t", hung).is_ok() {
+        world.settle();
+    }
+    let producer = world.producer.clone();
+    let mut waiting = Box::pin(producer.send("t", hung));
+    assert!(poll(&mut waiting).is_pending());
+    world.settle();
+    let healthy = Record::new(b"y").partition(1);
+    let (delivery, waited) = world.wait(Box::pin(producer.send("t", healthy)));
+    assert_eq!(waited, Duration::ZERO);
+    assert!(world.wait(delivery.unwrap()).0.is_ok());
+    assert!(world.wait(world.send("t", healthy)).0.is_ok());
+}

@@ -1,10 +1,16 @@
 //! The fixed memory: what must come back, and what must not be used too early.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake};
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
-use ottla_core::{Record, SendError, Written};
+use ottla_core::{Flush, Record, SendError, Written};
 use ottla_sim::cluster::ProduceFault;
+use ottla_sim::simulation::Simulated;
 
 use crate::world::{World, poll, refusal};
 
@@ -99,4 +105,77 @@ fn a_buffer_is_not_used_again_while_its_bytes_are_on_the_wire() {
     assert!(world.wait(next).0.is_ok());
     assert_eq!(world.log("t", 0), ["first", &late, &"b".repeat(900)]);
     world.assert_memory_is_back();
+}
+
+/// Four batches that are acknowledged, so that their memory is granted to a send that waits and
+/// does not run.
+fn granted_to_one_that_does_not_run(world: &mut World, meanwhile: impl FnOnce(&mut World)) {
+    world.know("t");
+    world.hold(1, true);
+    let text = "x".repeat(900);
+    let sent: Vec<_> = (0..4).map(|_| world.send_to(0, &text)).collect();
+    let producer = world.producer.clone();
+    let mut waiting = Box::pin(producer.send("t", Record::new(text.as_bytes()).partition(0)));
+    assert!(poll(&mut waiting).is_pending());
+    world.settle();
+    meanwhile(world);
+    world.hold(1, false);
+    world.settle();
+    assert!(sent.iter().all(|delivery| delivery.try_get().is_some()));
+    let mut flush = world.producer.flush();
+    let (polled, ()) = (poll(&mut flush), world.settle());
+    assert!(polled.is_ready() || poll(&mut flush).is_ready());
+}
+
+/// E5: a flush waits for the records that were accepted, not for one that has only been granted
+/// memory: its task may be the one that flushes.
+#[test]
+fn flush_does_not_wait_for_memory_that_nobody_uses() {
+    let mut world = World::new(1, &[("t", 1)], &SMALL);
+    granted_to_one_that_does_not_run(&mut world, |_| {});
+    world.pass(Duration::from_secs(1));
+    world.assert_memory_is_back();
+}
+
+/// The same with closing, which grants nothing any more.
+#[test]
+fn close_does_not_wait_for_memory_that_nobody_uses() {
+    let mut world = World::new(1, &[("t", 1)], &SMALL);
+    let mut close = world.producer.close(Duration::from_secs(3600));
+    granted_to_one_that_does_not_run(&mut world, |_| assert!(poll(&mut close).is_pending()));
+    let ((), waited) = world.wait(close);
+    assert_eq!(waited, Duration::ZERO);
+}
+
+/// Whether it was woken.
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A flush that found memory in use hears of it when no batch becomes of that.
+#[test]
+fn flush_hears_of_memory_that_comes_back_unused() {
+    let mut world = World::new(1, &[("t", 1)], &SMALL);
+    world.know("t");
+    let flag = Arc::new(Flag::default());
+    let mut flush = world.producer.flush();
+    let look = |flush: &mut Flush<Simulated>| {
+        Pin::new(flush).poll(&mut Context::from_waker(&flag.clone().into()))
+    };
+    let producer = world.producer.clone();
+    let refused = producer.try_resend("t", 0, 0, 100, |_no_batch| {
+        assert!(look(&mut flush).is_pending());
+        world.settle();
+        assert!(look(&mut flush).is_pending(), "a batch may become of it yet");
+        flag.0.store(false, Ordering::Relaxed);
+    });
+    assert!(refused.is_err());
+    world.settle();
+    assert!(flag.0.load(Ordering::Relaxed));
+    assert!(look(&mut flush).is_ready());
 }
