@@ -33,6 +33,14 @@ pub(crate) struct Buffer {
     pub(crate) number: u64,
 }
 
+/// The memory that a batch wants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) best: usize,
+    pub(crate) least: usize,
+    pub(crate) account: Account,
+}
+
 /// Memory that somebody who waited was granted, who may never come for it: so it has no number yet,
 /// and neither `flush` nor `close` waits for it.
 #[derive(Debug)]
@@ -125,6 +133,13 @@ impl BufferPool {
         Some(self.number(grant))
     }
 
+    /// The same with the least that will do, where there isn't the best.
+    pub(crate) fn try_allocate_wanted(&mut self, wanted: Wanted) -> Option<Buffer> {
+        let Wanted { best, least, account } = wanted;
+        let buffer = self.try_allocate(best, account);
+        if buffer.is_some() || least == best { buffer } else { self.try_allocate(least, account) }
+    }
+
     fn number(&mut self, grant: Grant) -> Buffer {
         let Grant { bytes, reserved, account } = grant;
         Buffer { bytes, reserved, account, number: self.incomplete.begin() }
@@ -171,16 +186,11 @@ impl BufferPool {
         self.held[index] += bytes;
     }
 
-    /// Queues for memory. The ticket must be [claimed](Self::claim) or [dropped](Self::cancel).
+    /// Queues for the least memory that will do. The ticket must be [claimed](Self::claim) or
+    /// [dropped](Self::cancel).
     #[cfg(feature = "waiting")]
-    pub(crate) fn wait(
-        &mut self,
-        size: usize,
-        account: Account,
-        deadline: Instant,
-        waker: &Waker,
-    ) -> Ticket {
-        self.waiters.push(size, account, deadline, waker)
+    pub(crate) fn wait(&mut self, wanted: Wanted, deadline: Instant, waker: &Waker) -> Ticket {
+        self.waiters.push(wanted.least, wanted.account, deadline, waker)
     }
 
     /// The memory waited for, if it was granted; else remembers whom to wake.

@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use super::partitions::poll_metadata;
-use crate::accumulator::buffer_pool::Buffer;
+use crate::accumulator::buffer_pool::Wanted;
 use crate::accumulator::delivery::Delivery;
 use crate::accumulator::waiters::Ticket;
 use crate::error::SendError;
@@ -15,7 +15,9 @@ use crate::record::Record;
 use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
-use crate::topic::{AnyHandle, Need, Refusal, TopicHandle, append, ask_again, give_back, prepare};
+use crate::topic::{
+    AnyHandle, Attempt, Need, Refusal, TopicHandle, append, ask_again, give_back, prepare,
+};
 
 /// A send that waits; see [`Producer::send`](crate::Producer::send).
 #[must_use = "futures do nothing unless polled"]
@@ -28,7 +30,7 @@ pub struct Send<'a, X: Platform> {
     size: Result<usize, SendError>,
     since: Option<Instant>,
     ticket: Option<Ticket>,
-    buffer: Option<Buffer>,
+    attempt: Attempt,
 }
 
 impl<X: Platform> fmt::Debug for Send<'_, X> {
@@ -44,7 +46,15 @@ impl<'a, X: Platform> Send<'a, X> {
         mut record: Record<'a>,
     ) -> Self {
         let size = prepare(shared, &handle.state().name, &mut record);
-        Self { shared, handle, record, size, since: None, ticket: None, buffer: None }
+        Self {
+            shared,
+            handle,
+            record,
+            size,
+            since: None,
+            ticket: None,
+            attempt: Attempt::default(),
+        }
     }
 
     fn advance(&mut self, cx: &Context<'_>) -> Poll<Result<Delivery<X>, SendError>> {
@@ -54,27 +64,27 @@ impl<'a, X: Platform> Send<'a, X> {
                 match self.shared.pool.with(|pool| pool.claim(ticket, cx.waker())) {
                     Some(buffer) => {
                         self.ticket = None;
-                        self.buffer = Some(buffer);
+                        self.attempt.buffer = Some(buffer);
                     }
                     None => return self.still_waiting(),
                 }
             }
-            match append(&mut self.handle, self.shared, &self.record, size, &mut self.buffer) {
+            match append(&mut self.handle, self.shared, &self.record, size, &mut self.attempt) {
                 Ok(delivery) => return Poll::Ready(Ok(delivery)),
                 Err(Refusal::Error(error)) => {
                     ask_again(self.shared, self.handle.state(), &error);
                     return Poll::Ready(Err(error));
                 }
                 Err(Refusal::Need(Need::Metadata(partition))) => {
-                    give_back(self.shared, self.buffer.take());
+                    give_back(self.shared, self.attempt.buffer.take());
                     match self.wait_for_metadata(partition, cx) {
                         Poll::Ready(Ok(())) => {}
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                         Poll::Pending => return Poll::Pending,
                     }
                 }
-                Err(Refusal::Need(need)) => {
-                    if !self.take_memory(&need, cx)? {
+                Err(Refusal::Need(Need::Memory(wanted))) => {
+                    if !self.take_memory(wanted, cx)? {
                         return Poll::Pending;
                     }
                 }
@@ -83,22 +93,18 @@ impl<'a, X: Platform> Send<'a, X> {
     }
 
     /// Takes memory, or a place in the queue for it.
-    fn take_memory(&mut self, need: &Need, cx: &Context<'_>) -> Result<bool, SendError> {
-        let Need::Memory { wanted, least, account } = *need else { return Ok(true) };
+    fn take_memory(&mut self, wanted: Wanted, cx: &Context<'_>) -> Result<bool, SendError> {
         let (deadline, _) = self.deadline();
         let memory = self.shared.pool.with(|pool| {
             if pool.is_closed() {
                 return Err(SendError::Closed);
             }
-            let buffer = pool.try_allocate(wanted, account);
-            Ok(match buffer.or_else(|| pool.try_allocate(least, account)) {
-                Some(buffer) => Ok(buffer),
-                None => Err(pool.wait(least, account, deadline, cx.waker())),
-            })
+            let buffer = pool.try_allocate_wanted(wanted);
+            Ok(buffer.ok_or_else(|| pool.wait(wanted, deadline, cx.waker())))
         })?;
         match memory {
             Ok(buffer) => {
-                self.buffer = Some(buffer);
+                self.attempt.buffer = Some(buffer);
                 Ok(true)
             }
             Err(ticket) => {
@@ -158,7 +164,7 @@ impl<X: Platform> Future for Send<'_, X> {
 /// Memory that was granted goes on to the next who waits, and a place in the queue is given up.
 impl<X: Platform> Drop for Send<'_, X> {
     fn drop(&mut self) {
-        give_back(self.shared, self.buffer.take());
+        give_back(self.shared, self.attempt.buffer.take());
         self.give_up_waiting();
     }
 }

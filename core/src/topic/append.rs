@@ -4,10 +4,10 @@ use core::iter;
 
 use super::TopicState;
 use super::handle::TopicHandle;
-use super::local::Local;
+use super::local::{Kept, Local};
 use super::prepare::{fields, is_plainly_valid};
 use crate::accumulator::batch::SEALED_WHERE_FILLED;
-use crate::accumulator::buffer_pool::{Account, Buffer};
+use crate::accumulator::buffer_pool::{Buffer, Wanted};
 use crate::accumulator::delivery::{BatchResult, Delivery};
 use crate::accumulator::partition::{Appended, Partition};
 use crate::error::SendError;
@@ -24,8 +24,16 @@ pub(crate) enum Need {
         #[cfg_attr(not(feature = "waiting"), expect(dead_code, reason = "nobody waits"))]
         Option<(i32, u32)>,
     ),
-    /// This much memory, at best and at least.
-    Memory { wanted: usize, least: usize, account: Account },
+    /// Memory for a batch.
+    Memory(Wanted),
+}
+
+/// What one record's append has come to, for the next attempt when there is memory.
+#[derive(Default)]
+pub(crate) struct Attempt {
+    /// Taken if a batch is opened.
+    pub(crate) buffer: Option<Buffer>,
+    place: Option<Kept>,
 }
 
 /// The end of an append that didn't happen.
@@ -123,20 +131,21 @@ fn plain_place<X: Platform>(
     local.settled(state, record)
 }
 
-/// Appends a record of at most `size` bytes, or says what that needs. `buffer` is taken if a
-/// batch is opened.
+/// Appends a record of at most `size` bytes, or says what that needs.
 pub(crate) fn append<X: Platform>(
     handle: &mut impl TopicHandle<X>,
     shared: &Shared<X>,
     record: &Record<'_>,
     size: usize,
-    buffer: &mut Option<Buffer>,
+    attempt: &mut Attempt,
 ) -> Result<Delivery<X>, Refusal> {
     let timestamp = record.timestamp.unwrap_or_else(|| shared.clock.unix_millis());
     let (mut at, mut room, mut left) = (Instant::ZERO, 0, None);
     let chosen = handle.with(|state, local| {
         local.refresh(state);
-        let (mut partition, mut sticky) = local.choose(&state.name, record, shared)?;
+        let Attempt { buffer, place } = attempt;
+        let kept = place.take();
+        let (mut partition, mut sticky) = local.choose_once(kept, &state.name, record, shared)?;
         loop {
             let target = local.layout.partitions[partition as usize].clone();
             let limits = |buffer: &Buffer| {
@@ -159,11 +168,15 @@ pub(crate) fn append<X: Platform>(
                 (partition, sticky) = local.choose(&state.name, record, shared)?;
                 continue;
             }
-            if let Appended::Done { opened, filled, .. } = appended {
-                if sticky && opened.is_some() {
-                    local.on_batch_begun(room);
+            match appended {
+                Appended::Done { opened, filled, .. } => {
+                    if sticky && opened.is_some() {
+                        local.on_batch_begun(room);
+                    }
+                    local.on_appended(sticky, size, filled);
                 }
-                local.on_appended(sticky, size, filled);
+                Appended::NeedsBuffer { .. } => *place = local.keep((partition, sticky)),
+                Appended::Closed => {}
             }
             return Ok::<_, Refusal>((appended, target));
         }
@@ -184,8 +197,8 @@ pub(crate) fn append<X: Platform>(
             Ok(delivery)
         }
         Appended::NeedsBuffer { account, .. } => {
-            let (wanted, least) = handle.state().memory_for(shared, size);
-            Err(Refusal::Need(Need::Memory { wanted, least, account }))
+            let (best, least) = handle.state().memory_for(shared, size);
+            Err(Refusal::Need(Need::Memory(Wanted { best, least, account })))
         }
         Appended::Closed => Err(SendError::Closed.into()),
     }

@@ -13,6 +13,13 @@ use crate::shared::Shared;
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::{Clock, Instant};
 
+/// A partition that was chosen, and what was known then.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept {
+    partition: i32,
+    version: u32,
+}
+
 pub(crate) struct Local<X: Platform> {
     version: u32,
     status: Status,
@@ -69,6 +76,27 @@ impl<X: Platform> Local<X> {
         }
         let count = self.layout.partitions.len() as u32;
         self.partitioner.settled(record.routing_key(), count)
+    }
+
+    /// As [`choose`](Self::choose), but what was [kept](Self::keep) of an earlier attempt with the
+    /// same record is still good, if the metadata is the same.
+    pub(super) fn choose_once(
+        &mut self,
+        kept: Option<Kept>,
+        topic: &str,
+        record: &Record<'_>,
+        shared: &Shared<X>,
+    ) -> Result<(i32, bool), Refusal> {
+        match kept.filter(|kept| kept.version == self.version) {
+            Some(kept) => Ok((kept.partition, false)),
+            None => self.choose(topic, record, shared),
+        }
+    }
+
+    /// A choice for the next attempt with the same record: round robin would take another turn. The
+    /// partition that sticks need not be kept.
+    pub(super) fn keep(&self, (partition, sticky): (i32, bool)) -> Option<Kept> {
+        (!sticky).then_some(Kept { partition, version: self.version })
     }
 
     /// The record's partition and whether it is the one that sticks.

@@ -20,7 +20,7 @@ use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::Instant;
 
-pub(crate) use append::{Need, Refusal, append};
+pub(crate) use append::{Attempt, Need, Refusal, append};
 use append::{append_runs, append_to_open};
 #[cfg(feature = "waiting")]
 pub(crate) use handle::AnyHandle;
@@ -156,29 +156,26 @@ fn try_send_with_care<X: Platform>(
     // As short-lived as what interceptors may add to it.
     let mut record = record;
     let size = prepare(shared, &handle.state().name, &mut record)?;
-    let mut buffer = None;
+    let mut attempt = Attempt::default();
     loop {
-        match append(handle, shared, &record, size, &mut buffer) {
+        match append(handle, shared, &record, size, &mut attempt) {
             Ok(delivery) => {
-                give_back(shared, buffer);
+                give_back(shared, attempt.buffer);
                 return Ok(delivery);
             }
             Err(Refusal::Error(error)) => {
-                give_back(shared, buffer);
+                give_back(shared, attempt.buffer);
                 ask_again(shared, handle.state(), &error);
                 return Err(error);
             }
             Err(Refusal::Need(Need::Metadata(_))) => {
-                give_back(shared, buffer);
+                give_back(shared, attempt.buffer);
                 shared.want_metadata(handle.state(), Instant::ZERO);
                 return Err(SendError::MetadataPending);
             }
-            Err(Refusal::Need(Need::Memory { wanted, least, account })) => {
-                buffer = shared.pool.with(|pool| {
-                    pool.try_allocate(wanted, account)
-                        .or_else(|| pool.try_allocate(least, account).filter(|_| least < wanted))
-                });
-                if buffer.is_none() {
+            Err(Refusal::Need(Need::Memory(wanted))) => {
+                attempt.buffer = shared.pool.with(|pool| pool.try_allocate_wanted(wanted));
+                if attempt.buffer.is_none() {
                     shared.post(Event::Memory, Instant::ZERO);
                     shared.metrics.with(|metrics| metrics.buffer_exhausted += 1);
                     return Err(SendError::BufferFull);

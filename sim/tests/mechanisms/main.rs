@@ -5,6 +5,7 @@ mod connections;
 mod message_sets;
 mod metadata;
 mod outcomes;
+mod partitioning;
 mod readiness;
 mod waiting;
 #[path = "../regressions/world.rs"]
