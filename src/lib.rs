@@ -101,13 +101,14 @@ pub use client::BlockingClient;
 pub use deliveries::Deliveries;
 pub use delivery::Delivery;
 pub use ottla_core::config::{
-    Acks, AddressError, BrokerAddress, ConfigError, DnsLookup, MetadataRecovery, Pem,
-    ProducerConfig, Roots, SaslConfig, SecurityConfig, SecurityProtocol, TlsConfig, TopicOverrides,
+    Acks, AddressError, BrokerAddress, ConfigError, DnsLookup, MemoryBudget, MetadataRecovery,
+    OidcConfig, Pem, ProducerConfig, Roots, SaslConfig, SecurityConfig, SecurityProtocol,
+    TlsConfig, TopicOverrides,
 };
 pub use ottla_core::{
     Acknowledgement, Codec, Compression, Delivered, DeliveryError, ErrorCode, Header, Interceptor,
     Interceptors, Metrics, Reason, Record, RecordMetadata, SendError, SortedMap, Summary,
-    TopicMetrics, Written, partitioner, sasl, serializer,
+    TopicMetrics, Written, config, partitioner, sasl, serializer,
 };
 pub use ottla_transport_std::{Answer, BlockingConnection, BlockingError};
 pub use producer::Producer;

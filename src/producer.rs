@@ -180,22 +180,35 @@ impl Producer {
         self.core().config()
     }
 
+    /// Asks the I/O thread to close, without waiting for that.
+    #[cfg(feature = "transactions")]
+    pub(crate) fn begin_closing(&self, timeout: Duration) {
+        self.0.begin_closing(timeout);
+    }
+
     #[inline]
     pub(crate) fn core(&self) -> &ottla_core::Producer<Native> {
         &self.0.core
     }
 }
 
+impl Running {
+    /// Asks the I/O thread to close, without waiting for that.
+    fn begin_closing(&self, timeout: Duration) {
+        let close = pin!(self.core.close(timeout));
+        let _ = close.poll(&mut Context::from_waker(Waker::noop()));
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let Some(io_thread) = self.io_thread.take() else { return };
-        let mut close = pin!(self.core.close(DROP_TIMEOUT));
         if io_thread.is_current() {
             // An interceptor, or a waker, held the last handle: the I/O thread can't wait for
-            // itself. One poll asks it to close, which it does after what it is doing now.
-            let _ = close.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            // itself. It closes after what it is doing now.
+            self.begin_closing(DROP_TIMEOUT);
         } else {
-            block_on(close);
+            block_on(self.core.close(DROP_TIMEOUT));
             io_thread.join();
         }
     }

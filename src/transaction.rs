@@ -74,6 +74,21 @@ pub struct TransactionalProducer {
     running: Producer,
 }
 
+/// One that has no transactional id yet has accepted nothing. Where it gets none, or nobody waits
+/// any more, its end takes no time: this may be an executor's thread.
+struct Starting {
+    producer: Producer,
+    has_id: bool,
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if !self.has_id {
+            self.producer.begin_closing(Duration::ZERO);
+        }
+    }
+}
+
 impl TransactionalProducer {
     /// Starts a producer and takes over the configuration's `transactional.id`: what an earlier
     /// producer of this id left unfinished is aborted, and it can't commit any more. Waits for the
@@ -93,10 +108,13 @@ impl TransactionalProducer {
         config: ProducerConfig,
         interceptors: Interceptors,
     ) -> Result<Self, StartError> {
-        let running = Producer::start(config, interceptors)?;
-        let core = running.core().clone();
+        let mut starting =
+            Starting { producer: Producer::start(config, interceptors)?, has_id: false };
+        let core = starting.producer.core().clone();
         let core = ottla_core::transaction::TransactionalProducer::initialise(core).await;
-        Ok(Self { core: core.map_err(StartError::Transaction)?, running })
+        let core = core.map_err(StartError::Transaction)?;
+        starting.has_id = true;
+        Ok(Self { core, running: starting.producer.clone() })
     }
 
     /// [`new`](Self::new) from Kafka's own configuration keys and values.

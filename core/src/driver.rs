@@ -53,7 +53,7 @@ pub fn producer_with<X: Platform, T: Transport>(
                 .into(),
         });
     }
-    let shared = Arc::new(Shared::new(config, clock, interceptors, seed));
+    let shared = Arc::new(Shared::new(config, clock, interceptors, seed)?);
     let sender = Sender::new(shared.clone());
     let (connections, writing) = (Vec::new(), Vec::new());
     let driver = Driver { shared: shared.clone(), sender, transport, connections, writing };

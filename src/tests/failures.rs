@@ -85,3 +85,14 @@ fn a_key_that_kafka_does_not_have() {
     let text = error.to_string();
     assert!(text.contains("linger.sm") && text.contains("linger.ms"), "{text}");
 }
+
+#[test]
+fn more_memory_than_there_is_is_refused() {
+    let error = Producer::from_properties([
+        ("bootstrap.servers", "127.0.0.1:1"),
+        ("buffer.memory", "9223372036854775807"),
+        ("buffer.memory.preallocate", "true"),
+    ]);
+    let error = error.expect_err("no machine has so much").to_string();
+    assert!(error.contains("buffer.memory"), "{error}");
+}

@@ -1,11 +1,18 @@
 //! Starting, sleeping and ending.
 
+#[cfg(feature = "transactions")]
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "transactions")]
+use futures_lite::future::{block_on, poll_once};
+
 use super::{PATIENCE, broker, producer, stored_count};
+#[cfg(feature = "transactions")]
+use crate::transaction::TransactionalProducer;
 use crate::{
     Acknowledgement, Deliveries, Interceptor, Producer, ProducerConfig, Reason, Record, SendError,
 };
@@ -149,4 +156,25 @@ fn an_idle_producer_sleeps() {
     thread::sleep(Duration::from_millis(500));
     let woken = sleeps("idle") - before;
     assert!(woken < 10, "woken {woken} times with nothing to do");
+}
+
+/// It may run on an executor's thread, and there is nothing to wait for.
+#[cfg(feature = "transactions")]
+#[test]
+fn a_transactional_producer_that_nobody_waits_for_any_more_ends_at_once() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let start = |patience| {
+        TransactionalProducer::from_properties([
+            ("bootstrap.servers", address.as_str()),
+            ("transactional.id", "billing-1"),
+            ("max.block.ms", patience),
+        ])
+    };
+    let mut forgotten = Box::pin(start("60000"));
+    assert!(block_on(poll_once(&mut forgotten)).is_none());
+    let begun = Instant::now();
+    drop(forgotten);
+    assert!(block_on(start("100")).is_err());
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
 }

@@ -4,7 +4,7 @@
 //! (never a blocked thread), every buffer carries a number from which `flush` knows what came
 //! before it, and one node may not take the memory of all (see [`BufferPool::may_hold`]).
 
-use alloc::collections::VecDeque;
+use alloc::collections::{TryReserveError, VecDeque};
 use alloc::vec::Vec;
 use core::mem;
 use core::ops::ControlFlow;
@@ -77,20 +77,34 @@ pub(crate) struct BufferPool {
 impl BufferPool {
     /// A pool of `total` bytes that keeps buffers of `poolable` bytes for reuse. With `preallocate`
     /// it takes all memory from the allocator now, so that it can't be short of it later.
-    pub(crate) fn new(total: usize, poolable: usize, preallocate: bool) -> Self {
+    ///
+    /// # Errors
+    /// There is not so much.
+    pub(crate) fn new(
+        total: usize,
+        poolable: usize,
+        preallocate: bool,
+    ) -> Result<Self, TryReserveError> {
         let buffers = total.checked_div(poolable).filter(|_| preallocate).unwrap_or(0);
         let few = if preallocate { FEW_WAITERS } else { 0 };
-        Self {
+        let mut free = Vec::new();
+        free.try_reserve_exact(buffers)?;
+        for _ in 0..buffers {
+            let mut buffer = Vec::new();
+            buffer.try_reserve_exact(poolable)?;
+            free.push(buffer);
+        }
+        Ok(Self {
             total,
             poolable,
             available: total - buffers * poolable,
-            free: (0..buffers).map(|_| Vec::with_capacity(poolable)).collect(),
+            free,
             waiters: Waiters::with_capacity(few),
             held: Vec::new(),
             nodes: 1,
             incomplete: Incomplete::with_capacity(buffers),
             closed: false,
-        }
+        })
     }
 
     /// Bytes that nobody holds.
@@ -362,7 +376,7 @@ mod tests {
 
     #[test]
     fn preallocated_memory_is_all_memory_and_stays() {
-        let mut pool = BufferPool::new(2_100, 500, true);
+        let mut pool = BufferPool::new(2_100, 500, true).unwrap();
         assert_eq!((pool.free.len(), pool.available, pool.free_bytes()), (4, 100, 2_100));
         let buffers: Vec<_> = (0..4).filter_map(|_| pool.try_allocate(500, Account(0))).collect();
         assert_eq!(buffers.len(), 4);

@@ -73,7 +73,7 @@ impl BlockingConnection {
             frames: FrameReader::new(config.receive_max_bytes),
             versions: NodeVersions::default(),
             client_id: config.client_id.clone(),
-            patience: config.connection_setup_timeout,
+            patience: config.connection_setup_timeout.min(config.request_timeout),
             correlation_id: 0,
         };
         if this.client_id.is_empty() {
