@@ -26,6 +26,8 @@ pub(super) struct Lane<X: Platform> {
     pub(super) leader_epoch: i32,
     /// The node in whose ready queue the lane stands.
     pub(super) queued_at: Option<NodeId>,
+    /// It is among those that linger until the leader has nothing in flight.
+    pub(super) lingers: bool,
     /// Sealed batches that are not on the wire, in order: those that have to go again, and behind
     /// them, where batches are stored before they are sent, those that are ready to go.
     pub(super) retries: VecDeque<Box<ProducerBatch<X>>>,
@@ -68,6 +70,7 @@ impl<X: Platform> Lane<X> {
             leader: None,
             leader_epoch: -1,
             queued_at: None,
+            lingers: false,
             retries: VecDeque::with_capacity(reserved),
             in_flight: 0,
             sent_to: None,

@@ -226,6 +226,7 @@ impl<X: Platform> Sender<X> {
     /// Looks at every node to which something happened: connects and sends what it may have.
     pub(super) fn visit_active(&mut self, now: Instant) {
         while let Some((id, ())) = self.active.pop_first() {
+            self.end_lingering(id, now);
             self.connect_if_wanted(id, now);
             self.fill(id, now);
         }

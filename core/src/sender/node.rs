@@ -49,6 +49,9 @@ pub(super) struct Node<X: Platform> {
     pub(super) in_flight: VecDeque<InFlight<X>>,
     /// Lanes with a batch that may leave.
     pub(super) ready: VecDeque<LaneId>,
+    /// Lanes that linger until nothing is in flight, where linger is adaptive. Some may have left
+    /// meanwhile; looking at them once too often is harmless.
+    pub(super) lingering: VecDeque<LaneId>,
     pub(super) throttled_until: Option<Instant>,
     /// When the connection has been idle for too long.
     pub(super) idle_at: Option<Instant>,
@@ -194,6 +197,7 @@ impl<X: Platform> Node<X> {
             condenser: None,
             in_flight: VecDeque::new(),
             ready: VecDeque::new(),
+            lingering: VecDeque::new(),
             throttled_until: None,
             idle_at: None,
             request_timeout: config.request_timeout,

@@ -21,7 +21,10 @@ impl<X: Platform> Sender<X> {
         }
         match self.next_step(id, now) {
             Next::Nothing => {}
-            Next::At(at) => self.look_again(id, at),
+            Next::At(at) => {
+                self.look_again(id, at);
+                self.linger_until_quiet(id);
+            }
             Next::Now => self.enqueue(id),
         }
     }
@@ -45,6 +48,33 @@ impl<X: Platform> Sender<X> {
             if let Some(at) = lane.alarm {
                 self.timers.push(Reverse((at, id)));
             }
+        }
+    }
+
+    /// Where linger is adaptive, a lane that lingers is also looked at when its leader has nothing
+    /// to answer any more; a backoff isn't over then.
+    fn linger_until_quiet(&mut self, id: LaneId) {
+        let lane = &mut self.lanes[id as usize];
+        if !self.shared.config.adaptive_linger || lane.lingers || !lane.retries.is_empty() {
+            return;
+        }
+        if let Some(node) = lane.leader.and_then(|leader| self.nodes.get_mut(&leader)) {
+            lane.lingers = true;
+            node.lingering.push_back(id);
+        }
+    }
+
+    /// Looks at the lanes that linger, if nothing is on its way to their leader any more.
+    pub(super) fn end_lingering(&mut self, id: NodeId, now: Instant) {
+        if !self.config().adaptive_linger || !self.is_quiet(Some(id)) {
+            return;
+        }
+        let lingering = self.nodes.get(&id).map_or(0, |node| node.lingering.len());
+        for _ in 0..lingering {
+            let lane = self.nodes.get_mut(&id).and_then(|node| node.lingering.pop_front());
+            let Some(lane) = lane else { return };
+            self.lanes[lane as usize].lingers = false;
+            self.schedule(lane, now);
         }
     }
 
@@ -73,7 +103,8 @@ impl<X: Platform> Sender<X> {
         if let Some(node) = old.and_then(|old| self.nodes.get_mut(&old)) {
             node.ready.retain(|lane| *lane != id);
         }
-        self.lanes[id as usize].backoff_until = None;
+        let lane = &mut self.lanes[id as usize];
+        (lane.backoff_until, lane.lingers) = (None, false);
         self.requeue(id, now);
     }
 

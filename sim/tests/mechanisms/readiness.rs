@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use ottla_core::Record;
-use ottla_sim::cluster::ProduceFault;
+use ottla_sim::cluster::{Cluster, ProduceFault};
 
 use crate::world::{World, poll};
 
@@ -104,6 +104,58 @@ fn a_flush_sends_what_was_there_before_it() {
     assert!(matches!(poll(&mut flush), Poll::Ready(())), "it does not wait for later records");
     world.pass(Duration::from_secs(5));
     assert!(poll(&mut after).is_pending());
+}
+
+/// E5: adaptive linger waits for company only as long as something is on its way to the broker.
+#[test]
+fn an_adaptive_linger_ends_with_the_last_answer() {
+    let mut world = lingering(&[("linger.adaptive", "true")]);
+    let (first, other) = (world.send_to(0, "a"), world.send_to(1, "b"));
+    leaves_at_once(&mut world, first);
+    leaves_at_once(&mut world, other);
+    world.hold(1, true);
+    let alone = world.send_to(0, "c");
+    world.settle();
+    let mut company = world.send_to(1, "d");
+    world.pass(Duration::from_secs(1));
+    assert!(poll(&mut company).is_pending());
+    world.send_to(1, "e");
+    world.hold(1, false);
+    leaves_at_once(&mut world, alone);
+    leaves_at_once(&mut world, company);
+    assert_eq!(world.log("t", 1), ["b", "d", "e"]);
+    assert_eq!(world.producer.metrics().records_per_request.max, 2, "d and e left together");
+}
+
+/// E5: a partition that moves lingers as long as its new leader has something to answer.
+#[test]
+fn an_adaptive_linger_follows_the_leader() {
+    let settings =
+        [("linger.ms", "10000"), ("linger.adaptive", "true"), ("metadata.max.age.ms", "2000")];
+    let mut world = World::new(3, &[("t", 4)], &settings);
+    let lead = |world: &World, partition, node| {
+        let moved = |cluster: &mut Cluster, now| cluster.move_leader("t", partition, node, now);
+        world.cluster(moved).unwrap();
+    };
+    for (partition, node) in [(0, 1), (1, 1), (2, 2), (3, 3)] {
+        lead(&world, partition, Some(node));
+    }
+    world.know("t");
+    for partition in 0..4 {
+        let known = world.send_to(partition, "a");
+        leaves_at_once(&mut world, known);
+    }
+    world.hold(1, true);
+    world.hold(2, true);
+    let _busy = [world.send_to(0, "b"), world.send_to(2, "b")];
+    world.settle();
+    let mut company = world.send_to(1, "b");
+    world.settle();
+    lead(&world, 1, Some(2));
+    world.pass(Duration::from_secs(3));
+    assert!(poll(&mut company).is_pending());
+    world.hold(2, false);
+    leaves_at_once(&mut world, company);
 }
 
 /// E5.1: whoever waits for memory makes every batch ready.
