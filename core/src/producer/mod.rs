@@ -23,6 +23,8 @@ use crate::topic::{OwnHandle, SharedHandle, Topic, TopicState, try_send};
 pub use finish::{Close, Flush};
 pub use partitions::Partitions;
 #[cfg(feature = "waiting")]
+pub(crate) use partitions::poll_metadata;
+#[cfg(feature = "waiting")]
 pub use send::Send;
 
 /// A Kafka producer. Clones are handles of the same producer.

@@ -14,7 +14,7 @@ use crate::time::{Clock, Instant};
 use crate::topic::{Status, TopicState};
 
 /// Waits for a topic, or for a partition that it does not have yet (KAFKA-6833).
-pub(super) fn poll_metadata<X: Platform>(
+pub(crate) fn poll_metadata<X: Platform>(
     shared: &Shared<X>,
     topic: &Arc<TopicState<X>>,
     partition: Option<(i32, u32)>,

@@ -31,6 +31,7 @@ use self::queue::Queue;
 use crate::accumulator::delivery::Delivery;
 pub use crate::config::producer_0_8::Config;
 use crate::error::{DeliveryError, SendError};
+use crate::producer::poll_metadata;
 use crate::record::Record;
 use crate::shared::Event;
 use crate::sync::{Arc, Platform};
@@ -215,12 +216,51 @@ impl<X: Platform> Producer<X> {
     }
 
     async fn enqueue(&self, index: usize, message: &Message<'_>) -> Result<Delivery<X>, Error> {
-        let refused = |error| match error {
-            SendError::Closed => Error::Closed,
-            error => Error::Refused { index, error },
-        };
-        // Outside of the line: a topic that is not there holds up nobody.
-        self.inner.partitions(message.topic).await.map_err(refused)?;
+        match self.enqueue_when_known(message).await {
+            Ok(delivery) => Ok(delivery),
+            Err(SendError::BufferFull) => {
+                self.queue.count(|stats| stats.dropped += 1);
+                Err(Error::QueueFull { index })
+            }
+            Err(SendError::Closed) => Err(Error::Closed),
+            Err(error) => Err(Error::Refused { index, error }),
+        }
+    }
+
+    /// Metadata is waited for outside of the line: a topic or a partition that is not there holds
+    /// up nobody.
+    async fn enqueue_when_known(&self, message: &Message<'_>) -> Result<Delivery<X>, SendError> {
+        self.inner.partitions(message.topic).await?;
+        let mut since = None;
+        loop {
+            match self.wait_in_line(message).await {
+                Err(SendError::MetadataPending) => {
+                    self.wait_for_metadata(message, &mut since).await?
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Waits for a topic's partition, until `max.block.ms` after `since`.
+    async fn wait_for_metadata(
+        &self,
+        message: &Message<'_>,
+        since: &mut Option<Instant>,
+    ) -> Result<(), SendError> {
+        let shared = &self.inner.shared;
+        let since = *since.get_or_insert_with(|| shared.clock.now());
+        let topic = &self.inner.handle(message.topic).state;
+        poll_fn(|cx| {
+            let (_, count) = topic.status();
+            let partition = message.record.partition.map(|partition| (partition, count));
+            let (deadline, waited) = (since + shared.config.max_block, shared.waited(since));
+            poll_metadata(shared, topic, partition, deadline, waited, cx)
+        })
+        .await
+    }
+
+    async fn wait_in_line(&self, message: &Message<'_>) -> Result<Delivery<X>, SendError> {
         let mut topic = self.inner.handle(message.topic);
         let place = Place { producer: self, ticket: self.queue.take_ticket() };
         let mut deadline = None;
@@ -233,18 +273,17 @@ impl<X: Platform> Producer<X> {
                         self.queue.push(topic.state.name.clone(), delivery.share());
                         return Poll::Ready(Ok(delivery));
                     }
-                    Err(SendError::BufferFull | SendError::MetadataPending) => {}
-                    Err(error) => return Poll::Ready(Err(refused(error))),
+                    Err(SendError::BufferFull) => {}
+                    Err(error) => return Poll::Ready(Err(error)),
                 }
             }
             if self.inner.shared.is_closed() {
-                return Poll::Ready(Err(Error::Closed));
+                return Poll::Ready(Err(SendError::Closed));
             }
             if self.has_patience(&mut deadline) {
                 return Poll::Pending;
             }
-            self.queue.count(|stats| stats.dropped += 1);
-            Poll::Ready(Err(Error::QueueFull { index }))
+            Poll::Ready(Err(SendError::BufferFull))
         })
         .await
     }

@@ -1,12 +1,18 @@
 //! A3: the full queue and its three policies.
 
+use std::task::Poll;
 use std::time::Duration;
 
-use ottla_core::producer_0_8::{Error, Producer};
+use ottla_core::producer_0_8::{Error, Message, Producer};
+use ottla_core::{Record, SendError};
 use ottla_sim::simulation::Simulated;
 
 use crate::world::{World, poll};
 use crate::{Sent, message, old_producer};
+
+fn to_partition(partition: i32) -> Message<'static> {
+    Message { topic: "t", record: Record::new(b"x").partition(partition) }
+}
 
 /// A queue of two, full, before a broker that doesn't answer.
 fn full(policy: &str) -> (World, Producer<Simulated>) {
@@ -103,4 +109,43 @@ fn a_message_for_a_topic_that_is_not_there_holds_up_no_other() {
     let (sent, waited) = world.wait(Box::pin(producer.send(&there)));
     assert!(sent.is_ok() && waited < Duration::from_millis(10), "{waited:?}");
     assert!(matches!(world.wait(nowhere).0, Err(Error::Refused { index: 0, .. })));
+}
+
+/// A7.3: nor does a partition that is not there; its message fails in time.
+#[test]
+fn a_message_for_a_partition_that_is_not_there_holds_up_no_other() {
+    let (mut world, producer) = full("-1");
+    let (nowhere, there) = ([to_partition(7)], [message("t", "c")]);
+    let mut nowhere = Box::pin(producer.send(&nowhere));
+    let mut there = Box::pin(producer.send(&there));
+    assert!(poll(&mut nowhere).is_pending() && poll(&mut there).is_pending());
+    world.hold(1, false);
+    world.settle();
+    assert!(poll(&mut nowhere).is_pending());
+    let (sent, waited) = world.wait(there);
+    assert!(sent.is_ok() && waited < Duration::from_millis(10), "{waited:?}");
+    let max_block = world.producer.config().max_block;
+    world.pass(max_block - Duration::from_secs(1));
+    assert!(poll(&mut nowhere).is_pending());
+    world.pass(Duration::from_secs(1));
+    let Poll::Ready(Err(Error::Refused { index: 0, error })) = poll(&mut nowhere) else { panic!() };
+    assert!(matches!(error, SendError::NotInMetadata { partition: Some((7, 1)), .. }), "{error:?}");
+    assert_eq!(world.log("t", 0), ["a", "b", "c"]);
+}
+
+/// Partitions may be added while a message for one of them waits (KAFKA-6833).
+#[test]
+fn a_message_for_a_partition_that_comes_is_sent() {
+    let (mut world, producer) = full("-1");
+    world.hold(1, false);
+    let messages = [to_partition(1)];
+    let mut send = Box::pin(producer.send(&messages));
+    world.settle();
+    assert!(poll(&mut send).is_pending());
+    world.pass(Duration::from_secs(5));
+    world.cluster(|cluster, now| cluster.add_partitions("t", 2, now).unwrap());
+    let (sent, waited) = world.wait(send);
+    assert!(sent.is_ok() && waited < Duration::from_secs(1), "{sent:?} after {waited:?}");
+    world.settle();
+    assert_eq!(world.log("t", 1), ["x"]);
 }
