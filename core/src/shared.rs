@@ -176,7 +176,8 @@ pub(crate) enum Event<X: Platform> {
     Memory,
     /// Memory came back in which no batch was begun.
     Unused,
-    /// Those who watch want to be woken then.
+    /// Those who watch want to be woken then. Said with each look that finds nothing, as the sender
+    /// keeps only the earliest time.
     #[cfg_attr(not(feature = "waiting"), expect(dead_code, reason = "nobody waits"))]
     Alarm { at: Instant },
     /// Everything accepted before this call has to leave.

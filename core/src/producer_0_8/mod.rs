@@ -301,9 +301,9 @@ impl<X: Platform> Producer<X> {
         if first && now < until {
             // What lingers leaves, so that there is room soon.
             shared.post(Event::Memory, Instant::ZERO);
-            if self.when_full != WhenFull::Wait {
-                shared.post(Event::Alarm { at: until }, Instant::ZERO);
-            }
+        }
+        if now < until && self.when_full != WhenFull::Wait {
+            shared.post(Event::Alarm { at: until }, until);
         }
         now < until
     }

@@ -106,8 +106,9 @@ pub(crate) struct Sender<X: Platform> {
     expiries: VecDeque<expiry::Expiry>,
     /// When sends that wait for metadata give up.
     waits: BinaryHeap<Reverse<(Instant, usize)>>,
-    /// When to wake those who watch.
-    alarms: BinaryHeap<Reverse<Instant>>,
+    /// When to wake those who watch. The earliest time is enough: whoever then waits on says again
+    /// until when.
+    alarm: Option<Instant>,
     /// Batches with lower numbers leave without lingering.
     send_below: u64,
     /// When closing has to be over.
@@ -152,7 +153,7 @@ impl<X: Platform> Sender<X> {
             timers: BinaryHeap::new(),
             expiries: VecDeque::with_capacity(2 * batches),
             waits: BinaryHeap::new(),
-            alarms: BinaryHeap::new(),
+            alarm: None,
             send_below: 0,
             closing: None,
             stopped: false,
@@ -209,7 +210,7 @@ impl<X: Platform> Sender<X> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
         let expiry = self.expiries.front().map(|expiry| expiry.at);
         let wait = self.waits.peek().map(|Reverse((at, _))| *at);
-        let alarm = self.alarms.peek().filter(|_| WAITING).map(|Reverse(at)| *at);
+        let alarm = self.alarm.filter(|_| WAITING);
         let memory = self.shared.pool.with(|pool| pool.next_deadline());
         [
             timer,
@@ -260,7 +261,7 @@ impl<X: Platform> Sender<X> {
                 self.send_all_so_far(now);
                 self.completed = true; // it may have nothing to wait for
             }
-            Event::Alarm { at } => self.alarms.push(Reverse(at)),
+            Event::Alarm { at } => self.alarm = earliest(self.alarm, Some(at)),
             Event::Close { deadline } => self.begin_closing(deadline, now),
             #[cfg(feature = "transactions")]
             Event::Transaction(ask) => self.handle_ask(ask, now),
@@ -296,8 +297,8 @@ impl<X: Platform> Sender<X> {
             self.waits.pop();
             self.topics[topic].state.wake_waiters();
         }
-        while WAITING && self.alarms.peek().is_some_and(|Reverse(at)| *at <= now) {
-            self.alarms.pop();
+        if WAITING && self.alarm.is_some_and(|at| at <= now) {
+            self.alarm = None;
             self.completed = true;
         }
         let overdue = self.shared.pool.with(|pool| pool.overdue(now));

@@ -78,13 +78,13 @@ pub(super) async fn wait<X: Platform, T>(
             return Poll::Ready(Err(FatalError::Closed.into()));
         }
         let now = shared.clock.now();
-        let deadline = since.unwrap_or(now) + shared.config.max_block;
-        if since.replace(since.unwrap_or(now)).is_none() {
-            shared.post(Event::Alarm { at: deadline }, deadline);
-        } else if now >= deadline {
-            let waited = now.since(since.unwrap_or(now));
+        let since = *since.get_or_insert(now);
+        let deadline = since + shared.config.max_block;
+        if now >= deadline {
+            let waited = now.since(since);
             return Poll::Ready(Err(TransactionError::TimedOut { waited }));
         }
+        shared.post(Event::Alarm { at: deadline }, deadline);
         Poll::Pending
     })
     .await

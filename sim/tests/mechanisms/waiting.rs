@@ -1,8 +1,15 @@
 //! Waiting to be accepted: for memory and for metadata (rows B1.1, B2.2, B5, D3, E3).
 
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake};
 use std::time::Duration;
 
+use ottla_core::transaction::{TransactionError, TransactionalProducer};
 use ottla_core::{Record, SendError};
+
+use ottla_sim::simulation::Simulated;
 
 use crate::world::{World, poll, refusal};
 
@@ -58,4 +65,64 @@ fn nothing_is_asked_before_the_first_record() {
     let mut world = World::new(1, &[("t", 1)], &[]);
     world.pass(Duration::from_secs(3600));
     assert_eq!(world.connections(), 0);
+}
+
+/// F1: what transactions waited for wakes nobody when they are over.
+#[test]
+fn ended_waits_of_transactions_leave_no_alarms_behind() {
+    let (mut world, mut producer) = transactional();
+    for _ in 0..100 {
+        let transaction = world.wait(Box::pin(producer.begin())).0.unwrap();
+        world.wait(Box::pin(transaction.send("t", Record::new(b"x")))).0.unwrap();
+        world.wait(Box::pin(transaction.commit())).0.unwrap();
+        world.pass(Duration::from_millis(10));
+    }
+    let before = world.polls;
+    world.pass(Duration::from_secs(200));
+    let polls = world.polls - before;
+    assert!(polls < 20, "{polls} polls for nobody");
+}
+
+/// F1: an earlier wait's alarm is not in the way of a later one's.
+#[test]
+fn each_wait_of_a_transaction_has_its_whole_time() {
+    let (mut world, mut producer) = transactional();
+    let transaction = world.wait(Box::pin(producer.begin())).0.unwrap();
+    world.wait(Box::pin(transaction.send("t", Record::new(b"x")))).0.unwrap();
+    world.wait(Box::pin(transaction.commit())).0.unwrap();
+    world.pass(Duration::from_secs(5));
+    let transaction = world.wait(Box::pin(producer.begin())).0.unwrap();
+    world.wait(Box::pin(transaction.send("t", Record::new(b"y")))).0.unwrap();
+    world.hold(1, true);
+    let mut commit = Box::pin(transaction.commit());
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = woken.clone().into();
+    let outcome = (0..100).find_map(|second| {
+        if woken.0.swap(false, Ordering::Relaxed)
+            && let Poll::Ready(outcome) = commit.as_mut().poll(&mut Context::from_waker(&waker))
+        {
+            return Some((second, outcome));
+        }
+        world.pass(Duration::from_secs(1));
+        None
+    });
+    assert!(matches!(outcome, Some((60, Err(TransactionError::TimedOut { .. })))), "{outcome:?}");
+}
+
+/// Whether a task was woken.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn transactional() -> (World, TransactionalProducer<Simulated>) {
+    let settings = [("transactional.id", "id"), ("connections.max.idle.ms", "-1")];
+    let mut world = World::new(1, &[("t", 1)], &settings);
+    world.know("t");
+    let producer = TransactionalProducer::initialise(world.producer.clone());
+    let producer = world.wait(Box::pin(producer)).0.unwrap();
+    (world, producer)
 }
