@@ -120,6 +120,33 @@ fn a_frame_that_fits_takes_no_more_room() {
     }
 }
 
+/// What is left of a piece is no size, however large it would be as one.
+#[test]
+fn a_frame_that_is_read_in_pieces_takes_no_more_room() {
+    let mut reader = FrameReader::new(512);
+    reader.set_buffer(vec![0; 516]);
+    let payload = 5000_i32.to_be_bytes().repeat(1000);
+    let wire = [frame(&payload), frame(b"next")].concat();
+    let mut rest = &wire[..];
+    let (mut left, mut read) = (payload.len(), Vec::new());
+    feed(&mut reader, rest.split_off(..100).unwrap());
+    assert_eq!(reader.too_long(), Some(4000));
+    reader.skip_size();
+    while left > 0 {
+        let whole = reader.received().len().saturating_sub(200).max(4).min(left);
+        read.extend_from_slice(&reader.received()[..whole]);
+        reader.consume(whole);
+        left -= whole;
+        let received = reader.received().len();
+        let room = reader.spare(516).len();
+        assert_eq!(received + room, 516);
+        feed(&mut reader, rest.split_off(..rest.len().min(room)).unwrap());
+    }
+    assert_eq!(read, payload);
+    feed(&mut reader, rest);
+    assert_eq!(reader.next_frame(), Ok(Some(&b"next"[..])));
+}
+
 #[test]
 fn more_is_never_committed_than_there_is_room() {
     let mut reader = FrameReader::new(100);

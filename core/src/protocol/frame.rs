@@ -20,6 +20,8 @@ pub struct FrameReader {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// Bytes to be consumed of a frame that is read piece by piece; 0 where none is.
+    in_pieces: usize,
     max_frame_size: usize,
 }
 
@@ -27,7 +29,7 @@ impl FrameReader {
     /// A reader that takes frames of up to `max_frame_size` bytes.
     #[must_use]
     pub fn new(max_frame_size: usize) -> Self {
-        Self { buffer: Vec::new(), start: 0, end: 0, max_frame_size }
+        Self { buffer: Vec::new(), start: 0, end: 0, in_pieces: 0, max_frame_size }
     }
 
     /// Room of at least `min` bytes to receive into, or of what the frame at hand lacks where that
@@ -99,7 +101,9 @@ impl FrameReader {
     /// Begins to read a frame that is [too long](Self::too_long) piece by piece, with
     /// [`received`](Self::received) and [`consume`](Self::consume).
     pub fn skip_size(&mut self) {
+        let size = self.size().unwrap_or(0);
         self.consume(SIZE_LENGTH);
+        self.in_pieces = size;
     }
 
     /// What was received and not yet handed out.
@@ -110,7 +114,9 @@ impl FrameReader {
 
     /// Says that `count` of the received bytes were read.
     pub fn consume(&mut self, count: usize) {
-        self.start = self.start.saturating_add(count).min(self.end);
+        let count = count.min(self.end - self.start);
+        self.start += count;
+        self.in_pieces = self.in_pieces.saturating_sub(count);
     }
 
     /// Says that the other side closed the connection and nothing more will come.
@@ -137,12 +143,14 @@ impl FrameReader {
 
     /// Receives into this buffer from now on, over what is in it.
     pub fn set_buffer(&mut self, buffer: Vec<u8>) {
-        (self.start, self.end) = (0, 0);
+        (self.start, self.end, self.in_pieces) = (0, 0, 0);
         self.buffer = buffer;
     }
 
+    /// Where the next frame's size stands. What is left of a piece may look like one.
     fn prefix(&self) -> Option<[u8; SIZE_LENGTH]> {
-        self.buffer[self.start..self.end].first_chunk().copied()
+        let received = self.received().first_chunk().copied();
+        received.filter(|_| self.in_pieces == 0)
     }
 
     /// The size of the frame at hand, where it has come and is not negative.
