@@ -96,7 +96,8 @@ impl fmt::Display for SendError {
                 millis(*waited)
             ),
             Self::MetadataPending => f.write_str(
-                "the topic's partitions are not known yet: wait with send, or retry later",
+                "the topic's partitions are not known yet, or not the one that was asked for: wait \
+                 with send, or retry later",
             ),
             Self::NotInMetadata { topic, partition, waited, cause } => {
                 fmt_not_in_metadata(f, topic, *partition, *waited)?;

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::node::{Request, Sent};
+use super::node::{Node, Request, Sent};
 use super::outcome::expired;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
@@ -10,7 +10,8 @@ use crate::accumulator::delivery::Outcome;
 use crate::error::{DeliveryError, Reason, Written};
 use crate::forget::forget;
 use crate::sync::{Lock, Platform};
-use crate::time::Instant;
+use crate::texts::TEXTS;
+use crate::time::{Instant, millis};
 
 /// A batch that was opened, and when it has to have an outcome.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +88,21 @@ impl<X: Platform> Sender<X> {
         self.completed |= failed > 0;
         if let Some(error) = last {
             self.doom_transaction(&error, true);
+        }
+    }
+
+    /// Somebody's time for waiting is up: where nothing is known to have gone wrong, it hears which
+    /// broker owes an answer.
+    pub(super) fn note_silence(&self, now: Instant) {
+        if !TEXTS || self.shared.last_error.with(|error| error.is_some()) {
+            return;
+        }
+        let owed = |node: &Node<X>| node.in_flight.front().map(|request| request.sent_at);
+        let silent = self.nodes.iter().find_map(|(id, node)| Some((*id, owed(node)?)));
+        if let Some((id, since)) = silent {
+            let silence = millis(now.since(since));
+            let why = format_args!("no answer for {silence} ms; is it a Kafka broker?");
+            self.note_error(self.blame(id, &why));
         }
     }
 

@@ -295,10 +295,14 @@ impl<X: Platform> Sender<X> {
                 break;
             }
             self.waits.pop();
+            if self.topics[topic].unresolved {
+                self.note_silence(now);
+            }
             self.topics[topic].state.wake_waiters();
         }
         if WAITING && self.alarm.is_some_and(|at| at <= now) {
             self.alarm = None;
+            self.note_silence(now);
             self.completed = true;
         }
         let overdue = self.shared.pool.with(|pool| pool.overdue(now));

@@ -23,6 +23,8 @@ pub enum TransactionError {
     TimedOut {
         /// How long the call waited.
         waited: Duration,
+        /// The last thing that went wrong on the way to the cluster, if anything did.
+        cause: Option<Arc<str>>,
     },
 }
 
@@ -102,11 +104,13 @@ impl fmt::Display for TransactionError {
             Self::Undecided(error) => {
                 write!(f, "whether the transaction was committed is not known: {error}")
             }
-            Self::TimedOut { waited } => write!(
-                f,
-                "no answer within {} ms (max.block.ms); it is still tried",
-                millis(*waited)
-            ),
+            Self::TimedOut { waited, cause } => {
+                write!(f, "no answer within {} ms (max.block.ms)", millis(*waited))?;
+                match cause {
+                    Some(cause) => write!(f, "; last error: {cause}"),
+                    None => Ok(()),
+                }
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::topic::Topic;
 ///
 /// Threads may share it by reference. Records are sent as they would be otherwise: batched,
 /// compressed, in order. One that is not acknowledged dooms the transaction: the commit then aborts
-/// it and says why.
+/// it and says why. One that was refused by the call itself was never part of it.
 #[must_use = "a transaction that is dropped is aborted"]
 pub struct Transaction<'p, X: Platform> {
     producer: &'p Producer<X>,

@@ -225,7 +225,7 @@ impl Transacting {
                 return match self.app.timers.within(patience, transaction.commit()).await {
                     Some(Ok(())) => Ok(Told::Committed),
                     Some(Err(error)) => Err(error),
-                    None => Err(TransactionError::TimedOut { waited: patience }),
+                    None => Err(TransactionError::TimedOut { waited: patience, cause: None }),
                 };
             }
             _ => {

@@ -59,6 +59,22 @@ fn the_waits_for_metadata_and_for_memory_share_their_time() {
     assert!(waited <= Duration::from_millis(1100), "{waited:?}");
 }
 
+/// D3: who gives up hears who keeps it waiting, also before a request's own time is up.
+#[test]
+fn a_broker_that_says_nothing_is_named() {
+    let mut world = World::new(1, &[("t", 1)], &[("max.block.ms", "3000")]);
+    world.hold(1, true);
+    let producer = world.producer.clone();
+    let mut send = Box::pin(producer.send("t", Record::new(b"x")));
+    assert!(poll(&mut send).is_pending());
+    world.pass(Duration::from_secs(3));
+    let Poll::Ready(Err(SendError::NotInMetadata { cause, .. })) = poll(&mut send) else {
+        panic!("its time is up")
+    };
+    let said = "node-1:9092: no answer for 3000 ms; is it a Kafka broker?";
+    assert_eq!(cause.as_deref(), Some(said));
+}
+
 /// B1.4: a producer that sends nothing connects to nobody.
 #[test]
 fn nothing_is_asked_before_the_first_record() {
@@ -106,7 +122,10 @@ fn each_wait_of_a_transaction_has_its_whole_time() {
         world.pass(Duration::from_secs(1));
         None
     });
-    assert!(matches!(outcome, Some((60, Err(TransactionError::TimedOut { .. })))), "{outcome:?}");
+    let Some((60, Err(TransactionError::TimedOut { cause, .. }))) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(cause.as_deref(), Some("node-1:9092: no answer within request.timeout.ms"));
 }
 
 /// Whether a task was woken.
