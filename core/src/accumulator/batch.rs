@@ -6,7 +6,7 @@ use super::buffer_pool::Buffer;
 use super::delivery::{BatchResult, Delivery};
 use crate::error::ErrorCode;
 use crate::records::batch::write_producer_state;
-use crate::records::{AppendError, BATCH_OVERHEAD, BatchBuilder, Ratio, RecordFields};
+use crate::records::{AppendError, BatchBuilder, Ratio, RecordFields};
 use crate::sync::{Arc, Platform};
 use crate::time::Instant;
 
@@ -324,7 +324,7 @@ impl<X: Platform> ProducerBatch<X> {
 
     /// The size of the records alone.
     pub(crate) fn records_len(&self) -> usize {
-        self.builder.len() - BATCH_OVERHEAD
+        self.builder.records_len()
     }
 
     /// When its first record was made, in milliseconds since 1970.

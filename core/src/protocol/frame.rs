@@ -119,17 +119,6 @@ impl FrameReader {
         self.in_pieces = self.in_pieces.saturating_sub(count);
     }
 
-    /// Says that the other side closed the connection and nothing more will come.
-    ///
-    /// # Errors
-    /// [`FrameError::Cut`] where that happened inside of a frame.
-    pub fn read_done(&self) -> Result<(), FrameError> {
-        match self.end - self.start {
-            0 => Ok(()),
-            received => Err(FrameError::Cut { received }),
-        }
-    }
-
     /// Forgets what was received and gives the buffer back, as there is no connection any more.
     pub fn clear(&mut self) -> Vec<u8> {
         core::mem::replace(self, Self::new(self.max_frame_size)).buffer
@@ -177,11 +166,6 @@ pub enum FrameError {
         /// The limit.
         max: usize,
     },
-    /// The connection was closed inside of a frame.
-    Cut {
-        /// How much of the frame came, with its size.
-        received: usize,
-    },
 }
 
 impl FrameError {
@@ -217,9 +201,6 @@ impl fmt::Display for FrameError {
                 f,
                 "response size {size} is above the limit of {max} bytes: this is probably not a Kafka broker"
             ),
-            Self::Cut { received } => {
-                write!(f, "connection closed after {received} bytes of a response")
-            }
         }
     }
 }

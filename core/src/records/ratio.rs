@@ -27,10 +27,13 @@ impl Ratio {
         ((self.0 as u64 * 1000 + (1 << 15)) >> 16) as u32
     }
 
-    /// The size that `uncompressed` bytes will have at this ratio, with Kafka's margin of 5 %.
-    #[inline]
-    pub const fn estimate(self, uncompressed: usize) -> usize {
-        ((uncompressed as u64).saturating_mul(self.0 as u64 * 21 / 20) >> 16) as usize
+    /// How many bytes will have the size of `compressed` at this ratio, with Kafka's margin of 5 %.
+    pub const fn uncompressed(self, compressed: usize) -> usize {
+        let per_mille = match self.per_mille() {
+            0 => 1,
+            per_mille => per_mille as usize,
+        };
+        compressed.saturating_mul(1000) / per_mille / 21 * 20
     }
 }
 
@@ -107,8 +110,9 @@ mod tests {
 
     #[test]
     fn estimates_carry_a_margin() {
-        assert_eq!(Ratio::ONE.estimate(10_000), 10_499);
-        assert_eq!(Ratio::of(1, 2).estimate(10_000), 5_249);
+        assert_eq!(Ratio::ONE.uncompressed(10_500), 10_000);
+        assert_eq!(Ratio::of(1, 2).uncompressed(10_500), 20_000);
+        assert_eq!(Ratio::of(0, 1).uncompressed(21), 20_000, "no batch vanishes");
         assert_eq!(Ratio::of(1, 0), Ratio::ONE);
     }
 }

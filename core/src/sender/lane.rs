@@ -162,6 +162,7 @@ impl<X: Platform> Lane<X> {
         self.retries.get(self.next_waiting()).map(|batch| &**batch)
     }
 
+    /// Where the batch stands that goes next of those that wait.
     ///
     /// Of what an earlier producer left, the broker may have much more than the last five batches,
     /// which are all that it knows again. So those that it does not know are set aside until one

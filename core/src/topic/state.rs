@@ -155,10 +155,8 @@ impl<X: Platform> TopicState<X> {
     /// The size of records that are expected to compress to `batch_size`.
     fn uncompressed_target(&self, config: &ProducerConfig) -> usize {
         let (batch_size, largest) = (config.batch_size, config.largest_batch());
-        let per_mille = self.ratio.estimate().per_mille().max(1) as usize;
-        let records = batch_size.saturating_sub(BATCH_OVERHEAD).saturating_mul(1000) / per_mille;
-        // 1/1.05, Java's safety factor.
-        let target = BATCH_OVERHEAD + records / 21 * 20;
+        let records = batch_size.saturating_sub(BATCH_OVERHEAD);
+        let target = BATCH_OVERHEAD + self.ratio.estimate().uncompressed(records);
         target.clamp(batch_size, largest)
     }
 
