@@ -10,6 +10,7 @@ use core::future::{Future, poll_fn};
 use core::mem;
 use core::task::{Context, Poll};
 
+use crate::accumulator::buffer_pool::{BufferPool, reserve};
 use crate::config::{ConfigError, ProducerConfig};
 use crate::interceptor::Interceptors;
 use crate::producer::Producer;
@@ -53,11 +54,23 @@ pub fn producer_with<X: Platform, T: Transport>(
                 .into(),
         });
     }
-    let shared = Arc::new(Shared::new(config, clock, interceptors, seed)?);
+    let pool = BufferPool::new(config.buffer_memory, config.batch_size, fixed_memory(&config)?);
+    let shared = Arc::new(Shared::new(config, clock, interceptors, seed, pool));
     let sender = Sender::new(shared.clone());
     let (connections, writing) = (Vec::new(), Vec::new());
     let driver = Driver { shared: shared.clone(), sender, transport, connections, writing };
     Ok((Producer { shared }, driver))
+}
+
+/// The buffers that are there from the start, if all are.
+fn fixed_memory(config: &ProducerConfig) -> Result<Vec<Vec<u8>>, ConfigError> {
+    if !config.is_preallocated() {
+        return Ok(Vec::new());
+    }
+    reserve(config.buffer_memory, config.batch_size).map_err(|_| ConfigError::Invalid {
+        key: "buffer.memory".into(),
+        problem: "there is not so much, and buffer.memory.preallocate takes it at once".into(),
+    })
 }
 
 /// Does a producer's work, one [`poll`](Self::poll) at a time, on any executor or none.

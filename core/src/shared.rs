@@ -6,7 +6,7 @@ use core::task::Waker;
 use core::time::Duration;
 
 use crate::accumulator::buffer_pool::BufferPool;
-use crate::config::{ConfigError, ProducerConfig};
+use crate::config::ProducerConfig;
 use crate::error::SendError;
 use crate::interceptor::Interceptors;
 use crate::metrics::Metrics;
@@ -51,15 +51,9 @@ impl<X: Platform> Shared<X> {
         clock: X::Clock,
         interceptors: Interceptors,
         seed: u64,
-    ) -> Result<Self, ConfigError> {
-        let (total, poolable) = (config.buffer_memory, config.batch_size);
-        let pool = BufferPool::new(total, poolable, config.is_preallocated());
-        let pool = pool.map_err(|_| ConfigError::Invalid {
-            key: "buffer.memory".into(),
-            problem: "there is not so much memory, and buffer.memory.preallocate takes it at once"
-                .into(),
-        })?;
-        Ok(Self {
+        pool: BufferPool,
+    ) -> Self {
+        Self {
             clock,
             topics: X::Lock::new(SortedMap::new()),
             pool: X::Lock::new(pool),
@@ -75,7 +69,7 @@ impl<X: Platform> Shared<X> {
             seeds: X::Lock::new(Rng::new(seed)),
             compressors: X::Lock::new(Vec::new()),
             config,
-        })
+        }
     }
 
     /// Tells the sender, and wakes it if it sleeps past `due`, when this needs its attention.

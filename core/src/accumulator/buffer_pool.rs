@@ -75,26 +75,12 @@ pub(crate) struct BufferPool {
 }
 
 impl BufferPool {
-    /// A pool of `total` bytes that keeps buffers of `poolable` bytes for reuse. With `preallocate`
-    /// it takes all memory from the allocator now, so that it can't be short of it later.
-    ///
-    /// # Errors
-    /// There is not so much.
-    pub(crate) fn new(
-        total: usize,
-        poolable: usize,
-        preallocate: bool,
-    ) -> Result<Self, TryReserveError> {
-        let buffers = total.checked_div(poolable).filter(|_| preallocate).unwrap_or(0);
-        let few = if preallocate { FEW_WAITERS } else { 0 };
-        let mut free = Vec::new();
-        free.try_reserve_exact(buffers)?;
-        for _ in 0..buffers {
-            let mut buffer = Vec::new();
-            buffer.try_reserve_exact(poolable)?;
-            free.push(buffer);
-        }
-        Ok(Self {
+    /// A pool of `total` bytes that keeps buffers of `poolable` bytes for reuse. `free` are those
+    /// that were [reserved](reserve), if all memory is taken from the allocator at the start.
+    pub(crate) fn new(total: usize, poolable: usize, free: Vec<Vec<u8>>) -> Self {
+        let buffers = free.len();
+        let few = if buffers > 0 { FEW_WAITERS } else { 0 };
+        Self {
             total,
             poolable,
             available: total - buffers * poolable,
@@ -104,7 +90,7 @@ impl BufferPool {
             nodes: 1,
             incomplete: Incomplete::with_capacity(buffers),
             closed: false,
-        })
+        }
     }
 
     /// Bytes that nobody holds.
@@ -319,6 +305,21 @@ impl BufferPool {
     }
 }
 
+/// All memory of a pool, so that it can't be short of it later.
+///
+/// # Errors
+/// There is not so much.
+pub(crate) fn reserve(total: usize, bytes: usize) -> Result<Vec<Vec<u8>>, TryReserveError> {
+    let (mut all, buffers) = (Vec::new(), total.checked_div(bytes).unwrap_or(0));
+    all.try_reserve_exact(buffers)?;
+    for _ in 0..buffers {
+        let mut buffer = Vec::new();
+        buffer.try_reserve_exact(bytes)?;
+        all.push(buffer);
+    }
+    Ok(all)
+}
+
 /// Which buffers, by number, belong to batches without an outcome, and to how many parts of one.
 /// As long as there are such buffers, however old the first of them is.
 #[derive(Debug)]
@@ -376,7 +377,7 @@ mod tests {
 
     #[test]
     fn preallocated_memory_is_all_memory_and_stays() {
-        let mut pool = BufferPool::new(2_100, 500, true).unwrap();
+        let mut pool = BufferPool::new(2_100, 500, reserve(2_100, 500).unwrap());
         assert_eq!((pool.free.len(), pool.available, pool.free_bytes()), (4, 100, 2_100));
         let buffers: Vec<_> = (0..4).filter_map(|_| pool.try_allocate(500, Account(0))).collect();
         assert_eq!(buffers.len(), 4);

@@ -224,6 +224,8 @@ impl<X: Platform> Partition<X> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
     use crate::accumulator::alone::Alone;
     use crate::accumulator::buffer_pool::BufferPool;
@@ -232,7 +234,7 @@ mod tests {
 
     /// A partition with a batch that is full, one that is open, and memory for no more.
     fn partition(limits: Limits) -> Partition<Alone> {
-        let mut pool = BufferPool::new(2000, 1000, false).unwrap();
+        let mut pool = BufferPool::new(2000, 1000, Vec::new());
         let partition = Partition::new(0, 0, false, 0);
         for _ in 0..4 {
             let mut buffer = None;

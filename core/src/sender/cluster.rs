@@ -72,7 +72,7 @@ impl<X: Platform> Sender<X> {
             }
             return;
         }
-        if self.nodes.keys().count() >= MOST_BROKERS {
+        if BROKERS && self.nodes.keys().count() >= MOST_BROKERS {
             return;
         }
         let account = self.free_account();
@@ -290,14 +290,17 @@ impl<X: Platform> Sender<X> {
         for partition in answer.partitions {
             self.apply_leader(index, &partition, &mut changed);
         }
-        let leaderless = || self.lanes_of(index).iter().filter(|id| !self.has_leader(**id));
+        let lanes = self.lanes_of(index);
+        let leaderless = || lanes.iter().filter(|id| !self.has_leader(**id));
         let waits = leaderless().any(|id| self.lanes[*id as usize].has_batches());
         let unresolved = waits || self.metadata.sought.len() > sought;
         let leaderless = leaderless().next().is_some();
         let topic = &mut self.topics[index];
         (topic.leaderless, topic.unresolved) = (leaderless, unresolved);
         self.publish_layout(index);
-        changed.extend(&self.topics[index].lanes[self.topics[index].count..]);
+        if BROKERS {
+            changed.extend(&self.topics[index].lanes[self.topics[index].count..]);
+        }
         for lane in changed {
             self.move_to_leader(lane, now);
         }
@@ -306,7 +309,7 @@ impl<X: Platform> Sender<X> {
     /// The lanes of the partitions that a topic has.
     fn lanes_of(&self, index: usize) -> &[LaneId] {
         let topic = &self.topics[index];
-        &topic.lanes[..topic.count]
+        if BROKERS { &topic.lanes[..topic.count] } else { &topic.lanes }
     }
 
     fn has_leader(&self, id: LaneId) -> bool {
@@ -360,7 +363,8 @@ impl<X: Platform> Sender<X> {
     /// Tells sending threads what partitions there are, if that changed.
     fn publish_layout(&self, index: usize) {
         let topic = &self.topics[index];
-        let lanes = || self.lanes_of(index).iter().map(|id| &self.lanes[*id as usize]);
+        let lanes = self.lanes_of(index);
+        let lanes = || lanes.iter().map(|id| &self.lanes[*id as usize]);
         let led = lanes().filter(|lane| lane.leader.is_some());
         let available: Vec<i32> = led.map(|lane| lane.partition.index).collect();
         let partitions = lanes().map(|lane| lane.partition.clone()).collect();

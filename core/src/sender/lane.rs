@@ -90,6 +90,11 @@ impl<X: Platform> Lane<X> {
         !self.retries.is_empty() || self.partition.queued() > 0
     }
 
+    /// Whether any of its batches has no outcome.
+    pub(super) fn is_open(&self) -> bool {
+        self.has_batches() || self.in_flight > 0
+    }
+
     /// Whether another batch may join those on the wire.
     ///
     /// Batches that were sent before go one at a time until all of them have an answer, and nothing

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::Sender;
 use super::node::{Link, Request};
+use super::{LaneId, Sender, WAITING};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::metadata::MetadataRequest;
 use crate::sync::{Arc, Lock, Platform};
@@ -90,13 +90,8 @@ impl<X: Platform> Sender<X> {
         }
         let wanted = self.metadata.all || self.metadata.some;
         let asked = wanted.then_some(self.metadata.not_before);
-        let aged = self.metadata_aged_at();
+        let aged = self.metadata.last_full.map(|at| at + self.config().metadata_max_age);
         earliest(asked, aged.map(|at| at.max(self.metadata.not_before)))
-    }
-
-    /// When what is known of all topics is too old.
-    fn metadata_aged_at(&self) -> Option<Instant> {
-        self.metadata.last_full.map(|at| at + self.config().metadata_max_age)
     }
 
     /// When the next connection for metadata may be opened, if none is under way.
@@ -149,8 +144,10 @@ impl<X: Platform> Sender<X> {
         let Some(version) = node.versions.select(ApiKey::Metadata) else { return };
         self.forget_idle_topics(now);
         // A topic that stays unresolved must not keep the others from being asked about by age.
-        let aged = self.metadata_aged_at().is_some_and(|at| at <= now);
-        let full = self.metadata.all || aged || !self.topics.iter().any(|topic| topic.unresolved);
+        let max_age = self.config().metadata_max_age;
+        let full = self.metadata.all
+            || self.metadata.last_full.is_some_and(|at| at + max_age <= now)
+            || !self.topics.iter().any(|topic| topic.unresolved);
         let asked = self.topics.iter().filter(|t| t.tracked && (full || t.unresolved));
         let names: Vec<Arc<str>> = asked.map(|topic| topic.state.name.clone()).collect();
         if names.is_empty() {
@@ -175,21 +172,19 @@ impl<X: Platform> Sender<X> {
     /// exist or not.
     fn forget_idle_topics(&mut self, now: Instant) {
         let idle = self.config().metadata_max_idle;
-        for index in 0..self.topics.len() {
-            let topic = &self.topics[index];
-            if topic.tracked && topic.last_used + idle <= now && !self.is_needed(index, now) {
-                let topic = &mut self.topics[index];
+        for (index, topic) in self.topics.iter_mut().enumerate() {
+            if !topic.tracked || topic.last_used + idle > now {
+                continue;
+            }
+            // Nor are those forgotten of which batches have no outcome, or for which a send waits.
+            let is_open = |id: &LaneId| self.lanes[*id as usize].is_open();
+            let waits = || self.waits.iter().any(|wait| wait.0.1 == index && wait.0.0 > now);
+            let is_needed = topic.lanes.iter().any(is_open) || (WAITING && waits());
+            if !is_needed {
                 (topic.tracked, topic.unresolved) = (false, false);
                 topic.state.publish(crate::topic::Status::Unknown, None);
             }
         }
-    }
-
-    /// Whether a send waits for the topic, or batches of it have no outcome.
-    fn is_needed(&self, index: usize, now: Instant) -> bool {
-        let mut lanes = self.topics[index].lanes.iter().map(|id| &self.lanes[*id as usize]);
-        lanes.any(|lane| lane.has_batches() || lane.in_flight > 0)
-            || self.waits.iter().any(|wait| wait.0.1 == index && wait.0.0 > now)
     }
 
     /// An answer was taken in, which may leave something open. A partition without a leader of

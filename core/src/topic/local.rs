@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering;
 
 use super::append::{Need, Refusal};
 use super::{Layout, Status, TopicState};
+use crate::config::EXTENSIONS;
 use crate::error::SendError;
 use crate::partitioner::{ADAPTIVE, Choice, PartitionInput, PartitionerKind, TopicPartitioner};
 use crate::record::Record;
@@ -87,16 +88,16 @@ impl<X: Platform> Local<X> {
         record: &Record<'_>,
         shared: &Shared<X>,
     ) -> Result<(i32, bool), Refusal> {
-        match kept.filter(|kept| kept.version == self.version) {
+        match kept.filter(|kept| EXTENSIONS && kept.version == self.version) {
             Some(kept) => Ok((kept.partition, false)),
             None => self.choose(topic, record, shared),
         }
     }
 
     /// A choice for the next attempt with the same record: round robin would take another turn. The
-    /// partition that sticks need not be kept.
+    /// built-in partitioner makes the same choice again.
     pub(super) fn keep(&self, (partition, sticky): (i32, bool)) -> Option<Kept> {
-        (!sticky).then_some(Kept { partition, version: self.version })
+        (EXTENSIONS && !sticky).then_some(Kept { partition, version: self.version })
     }
 
     /// The record's partition and whether it is the one that sticks.

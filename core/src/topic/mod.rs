@@ -16,6 +16,7 @@ use crate::metrics::TopicMetrics;
 #[cfg(feature = "waiting")]
 use crate::producer::Send;
 use crate::record::Record;
+use crate::sender::WAITING;
 use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::Instant;
@@ -202,6 +203,8 @@ pub(crate) fn give_back<X: Platform>(shared: &Shared<X>, buffer: Option<Buffer>)
     if let Some(buffer) = buffer {
         shared.pool.with(|pool| pool.deallocate(buffer));
         shared.grant_memory();
-        shared.post(Event::Unused, Instant::ZERO);
+        if WAITING {
+            shared.post(Event::Unused, Instant::ZERO);
+        }
     }
 }
