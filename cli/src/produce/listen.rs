@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::net::TcpListener;
 #[cfg(unix)]
+use std::os::unix::fs::FileTypeExt;
+#[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -83,9 +85,13 @@ fn bind(address: &ListenAt) -> io::Result<Accept> {
     }
 }
 
-/// A socket that a program left behind which is gone is taken over.
+/// A socket that a program left behind which is gone is taken over. Anything else is somebody's,
+/// and refuses a connection just as such a socket does.
 #[cfg(unix)]
 fn bind_unix(path: &Path) -> io::Result<Accept> {
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.file_type().is_socket()) {
+        return Err(io::Error::other("it exists and is no socket"));
+    }
     let left_behind = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     if UnixStream::connect(path).is_err_and(|error| left_behind(&error)) {
         fs::remove_file(path)?;
