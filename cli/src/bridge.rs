@@ -51,5 +51,7 @@ fn log_to_stderr(args: &BridgeArgs) {
         _ => Level::TRACE,
     };
     let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    // Which it would write to standard error, and panic.
+    let log = log.log_internal_errors(false);
     if args.log_json { log.json().init() } else { log.with_ansi(false).init() }
 }

@@ -1,13 +1,14 @@
 //! From flags to a running producer: collects the configuration and starts it.
 
+use std::fs;
 use std::path::Path;
-use std::{fs, io};
 
 use ottla::transaction::TransactionalProducer;
 use ottla::{BlockingClient, Producer, ProducerConfig, StartError, Supervisor};
 
 use crate::args::ClientArgs;
 use crate::failure::Failure;
+use crate::plain::reason;
 
 /// Configuration by key; a later value of a key replaces the earlier one.
 #[derive(Debug, Default)]
@@ -163,15 +164,6 @@ fn with_port(address: &str) -> String {
         None => address.is_empty() || address.contains(':'),
     };
     if has_port { address.to_owned() } else { format!("{address}:9092") }
-}
-
-/// What went wrong with a file, without the `(os error 2)` that only machines want.
-pub(crate) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((words, _)) => words.to_lowercase(),
-        None => text,
-    }
 }
 
 #[cfg(test)]

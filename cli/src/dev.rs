@@ -7,9 +7,9 @@ use std::sync::mpsc;
 use ottla_sim::dev::{DevBroker, DevBrokerOptions};
 
 use crate::args::DevArgs;
-use crate::client::reason;
 use crate::demo::{self, Switch};
 use crate::failure::Failure;
+use crate::plain::reason;
 use crate::{bridge, interrupt, stdout};
 
 /// Runs it.

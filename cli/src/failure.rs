@@ -3,6 +3,9 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::plain::plain;
+use crate::stderr;
+
 /// Something failed: a record, a connection, a file (1).
 pub(crate) const FAILED: u8 = 1;
 /// The command line or the configuration is wrong (2).
@@ -30,7 +33,7 @@ impl Failure {
 
     /// Prints `ottla: error: …` on one line and gives the status to exit with.
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("ottla: error: {self}");
+        stderr::line(&format!("ottla: error: {self}"));
         ExitCode::from(self.status)
     }
 }
@@ -38,7 +41,7 @@ impl Failure {
 impl fmt::Display for Failure {
     /// On one line, whatever the message's origin put in it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, line) in self.message.lines().enumerate() {
+        for (index, line) in plain(&self.message).lines().enumerate() {
             if index > 0 {
                 f.write_str(" ")?;
             }

@@ -2,6 +2,8 @@
 
 use log::{LevelFilter, Log, Metadata, Record};
 
+use crate::stderr;
+
 struct Stderr;
 
 impl Log for Stderr {
@@ -11,7 +13,7 @@ impl Log for Stderr {
 
     fn log(&self, record: &Record<'_>) {
         let level = record.level().as_str().to_lowercase();
-        eprintln!("ottla: {level}: {}", record.args());
+        stderr::line(&format!("ottla: {level}: {}", record.args()));
     }
 
     fn flush(&self) {}

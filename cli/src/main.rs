@@ -1,5 +1,8 @@
 //! The `ottla` command.
 
+// They panic where nobody reads any more, or nothing can be written.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 mod args;
 #[cfg(feature = "bridge")]
 mod bridge;
@@ -20,6 +23,7 @@ mod latency;
 mod logger;
 mod metrics;
 mod perf;
+mod plain;
 mod produce;
 mod progress;
 #[cfg(feature = "broker")]
@@ -28,6 +32,7 @@ mod random;
 mod rate;
 #[cfg(feature = "broker")]
 mod read;
+mod stderr;
 mod stdout;
 mod target;
 #[cfg(feature = "broker")]
@@ -52,8 +57,15 @@ fn main() -> ExitCode {
     };
     let status = run(command).unwrap_or_else(|failure| failure.report());
     #[cfg(feature = "peak-heap")]
-    eprintln!("heap peak: {}", HEAP.peak_usage());
-    status
+    stderr::line(&format!("heap peak: {}", HEAP.peak_usage()));
+    end(status)
+}
+
+/// With `status`, unless it tells of success and results were lost.
+fn end(status: ExitCode) -> ExitCode {
+    let Some(lost) = stdout::lost() else { return status };
+    let failed = lost.report();
+    if status == ExitCode::SUCCESS { failed } else { status }
 }
 
 fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -70,7 +82,9 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         #[cfg(feature = "broker")]
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "ottla", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ottla", &mut script);
+            stdout::write(&script);
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -5,22 +5,26 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 
+use crate::stderr;
+
 /// A bar on standard error, or nothing where that is no terminal.
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
+    /// Whether only errors are told.
+    quiet: bool,
 }
 
 impl Progress {
-    /// Nothing but lines.
-    pub(crate) fn hidden() -> Self {
-        Self { bar: ProgressBar::hidden() }
+    /// Nothing but lines; those of errors alone where it is `quiet`.
+    pub(crate) fn hidden(quiet: bool) -> Self {
+        Self { bar: ProgressBar::hidden(), quiet }
     }
 
     /// A bar of `total` bytes, or a spinner where that is not known.
     pub(crate) fn new(total: Option<u64>) -> Self {
         if !io::stderr().is_terminal() {
-            return Self::hidden();
+            return Self::hidden(false);
         }
         let (bar, template) = match total {
             Some(total) => (
@@ -33,7 +37,7 @@ impl Progress {
             ),
         };
         let style = ProgressStyle::with_template(template).expect("the template is well-formed");
-        Self { bar: bar.with_style(style) }
+        Self { bar: bar.with_style(style), quiet: false }
     }
 
     /// Shows how far it is: bytes read, records acknowledged and failed.
@@ -46,12 +50,14 @@ impl Progress {
 
     /// `ottla: error: …` above the bar.
     pub(crate) fn error(&self, message: &str) {
-        self.bar.suspend(|| eprintln!("ottla: error: {message}"));
+        self.bar.suspend(|| stderr::line(&format!("ottla: error: {message}")));
     }
 
     /// `ottla: warning: …` above the bar.
     pub(crate) fn warning(&self, message: &str) {
-        self.bar.suspend(|| eprintln!("ottla: warning: {message}"));
+        if !self.quiet {
+            self.bar.suspend(|| stderr::line(&format!("ottla: warning: {message}")));
+        }
     }
 
     /// Removes the bar.

@@ -4,14 +4,15 @@ use clap::error::ErrorKind;
 use std::process::ExitCode;
 
 use crate::failure::Failure;
+use crate::stdout;
 
 /// Prints help and version as clap does, an error as `ottla: error: …`.
 pub(crate) fn report(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed pipe (`ottla --help | head -1`) is no reason to complain.
-            let _ = error.print();
-            ExitCode::SUCCESS
+            let printed = stdout::check(error.print());
+            printed.map_or_else(|failure| failure.report(), |_| ExitCode::SUCCESS)
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _ = error.print();

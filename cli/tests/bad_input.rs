@@ -193,3 +193,12 @@ fn an_invalid_topic_name_is_the_clusters_to_refuse() {
     let error = ran.error(1);
     assert!(error.contains("INVALID_TOPIC_EXCEPTION"), "{error}");
 }
+
+#[test]
+fn only_errors_are_told_where_it_shall_be_quiet() {
+    let address = closed_port();
+    let args = ["produce", "-b", &address, "-t", "t", "-X", "max.block.ms=700", "-q"];
+    let ran = ottla_with(&args, b"x\n");
+    assert!(ran.error(1).starts_with("line 1: topic t not present"), "{ran:?}");
+    assert!(!ran.stderr.contains("warning"), "{ran:?}");
+}

@@ -11,6 +11,7 @@ mod switch;
 use std::sync::Arc;
 
 use crate::failure::Failure;
+use crate::plain::reason;
 
 pub(crate) use server::Server;
 pub(crate) use switch::Switch;
@@ -22,8 +23,9 @@ const TOPIC: &str = "demo";
 /// `bridge`.
 pub(crate) fn start(port: u16, switch: Switch, bridge: String) -> Result<Server, Failure> {
     let demo = Demo { switch, bridge };
-    Server::start(port, Arc::new(demo))
-        .map_err(|error| Failure::new(format!("cannot serve the demo on port {port}: {error}")))
+    Server::start(port, Arc::new(demo)).map_err(|error| {
+        Failure::new(format!("cannot serve the demo on port {port}: {}", reason(&error)))
+    })
 }
 
 /// Whether the npm package is in this command.

@@ -27,7 +27,7 @@ use ottla::Supervisor;
 use crate::args::PerfArgs;
 use crate::client::Properties;
 use crate::failure::{FAILED, Failure, INTERRUPTED};
-use crate::{cpu, interrupt, metrics, stdout};
+use crate::{cpu, interrupt, metrics, stderr, stdout};
 use lane::{Counts, Lane, Task, Way};
 use payload::Payloads;
 use report::Report;
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &PerfArgs) -> Result<ExitCode, Failure> {
     }
     let report = measure(args, lane::tasks(&mut client, args, &payloads), &stop);
     for reason in &report.counts.reasons {
-        eprintln!("ottla: error: {reason}");
+        stderr::line(&format!("ottla: error: {reason}"));
     }
     print(args, &report, &supervisor);
     supervisor.close_blocking(Duration::ZERO);

@@ -8,8 +8,8 @@ use std::{env, fs};
 use memchr::memmem;
 
 use crate::args::PerfArgs;
-use crate::client::reason;
 use crate::failure::Failure;
+use crate::plain::reason;
 use crate::random::Random;
 use crate::stdout;
 

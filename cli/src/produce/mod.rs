@@ -37,7 +37,7 @@ use crate::client::Properties;
 use crate::failure::{FAILED, Failure, INTERRUPTED};
 use crate::gateway::Profile;
 use crate::progress::Progress;
-use crate::{interrupt, logger, stdout};
+use crate::{interrupt, logger, stderr, stdout};
 use pump::{Event, Pump};
 use reaper::Reaper;
 pub(crate) use reaper::Tally;
@@ -72,7 +72,7 @@ pub(crate) fn run(args: ProduceArgs) -> Result<ExitCode, Failure> {
     if json {
         stdout::line(&summary.to_json().to_string());
     } else if !quiet {
-        eprint!("{}", summary.to_text());
+        stderr::print(&summary.to_text());
     }
     Ok(outcome.status())
 }
@@ -107,7 +107,7 @@ pub(crate) fn produce(args: ProduceArgs) -> Result<Outcome, Failure> {
     let names: Vec<String> = sources.iter().map(Source::name).collect();
     let verbose = args.verbose > 0;
     let progress = if args.quiet || args.json {
-        Progress::hidden()
+        Progress::hidden(args.quiet)
     } else {
         Progress::new(sources.iter().map(Source::size).sum())
     };

@@ -18,6 +18,7 @@ use crate::args::ProduceArgs;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::kind;
+use crate::stdout;
 use crate::target::Target;
 
 /// Records that share one look at the clock.
@@ -111,9 +112,9 @@ impl Pump {
             chunk: Chunk { source: 0, sent_at: Instant::now(), entries: Vec::new() },
             pump: self,
         };
-        let failure = match feed.sources() {
-            Err(Stop::Failed(failure)) => Some(failure),
-            Ok(()) | Err(Stop::Quiet) => None,
+        let failure = match (feed.sources(), feed.flush_copy()) {
+            (Err(Stop::Failed(failure)), _) | (_, Err(Stop::Failed(failure))) => Some(failure),
+            _ => None,
         };
         // As above.
         let _ = feed.hand_over();
@@ -267,9 +268,13 @@ impl<'a> Feed<'a> {
         let written = stdout
             .write_all(piece)
             .and_then(|()| stdout.write_all(self.pump.args.delimiter.bytes()));
-        written.map_err(|error| {
-            Stop::Failed(Failure::new(format!("cannot write to standard output: {error}")))
-        })
+        written.map_err(|error| Stop::Failed(stdout::cannot_write(&error)))
+    }
+
+    /// Standard output holds back what no line feed has ended.
+    fn flush_copy(&self) -> Result<(), Stop> {
+        let flushed = if self.pump.args.tee { io::stdout().flush() } else { Ok(()) };
+        flushed.map_err(|error| Stop::Failed(stdout::cannot_write(&error)))
     }
 
     fn push(&mut self, line: u64, bytes: u32, outcome: Accepted) -> Result<(), Stop> {

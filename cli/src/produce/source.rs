@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::listen::Connections;
-use crate::client::reason;
 use crate::failure::Failure;
 use crate::gateway::ListenAt;
+use crate::plain::reason;
 
 /// Where records come from. Opened only when its turn comes.
 #[derive(Clone, Debug)]

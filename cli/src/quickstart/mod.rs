@@ -19,8 +19,9 @@ use clap::Parser;
 use ottla_sim::dev::{DevBroker, DevBrokerOptions};
 
 use crate::args::{Cli, Command, ProduceArgs, QuickstartArgs};
-use crate::client::{Properties, reason};
+use crate::client::Properties;
 use crate::failure::Failure;
+use crate::plain::reason;
 use crate::produce::{self, Outcome};
 use crate::read;
 use sample::Sample;
