@@ -5,6 +5,9 @@ use ottla::{DeliveryError, Reason, SendError};
 /// No broker and this client accept each other.
 const AUTHENTICATION: &str = "AUTHENTICATION_FAILED";
 
+/// Nothing is wrong with the record itself.
+pub(crate) const TRANSACTION_ABORTED: &str = "TRANSACTION_ABORTED";
+
 /// The name of a refusal, in the style of Kafka's error codes.
 pub(crate) fn of_send_error(error: &SendError) -> &'static str {
     match error {
@@ -28,7 +31,7 @@ pub(crate) fn of_delivery_error(error: &DeliveryError) -> &'static str {
         Reason::Authentication => AUTHENTICATION,
         Reason::OtherRecordInvalid => "OTHER_RECORD_INVALID",
         Reason::TopicRecreated => "TOPIC_RECREATED",
-        Reason::TransactionAborted => "TRANSACTION_ABORTED",
+        Reason::TransactionAborted => TRANSACTION_ABORTED,
         Reason::Closed => "CLOSED",
         Reason::MessageFormat(_) => "MESSAGE_FORMAT",
         Reason::Compression(_) => "COMPRESSION",

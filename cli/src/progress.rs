@@ -45,7 +45,7 @@ impl Progress {
         self.bar.set_position(read);
         let failed =
             if failed > 0 { format!(", {} failed", HumanCount(failed)) } else { String::new() };
-        self.bar.set_message(format!("{} records{failed}", HumanCount(acknowledged)));
+        self.bar.set_message(format!("{}{failed}", counted(acknowledged, "record")));
     }
 
     /// `ottla: error: …` above the bar.
@@ -74,6 +74,12 @@ pub(crate) fn bytes(count: u64) -> String {
 /// `1,234`.
 pub(crate) fn count(count: u64) -> String {
     HumanCount(count).to_string()
+}
+
+/// `1 record`, `1,234 records`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {thing}{plural}", HumanCount(count))
 }
 
 /// `850 µs`, `3.2 ms`, `1.52 s`.

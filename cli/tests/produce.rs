@@ -17,7 +17,7 @@ fn lines_become_records_in_order_and_the_summary_counts_them() {
     assert_eq!(broker.values("t", 0), ["one", "two", "three"]);
     assert_eq!(ran.stdout, "");
     assert!(ran.stderr.starts_with("3 records (11 B) acknowledged by topic t in "), "{ran:?}");
-    assert!(ran.stderr.contains("1 empty records skipped"), "{ran:?}");
+    assert!(ran.stderr.contains("1 empty record skipped"), "{ran:?}");
 }
 
 #[test]
@@ -154,10 +154,27 @@ fn an_overlong_line_fails_alone() {
     let args = ["-X", "max.request.size=100000"];
     let ran = broker.produce("t", &args, &input);
     assert_eq!(ran.status, 1, "{ran:?}");
-    let error = "ottla: error: line 2: 5000000 bytes up to the next delimiter, more than max.request.size = 100000: raise max.request.size or send less";
+    let error = "ottla: error: line 2: up to the next delimiter there are 5000000 bytes, more than max.request.size = 100000: raise max.request.size or send less";
     assert_eq!(ran.stderr.lines().next(), Some(error));
     assert!(ran.stderr.ends_with("1 failed: 1 RECORD_TOO_LARGE\n"), "{ran:?}");
     assert_eq!(broker.values("t", 0), ["first", "last"]);
+}
+
+#[test]
+fn a_file_that_is_too_large_to_be_one_record_is_called_a_file() {
+    let broker = Broker::start(1);
+    let folder = Folder::new();
+    let file = folder.file("large", vec![b'x'; 5000]);
+    let args = ["--whole-files", "-X", "max.request.size=1000", &file];
+    let expected = "line 1: the file has 5000 bytes, more than max.request.size = 1000: raise max.request.size or send less";
+    assert_eq!(broker.produce("t", &args, b"").error(1), expected);
+}
+
+#[test]
+fn one_record_is_no_plural() {
+    let broker = Broker::start(1);
+    let ran = broker.produce("t", &[], b"one\n").ok();
+    assert!(ran.stderr.starts_with("1 record (3 B) acknowledged by topic t in "), "{ran:?}");
 }
 
 #[test]

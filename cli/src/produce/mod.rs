@@ -7,6 +7,7 @@
 //! | [`splitter`] | cutting bytes into pieces, in bounded memory |
 //! | [`template`] | from a piece to a record |
 //! | [`pump`] | the reading thread |
+//! | [`transaction`] | how that ended |
 //! | [`reaper`] | outcomes in the order of the input |
 //! | [`watcher`] | progress and warnings |
 //! | [`failures`] | what failed, in little memory |
@@ -21,6 +22,7 @@ mod source;
 mod splitter;
 mod summary;
 mod template;
+mod transaction;
 mod watcher;
 
 use std::process::ExitCode;
@@ -33,7 +35,7 @@ use std::time::Duration;
 use ottla::{Metrics, Supervisor};
 
 use crate::args::ProduceArgs;
-use crate::client::Properties;
+use crate::client::{Client, Properties};
 use crate::failure::{FAILED, Failure, INTERRUPTED};
 use crate::gateway::Profile;
 use crate::progress::Progress;
@@ -44,6 +46,7 @@ pub(crate) use reaper::Tally;
 use shared::Shared;
 use source::Source;
 use summary::Summary;
+use transaction::End;
 use watcher::Watcher;
 
 /// Chunks of 64 records between the threads. Usually `buffer.memory` is used up long before.
@@ -54,7 +57,7 @@ const SMALL_CHUNKS_IN_FLIGHT: usize = 64;
 /// Produces all input; success only if every record was acknowledged.
 pub(crate) fn run(args: ProduceArgs) -> Result<ExitCode, Failure> {
     logger::start(args.verbose);
-    let (quiet, json, verbose) = (args.quiet, args.json, args.verbose > 0);
+    let (quiet, json) = (args.quiet, args.json);
     let topic = args.topic.clone();
     let outcome = produce(args)?;
     let summary = Summary {
@@ -64,9 +67,8 @@ pub(crate) fn run(args: ProduceArgs) -> Result<ExitCode, Failure> {
         metrics: outcome.metrics,
         skipped: outcome.skipped,
         interrupted: interrupt::requested(),
-        verbose,
     };
-    if let Some(failure) = &outcome.tally.failure {
+    if let Some(failure) = &outcome.tally.end.failure {
         failure.report();
     }
     if json {
@@ -90,7 +92,7 @@ impl Outcome {
     fn status(&self) -> ExitCode {
         if interrupt::requested() {
             ExitCode::from(INTERRUPTED)
-        } else if self.tally.failures.count() > 0 || self.tally.failure.is_some() {
+        } else if self.tally.failures.count() > 0 || self.tally.end.failure.is_some() {
             ExitCode::from(FAILED)
         } else {
             ExitCode::SUCCESS
@@ -116,7 +118,8 @@ pub(crate) fn produce(args: ProduceArgs) -> Result<Outcome, Failure> {
     let shared = Arc::new(Shared::default());
     let chunks = if args.profile.is_some() { SMALL_CHUNKS_IN_FLIGHT } else { CHUNKS_IN_FLIGHT };
     let (events, received) = mpsc::sync_channel(chunks);
-    stop_on_interrupt(&supervisor, &shared, &events, &progress)?;
+    let transactional = matches!(client, Client::Transactional(_));
+    stop_on_interrupt(&supervisor, &shared, &events, &progress, transactional)?;
     let watcher = Watcher::start(supervisor.clone(), shared.clone(), progress.clone(), verbose);
     let limit = supervisor.config().max_request_size;
     let pump = Pump { args, sources, limit, shared: shared.clone(), events };
@@ -136,6 +139,7 @@ fn stop_on_interrupt(
     shared: &Arc<Shared>,
     events: &SyncSender<Event>,
     progress: &Progress,
+    transactional: bool,
 ) -> Result<(), Failure> {
     let (supervisor, shared) = (supervisor.clone(), shared.clone());
     let (events, progress) = (events.clone(), progress.clone());
@@ -148,8 +152,10 @@ fn stop_on_interrupt(
             while shared.busy.load(SeqCst) {
                 thread::sleep(Duration::from_millis(5));
             }
-            // The reaper is gone where the input ended at the same moment.
-            let _ = events.send(Event::End(None));
+            // The reaper is gone where the input ended at the same moment. A transaction that is
+            // open now was aborted by closing the producer.
+            let end = if transactional { End::aborted(None) } else { End::plain(None) };
+            let _ = events.send(Event::End(end));
         }
         2 => supervisor.close_blocking(Duration::ZERO),
         _ => std::process::exit(i32::from(INTERRUPTED)),
@@ -182,6 +188,12 @@ fn properties(args: &ProduceArgs) -> Result<Properties, Failure> {
     }
     if let Some(seconds) = args.max_block {
         properties.set("max.block.ms", (u64::from(seconds) * 1000).to_string());
+    }
+    if args.listen.is_some() && args.count.is_none() && properties.has("transactional.id") {
+        return Err(Failure::usage(
+            "--listen ends with Ctrl-C, which aborts a transaction: give -c N as well, to commit \
+             after so many records",
+        ));
     }
     Ok(properties)
 }

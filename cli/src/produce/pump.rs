@@ -14,6 +14,7 @@ use super::shared::Shared;
 use super::source::{Source, cannot_read};
 use super::splitter::{Piece, Splitter};
 use super::template::Template;
+use super::transaction::End;
 use crate::args::ProduceArgs;
 use crate::client::Client;
 use crate::failure::Failure;
@@ -29,7 +30,7 @@ pub(crate) enum Event {
     /// Records handed to the producer, or refused by it.
     Chunk(Chunk),
     /// Nothing more comes.
-    End(Option<Failure>),
+    End(End),
 }
 
 /// Consecutive records of one source.
@@ -59,7 +60,7 @@ pub(crate) enum Accepted {
 /// Why a record was not even accepted.
 pub(crate) enum Refusal {
     Send(SendError),
-    TooLong { bytes: u64, limit: usize },
+    TooLong { bytes: u64, limit: usize, whole_file: bool },
 }
 
 /// Why reading ends before the input does.
@@ -90,26 +91,27 @@ impl Pump {
     /// Reads all sources; the last event is [`Event::End`].
     pub(crate) fn run(self, client: Client) {
         let topic = self.args.topic.as_str();
-        let failure = match client {
+        let end = match client {
             Client::Plain(producer) => {
                 let partitions = || producer.partitions_blocking(topic);
-                self.feed(Target::Topic(producer.topic(topic)), &partitions)
+                End::plain(self.feed(Target::Topic(producer.topic(topic)), &partitions).failure)
             }
             Client::Transactional(producer) => self.feed_transaction(producer),
         };
         // A reaper that is gone does not want the end either.
-        let _ = self.events.send(Event::End(failure));
+        let _ = self.events.send(Event::End(end));
         self.shared.busy.store(false, SeqCst);
     }
 
-    /// Sends all sources, and says why not, if not.
-    fn feed(&self, target: Target<'_>, partitions: &Partitions<'_>) -> Option<Failure> {
+    /// Sends all sources.
+    fn feed(&self, target: Target<'_>, partitions: &Partitions<'_>) -> Fed {
         let mut feed = Feed {
             target,
             partitions,
             template: Template::new(&self.args),
             remaining: self.args.count.unwrap_or(u64::MAX),
             chunk: Chunk { source: 0, sent_at: Instant::now(), entries: Vec::new() },
+            refused: false,
             pump: self,
         };
         let failure = match (feed.sources(), feed.flush_copy()) {
@@ -118,24 +120,36 @@ impl Pump {
         };
         // As above.
         let _ = feed.hand_over();
-        failure
+        Fed { failure, refused: feed.refused }
     }
 
-    /// All of it in one transaction, which is aborted where the input can't be read to its end.
-    fn feed_transaction(&self, mut producer: TransactionalProducer) -> Option<Failure> {
+    /// All of it in one transaction, which is aborted where the input can't be read to its end, and
+    /// where a record was refused: the transaction itself knows those alone that it has accepted.
+    fn feed_transaction(&self, mut producer: TransactionalProducer) -> End {
         let topic = self.args.topic.as_str();
         let transaction = match producer.begin_blocking() {
             Ok(transaction) => transaction,
-            Err(error) => return Some(Failure::new(error.to_string())),
+            Err(error) => return End::aborted(Some(Failure::new(error.to_string()))),
         };
         let partitions = || transaction.partitions_blocking(topic);
-        let failure = self.feed(Target::Transaction(transaction.topic(topic)), &partitions);
-        if failure.is_some() || self.shared.stop.load(SeqCst) {
+        let fed = self.feed(Target::Transaction(transaction.topic(topic)), &partitions);
+        let refused = || fed.refused.then(|| Failure::new("a record was refused"));
+        let why = fed.failure.or_else(refused);
+        if why.is_some() || self.shared.stop.load(SeqCst) {
+            // Where it fails, the brokers abort by themselves.
             let _ = transaction.abort_blocking();
-            return failure;
+            return End::aborted(why);
         }
-        transaction.commit_blocking().err().map(|error| Failure::new(error.to_string()))
+        End::of(transaction.commit_blocking())
     }
+}
+
+/// What became of sending.
+struct Fed {
+    /// Why it ended early, where it was not a record's fault.
+    failure: Option<Failure>,
+    /// Whether a record was not even accepted.
+    refused: bool,
 }
 
 /// Asks how many partitions the topic has.
@@ -147,6 +161,7 @@ struct Feed<'a> {
     partitions: &'a Partitions<'a>,
     template: Template<'a>,
     remaining: u64,
+    refused: bool,
     chunk: Chunk,
 }
 
@@ -222,7 +237,8 @@ impl<'a> Feed<'a> {
             Piece::Whole([]) => self.pump.shared.skipped.fetch_add(1, SeqCst),
             Piece::Whole(bytes) => return self.send(line, bytes),
             Piece::TooLong(bytes) => {
-                let refusal = Refusal::TooLong { bytes, limit: self.pump.limit };
+                let (limit, whole_file) = (self.pump.limit, self.pump.args.whole_files);
+                let refusal = Refusal::TooLong { bytes, limit, whole_file };
                 return self.push(line, 0, Accepted::No(Box::new(refusal)));
             }
         };
@@ -278,6 +294,7 @@ impl<'a> Feed<'a> {
     }
 
     fn push(&mut self, line: u64, bytes: u32, outcome: Accepted) -> Result<(), Stop> {
+        self.refused |= matches!(outcome, Accepted::No(_));
         self.chunk.entries.push(Entry { line, bytes, outcome });
         if self.chunk.entries.len() == CHUNK { self.hand_over() } else { Ok(()) }
     }

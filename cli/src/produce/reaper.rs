@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use super::failures::{Failed, Failures};
 use super::pump::{Accepted, Chunk, Event, Refusal};
 use super::shared::Shared;
-use crate::failure::Failure;
-use crate::kind;
+use super::transaction::End;
+use crate::kind::{self, TRANSACTION_ABORTED};
 use crate::latency::Latencies;
 use crate::progress::Progress;
 
@@ -24,8 +24,9 @@ pub(crate) struct Tally {
     pub(crate) bytes: u64,
     pub(crate) latencies: Latencies,
     pub(crate) failures: Failures,
-    /// Why reading ended early, where it was not a record's fault.
-    pub(crate) failure: Option<Failure>,
+    /// How many failures were told one by one.
+    shown: u64,
+    pub(crate) end: End,
     /// From the first record sent to the last outcome.
     pub(crate) elapsed: Duration,
     /// Source and line of the last record that was sent or refused.
@@ -58,7 +59,8 @@ impl<'a> Reaper<'a> {
             bytes: 0,
             latencies: Latencies::new(),
             failures: Failures::default(),
-            failure: None,
+            shown: 0,
+            end: End::default(),
             elapsed: Duration::ZERO,
             last: None,
         };
@@ -70,8 +72,8 @@ impl<'a> Reaper<'a> {
         while let Ok(event) = events.recv() {
             match event {
                 Event::Chunk(chunk) => self.chunk(chunk),
-                Event::End(failure) => {
-                    self.tally.failure = failure;
+                Event::End(end) => {
+                    self.tally.end = end;
                     break;
                 }
             }
@@ -138,7 +140,10 @@ impl<'a> Reaper<'a> {
     }
 
     fn failed(&mut self, source: usize, line: u64, (kind, reason): (&'static str, String)) {
-        if self.verbose || self.tally.failures.count() < SHOWN_MAX {
+        // That the transaction was aborted is told once, with the reason.
+        let shown = kind != TRANSACTION_ABORTED && self.tally.shown < SHOWN_MAX;
+        if self.verbose || shown {
+            self.tally.shown += 1;
             let place = place(self.sources, source, line);
             self.progress.error(&format!("{place}: {reason}"));
         }
@@ -148,8 +153,8 @@ impl<'a> Reaper<'a> {
 
 impl Tally {
     /// How many failures were not shown.
-    pub(crate) fn unshown(&self, verbose: bool) -> u64 {
-        if verbose { 0 } else { self.failures.count().saturating_sub(SHOWN_MAX) }
+    pub(crate) fn unshown(&self) -> u64 {
+        self.failures.count() - self.shown
     }
 }
 
@@ -164,12 +169,16 @@ fn describe_refusal(refusal: &Refusal) -> (&'static str, String) {
             (kind::of_send_error(error), format!("{error}; nothing after it was sent"))
         }
         Refusal::Send(error) => (kind::of_send_error(error), error.to_string()),
-        Refusal::TooLong { bytes, limit } => (
-            "RECORD_TOO_LARGE",
-            format!(
-                "{bytes} bytes up to the next delimiter, more than max.request.size = {limit}: \
-                 raise max.request.size or send less"
-            ),
-        ),
+        Refusal::TooLong { bytes, limit, whole_file } => {
+            let what =
+                if *whole_file { "the file has" } else { "up to the next delimiter there are" };
+            (
+                "RECORD_TOO_LARGE",
+                format!(
+                    "{what} {bytes} bytes, more than max.request.size = {limit}: raise \
+                     max.request.size or send less"
+                ),
+            )
+        }
     }
 }

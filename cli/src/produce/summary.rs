@@ -6,7 +6,8 @@ use ottla::Metrics;
 use serde_json::{Value, json};
 
 use super::reaper::{Tally, place};
-use crate::progress::{bytes, count, duration};
+use super::transaction::Ended;
+use crate::progress::{bytes, count, counted, duration};
 use crate::rate::{MEBIBYTE, per_second};
 
 /// Everything the summary tells.
@@ -19,8 +20,6 @@ pub(crate) struct Summary<'a> {
     /// Empty pieces that were not sent.
     pub(crate) skipped: u64,
     pub(crate) interrupted: bool,
-    /// Whether the reader of all this saw every failure.
-    pub(crate) verbose: bool,
 }
 
 impl Summary<'_> {
@@ -43,7 +42,8 @@ impl Summary<'_> {
             "errors": tally.failures.kinds_json(),
             "failures": failures,
             "failures_unlisted": unlisted,
-            "error": tally.failure.as_ref().map(ToString::to_string),
+            "transaction": tally.end.transaction.map(Ended::name),
+            "error": tally.end.failure.as_ref().map(ToString::to_string),
             "interrupted": self.interrupted,
         })
     }
@@ -53,7 +53,10 @@ impl Summary<'_> {
         let tally = self.tally;
         let mut text = String::new();
         if tally.acknowledged > 0 || tally.failures.count() > 1 {
-            text += &self.acknowledged_text();
+            text += &match tally.end.transaction {
+                Some(Ended::Aborted) => self.aborted_text(),
+                _ => self.acknowledged_text(),
+            };
             text += &self.failures_text();
         }
         text + &self.interrupted_text()
@@ -62,8 +65,8 @@ impl Summary<'_> {
     fn acknowledged_text(&self) -> String {
         let Tally { acknowledged: records, elapsed, latencies, .. } = self.tally;
         let mut text = format!(
-            "{} records ({}) acknowledged by topic {} in {}: {} records/s, {}/s\n",
-            count(*records),
+            "{} ({}) acknowledged by topic {} in {}: {} records/s, {}/s\n",
+            counted(*records, "record"),
             bytes(self.tally.bytes),
             self.topic,
             duration(*elapsed),
@@ -73,17 +76,27 @@ impl Summary<'_> {
         if *records > 0 {
             let at = |quantile| duration(Duration::from_micros(latencies.micros_at(quantile)));
             text += &format!("latency p50 {}, p99 {}", at(0.5), at(0.99));
-            text += &format!("; {} retries", count(self.metrics.records_retried));
+            text += &format!("; {}", retries(self.metrics.records_retried));
             text += &self.skipped_text();
             text.push('\n');
         }
+        if self.tally.end.transaction == Some(Ended::Committed) {
+            text += "the transaction was committed\n";
+        }
         text
+    }
+
+    /// What the brokers had acknowledged before does not matter to anybody.
+    fn aborted_text(&self) -> String {
+        let records = self.tally.acknowledged + self.tally.failures.count();
+        let (records, topic) = (counted(records, "record"), self.topic);
+        format!("the transaction was aborted: nothing of {records} becomes visible in {topic}\n")
     }
 
     fn skipped_text(&self) -> String {
         match self.skipped {
             0 => String::new(),
-            skipped => format!("; {} empty records skipped", count(skipped)),
+            skipped => format!("; {} skipped", counted(skipped, "empty record")),
         }
     }
 
@@ -95,7 +108,7 @@ impl Summary<'_> {
         let kinds: Vec<_> =
             failures.kinds().iter().map(|(kind, n)| format!("{} {kind}", count(*n))).collect();
         let mut text = format!("{} failed: {}", count(failures.count()), kinds.join(", "));
-        match self.tally.unshown(self.verbose) {
+        match self.tally.unshown() {
             0 => {}
             unshown => text += &format!(" ({} not shown above; see -v or --json)", count(unshown)),
         }
@@ -112,4 +125,8 @@ impl Summary<'_> {
             (false, _) => String::new(),
         }
     }
+}
+
+fn retries(retries: u64) -> String {
+    if retries == 1 { "1 retry".into() } else { format!("{} retries", count(retries)) }
 }

@@ -100,7 +100,7 @@ fn produce_args(command: &[String]) -> Result<ProduceArgs, Failure> {
 }
 
 fn check(outcome: &Outcome) -> Result<(), Failure> {
-    match &outcome.tally.failure {
+    match &outcome.tally.end.failure {
         Some(failure) => Err(Failure::new(failure.to_string())),
         None if outcome.tally.failures.count() > 0 => {
             Err(Failure::new(format!("{} records failed", outcome.tally.failures.count())))
