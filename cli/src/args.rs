@@ -72,7 +72,7 @@ pub(crate) struct ClientArgs {
     #[arg(short = 'X', long = "property", value_name = "KEY=VALUE")]
     pub(crate) properties: Vec<String>,
 
-    /// Read configuration from a file of KEY=VALUE lines; -X wins over it.
+    /// Read configuration from one of Java's property files; -X wins over it.
     #[arg(short = 'F', long = "config", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 }
@@ -230,7 +230,7 @@ pub(crate) struct PerfArgs {
     #[arg(long, visible_alias = "producer-props", short = 'X', num_args = 1.., value_name = "KEY=VALUE")]
     pub(crate) command_property: Vec<String>,
 
-    /// A file of KEY=VALUE lines.
+    /// One of Java's property files.
     #[arg(long, visible_alias = "producer.config", short = 'F', value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) command_config: Option<PathBuf>,
 

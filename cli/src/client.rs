@@ -9,6 +9,7 @@ use ottla::{BlockingClient, Producer, ProducerConfig, StartError, Supervisor};
 use crate::args::ClientArgs;
 use crate::failure::Failure;
 use crate::plain::reason;
+use crate::properties;
 
 /// Configuration by key; a later value of a key replaces the earlier one.
 #[derive(Debug, Default)]
@@ -63,20 +64,14 @@ impl Properties {
         Ok(())
     }
 
-    /// Takes a file of `KEY=VALUE` lines; `#` and `!` begin comments, as in Java's property files.
+    /// Takes one of Java's property files.
     pub(crate) fn read(&mut self, path: &Path) -> Result<(), Failure> {
         let name = path.display();
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::usage(format!("cannot read {name}: {}", reason(&error))))?;
-        for (index, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with(['#', '!']) {
-                continue;
-            }
-            let Some((key, value)) = split_property(line) else {
-                let number = index + 1;
-                return Err(Failure::usage(format!("{name}:{number}: expected KEY=VALUE")));
-            };
+        let pairs = properties::parse(&text)
+            .map_err(|(line, why)| Failure::usage(format!("{name}:{line}: {why}")))?;
+        for (key, value) in pairs {
             self.set(&key, value);
         }
         Ok(())
@@ -141,17 +136,6 @@ impl Client {
     }
 }
 
-/// The key and the value around the first `=` that no backslash escapes.
-fn split_property(line: &str) -> Option<(String, String)> {
-    let equals = line
-        .match_indices('=')
-        .map(|(index, _)| index)
-        .find(|&index| !line[..index].ends_with('\\'))?;
-    let (key, value) = (line[..equals].trim(), line[equals + 1..].trim());
-    let unescape = |text: &str| text.replace("\\:", ":").replace("\\=", "=");
-    (!key.is_empty()).then(|| (unescape(key), unescape(value)))
-}
-
 /// `host1:port1,host2:9092`: each address of a list, with Kafka's port where it has none.
 fn with_ports(brokers: &str) -> String {
     brokers.split(',').map(with_port).collect::<Vec<_>>().join(",")
@@ -187,15 +171,5 @@ mod tests {
         properties.set_default("a", "3");
         assert_eq!(properties.0, [("b".into(), "x=y".into()), ("a".into(), "2".into())]);
         assert!(properties.set_all(&["a".into()]).is_err());
-    }
-
-    #[test]
-    fn java_escapes_in_property_files() {
-        let pair = |key: &str, value: &str| Some((key.to_owned(), value.to_owned()));
-        assert_eq!(split_property("a = b=c"), pair("a", "b=c"));
-        assert_eq!(split_property("a=host\\:9092"), pair("a", "host:9092"));
-        assert_eq!(split_property("a\\=b=c"), pair("a=b", "c"));
-        assert_eq!(split_property("=b"), None);
-        assert_eq!(split_property("ab"), None);
     }
 }

@@ -26,6 +26,7 @@ mod perf;
 mod plain;
 mod produce;
 mod progress;
+mod properties;
 #[cfg(feature = "broker")]
 mod quickstart;
 mod random;

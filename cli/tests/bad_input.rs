@@ -112,7 +112,7 @@ fn wrong_configuration_is_a_usage_error() {
     assert!(error(&["-X", "acks=2"]).contains("acks"));
     assert!(error(&["-X", "acks=1", "-X", "enable.idempotence=true"]).contains("acks"));
     let folder = Folder::new();
-    let file = folder.file("bad.properties", "linger.ms=5\n\nno value\n");
+    let file = folder.file("bad.properties", "linger.ms=5\n\n = no key\n");
     assert_eq!(error(&["-F", &file]), format!("{file}:3: expected KEY=VALUE"));
     let missing = folder.path("missing");
     let expected = format!("cannot read {missing}: no such file or directory");

@@ -178,6 +178,22 @@ fn one_record_is_no_plural() {
 }
 
 #[test]
+fn javas_property_files_are_read() {
+    let broker = Broker::start(1);
+    let folder = Folder::new();
+    let config = folder.file(
+        "client.properties",
+        format!(
+            "\u{feff}! brokers\r\nbootstrap.servers : \\\n    nowhere.invalid\\:1,\\\n    {}\n\
+             compression.type\tgz\\u0069p\n",
+            broker.address
+        ),
+    );
+    ottla_with(&["produce", "-F", &config, "-t", "t"], &[b'x'; 1000]).ok();
+    assert_eq!(format!("{:?}", broker.records("t", 0)[0].codec), "Gzip");
+}
+
+#[test]
 fn a_record_just_over_the_limit_is_the_producers_own_error() {
     let broker = Broker::start(1);
     let folder = Folder::new();
