@@ -11,6 +11,7 @@ use crate::gateway::{ListenAt, Profile};
 use crate::header::HeaderArg;
 #[cfg(feature = "broker")]
 use crate::read::ReadArgs;
+use crate::topic_name;
 
 /// Produce to Apache Kafka, measure it, and try it without a cluster.
 #[derive(Parser, Debug)]
@@ -68,7 +69,7 @@ pub(crate) struct ClientArgs {
     )]
     pub(crate) brokers: Option<String>,
 
-    /// Set a configuration key of Kafka's producer; may be repeated.
+    /// Set a configuration key of Kafka's producer; may be repeated. 'list' prints all keys.
     #[arg(short = 'X', long = "property", value_name = "KEY=VALUE")]
     pub(crate) properties: Vec<String>,
 
@@ -85,7 +86,7 @@ pub(crate) struct ProduceArgs {
     pub(crate) client: ClientArgs,
 
     /// The topic to produce to.
-    #[arg(short = 't', long)]
+    #[arg(short = 't', long, value_parser = topic_name::parse)]
     pub(crate) topic: String,
 
     /// The partition; -1 lets the partitioner choose.
@@ -181,7 +182,7 @@ Unlike kcat, a FILE is read record by record; --whole-files sends each as one re
 Examples:
   ottla produce -b localhost:9092 -t users -K : users.txt
   tail -f app.log | ottla produce -b k1:9092,k2:9092 -t app -z zstd
-  ottla produce -b localhost:9092 -t raw -D '\\x00' -X acks=1 -X linger.ms=50 dump.bin
+  ottla produce -b localhost:9092 -t raw -D '\\x00' -X acks=1 -X enable.idempotence=false dump.bin
   ottla produce -b localhost:9092 -t users -K : -Z --json tombstones.txt
   ottla produce -b localhost:9092 -t meter --profile small /dev/ttyUSB0
   ottla produce -b localhost:9092 -t bills --transactional-id nightly bills.csv
@@ -195,7 +196,7 @@ record that was not; 2 wrong usage; 130 interrupted, after what had been read wa
 #[command(group = clap::ArgGroup::new("payload").required(true).args(["record_size", "payload_file", "payload_monotonic"]))]
 pub(crate) struct PerfArgs {
     /// The topic to produce to.
-    #[arg(long)]
+    #[arg(long, value_parser = topic_name::parse)]
     pub(crate) topic: String,
 
     /// How many records to send, over all threads.
@@ -219,14 +220,14 @@ pub(crate) struct PerfArgs {
     pub(crate) payload_monotonic: bool,
 
     /// Records per second to aim at, over all threads; -1 for as fast as possible.
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", default_value_t = -1.0, allow_negative_numbers = true)]
     pub(crate) throughput: f64,
 
     /// The first brokers to ask; wins over bootstrap.servers from elsewhere.
     #[arg(long, visible_alias = "brokers", short = 'b', value_name = "HOST:PORT,…")]
     pub(crate) bootstrap_server: Option<String>,
 
-    /// Configuration of the producer; wins over --command-config.
+    /// Configuration of the producer; wins over --command-config. 'list' prints all keys.
     #[arg(long, visible_alias = "producer-props", short = 'X', num_args = 1.., value_name = "KEY=VALUE")]
     pub(crate) command_property: Vec<String>,
 

@@ -18,6 +18,7 @@ mod failure;
 mod gateway;
 mod header;
 mod interrupt;
+mod keys;
 mod kind;
 mod latency;
 mod logger;
@@ -38,8 +39,10 @@ mod stdout;
 mod target;
 #[cfg(feature = "broker")]
 mod timestamp;
+mod topic_name;
 mod usage;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -52,7 +55,12 @@ use failure::Failure;
 static HEAP: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
 
 fn main() -> ExitCode {
-    let command = match Cli::try_parse() {
+    let args: Vec<_> = env::args_os().collect();
+    if let Some(list) = keys::asked(&args) {
+        stdout::line(&list);
+        return end(ExitCode::SUCCESS);
+    }
+    let command = match Cli::try_parse_from(args) {
         Ok(cli) => cli.command,
         Err(error) => return usage::report(&error),
     };

@@ -114,6 +114,9 @@ fn wrong_configuration_is_a_usage_error() {
     let folder = Folder::new();
     let file = folder.file("bad.properties", "linger.ms=5\n\n = no key\n");
     assert_eq!(error(&["-F", &file]), format!("{file}:3: expected KEY=VALUE"));
+    let file = folder.file("bad.properties", "linger.ms=5\n\nclient.id=\\u12\n");
+    let expected = format!("{file}:3: \\u needs four hexadecimal digits");
+    assert_eq!(error(&["-F", &file]), expected);
     let missing = folder.path("missing");
     let expected = format!("cannot read {missing}: no such file or directory");
     assert_eq!(error(&["-F", &missing]), expected);
@@ -187,11 +190,23 @@ fn a_partition_out_of_range_is_said_at_once() {
 }
 
 #[test]
-fn an_invalid_topic_name_is_the_clusters_to_refuse() {
-    let broker = Broker::start(1);
-    let ran = broker.produce("no/slashes", &["-X", "max.block.ms=2000"], b"x\n");
-    let error = ran.error(1);
-    assert!(error.contains("INVALID_TOPIC_EXCEPTION"), "{error}");
+fn a_name_that_no_topic_can_have_is_refused_with_the_flags() {
+    for name in ["", ".", "no/slashes"] {
+        let commands: [&[&str]; 4] = [
+            &["produce", "-b", "h", "-t"],
+            &["read", "-b", "h", "-t"],
+            &["check", "-b", "h", "-t"],
+            &["perf", "-b", "h", "--num-records", "1", "--payload-monotonic", "--topic"],
+        ];
+        for command in commands {
+            let ran = ottla(&[command, &[name]].concat());
+            let expected = format!(
+                "invalid value '{name}' for '--topic <TOPIC>': a topic's name is 1 to 249 ASCII \
+                 letters, digits, '.', '_' and '-' (see --help)"
+            );
+            assert_eq!(ran.error(2), expected, "{command:?}");
+        }
+    }
 }
 
 #[test]

@@ -74,15 +74,15 @@ fn errors_that_cannot_be_told_keep_their_status() {
 fn results_that_are_lost_are_no_success() {
     let broker = Broker::start(1);
     let at = ["-b", &broker.address];
-    let perf =
-        ["perf", "--topic", "t", "--num-records", "5", "--record-size", "5", "--throughput", "-1"];
-    let cases: [&[&str]; 7] = [
+    let perf = ["perf", "--topic", "t", "--num-records", "5", "--record-size", "5"];
+    let cases: [&[&str]; 8] = [
         &[&["produce", "-t", "t", "--json"], &at[..]].concat(),
         &[&["produce", "-t", "t", "-T", "-D", ","], &at[..]].concat(),
         &[&perf[..], &at].concat(),
         &[&perf[..], &at, &["--json"]].concat(),
         &["quickstart", "--json"],
         &["completions", "bash"],
+        &["produce", "-X", "list"],
         &["--help"],
     ];
     for args in cases {
@@ -97,7 +97,7 @@ fn results_that_are_lost_are_no_success() {
 fn whoever_reads_no_further_is_no_error() {
     let broker = Broker::start(1);
     let produce = ["produce", "-b", &broker.address, "-t", "t", "--json"];
-    for args in [&produce[..], &["completions", "bash"], &["--help"]] {
+    for args in [&produce[..], &["completions", "bash"], &["produce", "-X", "list"], &["--help"]] {
         let ran = with_stdout(args, b"one\n", left());
         assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{args:?}");
     }

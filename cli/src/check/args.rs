@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::args::ClientArgs;
+use crate::topic_name;
 
 /// Flags of `ottla check`.
 #[derive(Args, Debug)]
@@ -12,7 +13,7 @@ pub(crate) struct CheckArgs {
     pub(crate) client: ClientArgs,
 
     /// The topic to check.
-    #[arg(short = 't', long)]
+    #[arg(short = 't', long, value_parser = topic_name::parse)]
     pub(crate) topic: String,
 
     /// How many brokers may be lost at once, disks included.

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::args::ClientArgs;
 use crate::escape::Delimiter;
+use crate::topic_name;
 
 /// Flags of `ottla read`.
 #[derive(Args, Debug)]
@@ -13,7 +14,7 @@ pub(crate) struct ReadArgs {
     pub(crate) client: ClientArgs,
 
     /// The topic to read.
-    #[arg(short = 't', long)]
+    #[arg(short = 't', long, value_parser = topic_name::parse)]
     pub(crate) topic: String,
 
     /// Print the key and this before the value.
