@@ -217,3 +217,14 @@ fn only_errors_are_told_where_it_shall_be_quiet() {
     assert!(ran.error(1).starts_with("line 1: topic t not present"), "{ran:?}");
     assert!(!ran.stderr.contains("warning"), "{ran:?}");
 }
+
+#[test]
+fn the_quickstart_needs_a_line() {
+    let folder = Folder::new();
+    for file in [folder.file("empty", ""), folder.file("blank", "\n\n")] {
+        assert_eq!(
+            ottla(&["quickstart", &file]).error(1),
+            format!("{file}: the file has no lines")
+        );
+    }
+}

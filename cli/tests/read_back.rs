@@ -105,6 +105,19 @@ fn the_quickstart_takes_a_file() {
 }
 
 #[test]
+fn the_quickstart_alters_no_bytes_and_knows_one_from_many() {
+    let folder = Folder::new();
+    let file = folder.file("line", b"\xff\xfe:x\n");
+    let json = ottla(&["quickstart", "--json", &file]).ok().json();
+    let sample = &json["samples"][0];
+    assert_eq!((&sample["key_base64"], &sample["value"]), (&"//4=".into(), &"x".into()), "{json}");
+    let ran = ottla(&["quickstart", &file]).ok();
+    for text in [": 1 line, 5 B", "1 record acknowledged in ", "the line is stored once"] {
+        assert!(ran.stdout.contains(text), "{text}: {}", ran.stdout);
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_said() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

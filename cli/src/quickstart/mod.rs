@@ -23,6 +23,7 @@ use crate::client::Properties;
 use crate::failure::Failure;
 use crate::plain::reason;
 use crate::produce::{self, Outcome};
+use crate::progress::counted;
 use crate::read;
 use sample::Sample;
 use show::Show;
@@ -79,7 +80,11 @@ fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
     if size > FILE_MAX {
         return Err(failed("more than 64 MiB; use 'ottla dev' and 'ottla produce' instead"));
     }
-    fs::read(file).map_err(|error| failed(&reason(&error)))
+    let input = fs::read(file).map_err(|error| failed(&reason(&error)))?;
+    if input.iter().all(|byte| *byte == b'\n') {
+        return Err(Failure::new(format!("{}: the file has no lines", file.display())));
+    }
+    Ok(input)
 }
 
 /// What somebody would type.
@@ -103,7 +108,8 @@ fn check(outcome: &Outcome) -> Result<(), Failure> {
     match &outcome.tally.end.failure {
         Some(failure) => Err(Failure::new(failure.to_string())),
         None if outcome.tally.failures.count() > 0 => {
-            Err(Failure::new(format!("{} records failed", outcome.tally.failures.count())))
+            let records = counted(outcome.tally.failures.count(), "record");
+            Err(Failure::new(format!("{records} failed")))
         }
         None => Ok(()),
     }

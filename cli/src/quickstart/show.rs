@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::TOPIC;
 use super::stored::{Sample, Topic};
 use crate::produce::Outcome;
-use crate::progress::{bytes, count, duration};
+use crate::progress::{bytes, count, counted, duration};
 use crate::{stdout, timestamp};
 
 /// Prints each step as it happens, or all at the end.
@@ -31,8 +31,8 @@ impl<'a> Show<'a> {
 
     pub(crate) fn input(&self, file: &Path, input: &[u8]) {
         let lines = input.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
-        let (lines, size) = (count(lines as u64), bytes(input.len() as u64));
-        self.step("input", &format!("{}: {lines} lines, {size}", file.display()));
+        let (lines, size) = (counted(lines as u64, "line"), bytes(input.len() as u64));
+        self.step("input", &format!("{}: {lines}, {size}", file.display()));
         let first = input.split(|byte| *byte == b'\n').next().unwrap_or_default();
         self.detail(&text(Some(first)));
     }
@@ -45,8 +45,8 @@ impl<'a> Show<'a> {
         let tally = &outcome.tally;
         let at = |quantile| duration(Duration::from_micros(tally.latencies.micros_at(quantile)));
         self.detail(&format!(
-            "{} records acknowledged in {}, latency p50 {}, p99 {}",
-            count(tally.acknowledged),
+            "{} acknowledged in {}, latency p50 {}, p99 {}",
+            counted(tally.acknowledged, "record"),
             duration(tally.elapsed),
             at(0.5),
             at(0.99),
@@ -76,14 +76,11 @@ impl<'a> Show<'a> {
         if self.json {
             return stdout::line(&to_json(self.address, outcome, topic, elapsed).to_string());
         }
-        let records = count(topic.records());
-        self.step(
-            "verified",
-            &format!(
-                "all {records} lines are stored once, in order per key, after {}",
-                duration(elapsed)
-            ),
-        );
+        let lines = match topic.records() {
+            1 => "the line is stored once".to_owned(),
+            lines => format!("all {} lines are stored once, in order per key", count(lines)),
+        };
+        self.step("verified", &format!("{lines}, after {}", duration(elapsed)));
         stdout::line(NEXT);
     }
 
@@ -133,19 +130,7 @@ fn text(bytes: Option<&[u8]>) -> String {
 }
 
 fn to_json(address: &str, outcome: &Outcome, topic: &Topic, elapsed: Duration) -> Value {
-    let samples: Value = topic
-        .samples
-        .iter()
-        .map(|sample| {
-            json!({
-                "partition": sample.partition,
-                "offset": sample.offset,
-                "timestamp": sample.timestamp,
-                "key": sample.key.as_deref().map(String::from_utf8_lossy),
-                "value": sample.value.as_deref().map(String::from_utf8_lossy),
-            })
-        })
-        .collect();
+    let samples: Value = topic.samples.iter().map(|sample| sample.json.clone()).collect();
     json!({
         "broker": address,
         "topic": TOPIC,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::read::{Reader, Stored};
+use crate::read::{Reader, Stored, to_json};
 
 /// Records of a partition that are shown.
 const SAMPLES: usize = 2;
@@ -34,6 +34,8 @@ pub(crate) struct Sample {
     pub(crate) timestamp: i64,
     pub(crate) key: Bytes,
     pub(crate) value: Bytes,
+    /// The same for programs.
+    pub(crate) json: Value,
 }
 
 /// A topic, read back.
@@ -66,7 +68,8 @@ impl Reader for Topic {
         if partition.records <= SAMPLES as u64 {
             let (partition, offset) = (stored.partition, stored.offset);
             let (timestamp, key, value) = (record.timestamp, key.clone(), value.clone());
-            self.samples.push(Sample { partition, offset, timestamp, key, value });
+            let json = to_json(stored);
+            self.samples.push(Sample { partition, offset, timestamp, key, value, json });
         }
         let (values, partitions) = self.by_key.entry(key).or_default();
         values.push(value);

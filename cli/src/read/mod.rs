@@ -25,6 +25,7 @@ use crate::client::Properties;
 use crate::failure::Failure;
 use crate::stdout;
 use print::Printer;
+pub(crate) use print::to_json;
 
 /// Prints all records, partition by partition.
 pub(crate) fn run(args: &ReadArgs) -> Result<ExitCode, Failure> {
