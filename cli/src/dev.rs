@@ -10,10 +10,13 @@ use crate::args::DevArgs;
 use crate::demo::{self, Switch};
 use crate::failure::Failure;
 use crate::plain::reason;
-use crate::{bridge, interrupt, stdout};
+use crate::progress::counted;
+use crate::{bridge, data, interrupt, stdout};
 
 /// Runs it.
 pub(crate) fn run(args: &DevArgs) -> Result<ExitCode, Failure> {
+    check_ports(args)?;
+    let _lock = args.data.as_deref().map(data::lock).transpose()?;
     let (stop, stopped) = mpsc::channel();
     interrupt::listen(move |_| {
         // The broker may be on its way out already.
@@ -29,6 +32,17 @@ pub(crate) fn run(args: &DevArgs) -> Result<ExitCode, Failure> {
     let _ = stopped.recv();
     broker.stop();
     Ok(ExitCode::SUCCESS)
+}
+
+fn check_ports(args: &DevArgs) -> Result<(), Failure> {
+    let (port, nodes) = (args.port, args.nodes);
+    if port == 0 || port.checked_add(nodes - 1).is_some() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{nodes} nodes need the ports from {port} on, and {} is the last: choose a lower --port",
+        u16::MAX
+    )))
 }
 
 fn with_bridge(args: &DevArgs, stopped: &mpsc::Receiver<()>) -> Result<ExitCode, Failure> {
@@ -69,7 +83,14 @@ fn cannot_start(args: &DevArgs, error: &io::Error) -> Failure {
         ErrorKind::PermissionDenied if args.data.is_none() => {
             format!("cannot listen on port {port}: not permitted; try one above 1023")
         }
-        _ => format!("cannot start the dev broker: {}", reason(error)),
+        _ => match &args.data {
+            None => format!("cannot start the dev broker: {}", reason(error)),
+            Some(folder) => format!(
+                "cannot start the dev broker with the topics in {}: {}",
+                folder.display(),
+                reason(error)
+            ),
+        },
     })
 }
 
@@ -84,10 +105,11 @@ fn welcome(args: &DevArgs, addresses: &str) -> String {
     format!(
         "ottla dev broker listening on {}\n\
          It is a development broker, not a Kafka: one process, no security; {kept}.\n\
-         New topics have {} partitions. Ctrl-C stops it. Try:\n\n  \
+         New topics have {}. Ctrl-C stops it. Try:\n\n  \
          echo hello | ottla produce -b {first} -t test\n  \
          ottla read -b {first} -t test\n  \
          kafka-console-consumer.sh --bootstrap-server {first} --topic test --from-beginning",
-        addresses, args.partitions,
+        addresses,
+        counted(args.partitions.unsigned_abs().into(), "partition"),
     )
 }

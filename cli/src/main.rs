@@ -9,6 +9,8 @@ mod bridge;
 mod check;
 mod client;
 mod cpu;
+#[cfg(feature = "broker")]
+mod data;
 #[cfg(feature = "bridge")]
 mod demo;
 #[cfg(feature = "broker")]

@@ -2,11 +2,11 @@
 
 mod common;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use common::{Broker, Folder, ottla, ottla_with};
+use common::{Broker, Folder, ottla, ottla_with, spawn};
 use ottla_sim::cluster::AutoCreate;
 
 /// An address where nobody listens.
@@ -227,4 +227,40 @@ fn the_quickstart_needs_a_line() {
             format!("{file}: the file has no lines")
         );
     }
+}
+
+#[test]
+fn nodes_need_ports() {
+    let expected =
+        "3 nodes need the ports from 65534 on, and 65535 is the last: choose a lower --port";
+    assert_eq!(ottla(&["dev", "--port", "65534", "--nodes", "3"]).error(2), expected);
+}
+
+#[test]
+fn a_folder_that_cannot_keep_topics_is_named() {
+    let folder = Folder::new();
+    let inside = format!("{}/data", folder.file("file", "x"));
+    let expected = format!("cannot keep topics in {inside}: not a directory");
+    assert_eq!(ottla(&["dev", "--port", "0", "--data", &inside]).error(1), expected);
+}
+
+#[test]
+fn a_folder_of_topics_belongs_to_one_broker_at_a_time() {
+    let folder = Folder::new();
+    let data = folder.path("data");
+    let args = ["dev", "--port", "0", "--data", &data];
+    let mut first = spawn(&args);
+    let mut welcome = String::new();
+    BufReader::new(first.stdout.as_mut().unwrap()).read_line(&mut welcome).unwrap();
+    assert!(welcome.starts_with("ottla dev broker listening on "), "{welcome}");
+    let expected = format!("cannot keep topics in {data}: another dev broker does");
+    assert_eq!(ottla(&args).error(1), expected);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let mut second = spawn(&args);
+    let mut welcome = String::new();
+    BufReader::new(second.stdout.as_mut().unwrap()).read_line(&mut welcome).unwrap();
+    assert!(welcome.starts_with("ottla dev broker listening on "), "{welcome}");
+    second.kill().unwrap();
+    second.wait().unwrap();
 }
