@@ -257,6 +257,12 @@ impl<X: Platform> Node<X> {
         self.in_flight.back().is_none_or(InFlight::is_written)
     }
 
+    /// Takes a lane that lingered until nothing is in flight, if that is so. It joins again only
+    /// where something is.
+    pub(super) fn next_lingering(&mut self) -> Option<LaneId> {
+        if self.in_flight.is_empty() { self.lingering.pop_front() } else { None }
+    }
+
     pub(super) fn push(&mut self, request: InFlight<X>) {
         self.in_flight.push_back(request);
     }

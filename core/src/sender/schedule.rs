@@ -23,7 +23,7 @@ impl<X: Platform> Sender<X> {
             Next::Nothing => {}
             Next::At(at) => {
                 self.look_again(id, at);
-                self.linger_until_quiet(id);
+                self.wait_for_quiet(id);
             }
             Next::Now => self.enqueue(id),
         }
@@ -51,28 +51,23 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    /// Where linger is adaptive, a lane that lingers is also looked at when its leader has nothing
-    /// to answer any more; a backoff isn't over then.
-    fn linger_until_quiet(&mut self, id: LaneId) {
+    /// Where linger is adaptive, a lane that waits is also looked at when its leader has nothing to
+    /// answer any more.
+    fn wait_for_quiet(&mut self, id: LaneId) {
         let lane = &mut self.lanes[id as usize];
-        if !self.shared.config.adaptive_linger || lane.lingers || !lane.retries.is_empty() {
+        if !self.shared.config.adaptive_linger || lane.lingers {
             return;
         }
-        if let Some(node) = lane.leader.and_then(|leader| self.nodes.get_mut(&leader)) {
+        let leader = lane.leader.and_then(|leader| self.nodes.get_mut(&leader));
+        if let Some(node) = leader.filter(|node| !node.in_flight.is_empty()) {
             lane.lingers = true;
             node.lingering.push_back(id);
         }
     }
 
-    /// Looks at the lanes that linger, if nothing is on its way to their leader any more.
+    /// Looks at the lanes that waited until nothing is on its way to a node, if that is so.
     pub(super) fn end_lingering(&mut self, id: NodeId, now: Instant) {
-        if !self.config().adaptive_linger || !self.is_quiet(Some(id)) {
-            return;
-        }
-        let lingering = self.nodes.get(&id).map_or(0, |node| node.lingering.len());
-        for _ in 0..lingering {
-            let lane = self.nodes.get_mut(&id).and_then(|node| node.lingering.pop_front());
-            let Some(lane) = lane else { return };
+        while let Some(lane) = self.nodes.get_mut(&id).and_then(|node| node.next_lingering()) {
             self.lanes[lane as usize].lingers = false;
             self.schedule(lane, now);
         }
