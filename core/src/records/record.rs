@@ -330,8 +330,15 @@ fn append_start(bytes: [u8; 16], len: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(&bytes);
         out.truncate(end);
     } else {
-        out.extend_from_slice(bytes.get(..len).unwrap_or_default());
+        append_exactly(bytes.get(..len).unwrap_or_default(), out);
     }
+}
+
+/// A function of its own, lest the compiler make one copy of variable size of both.
+#[cold]
+#[inline(never)]
+fn append_exactly(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(bytes);
 }
 
 #[cfg(test)]
