@@ -5,15 +5,10 @@
  * is aborted, and another may succeed; `fatal`: the producer is of no more use.
  */
 export class OttlaError extends Error {
-  constructor(code, message, details = {}) {
-    const { retriable = false, written = 'no', abortable = false, fatal = false, cause } = details;
+  constructor(code, message, { cause, ...details } = {}) {
     super(message, cause === undefined ? undefined : { cause });
-    this.name = 'OttlaError';
-    this.code = code;
-    this.retriable = retriable;
-    this.written = written;
-    this.abortable = abortable;
-    this.fatal = fatal;
+    const usual = { retriable: false, written: 'no', abortable: false, fatal: false };
+    Object.assign(this, { name: 'OttlaError', code }, usual, details);
   }
 }
 

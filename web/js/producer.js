@@ -3,7 +3,7 @@ import { OttlaError, parseError, rejectOnAbort } from './errors.js';
 import { named } from './metrics.js';
 import { Reports } from './reports.js';
 import { BatchSlot, ChoreSlot, SingleSlot, Slots } from './slots.js';
-import { Staging } from './staging.js';
+import { invalid, Staging } from './staging.js';
 import { later } from './timers.js';
 import { sizeOf, writable } from './writable.js';
 
@@ -230,7 +230,7 @@ export class Producer {
     let number = this.#topics.get(name);
     if (number === undefined) {
       if (typeof name !== 'string' || name === '') {
-        throw new OttlaError('INVALID_RECORD', "a record's topic is its name");
+        throw invalid("a record's topic is its name");
       }
       number = this.#engine.topic(name);
       this.#topics.set(name, number);
@@ -318,6 +318,5 @@ export class Producer {
 }
 
 function asError(error) {
-  if (error instanceof Error) return error;
-  return new OttlaError('INVALID_RECORD', String(error));
+  return error instanceof Error ? error : invalid(String(error));
 }

@@ -149,6 +149,6 @@ function milliseconds(timestamp) {
   throw invalid("a record's timestamp is a Date or milliseconds since 1970");
 }
 
-function invalid(message) {
+export function invalid(message) {
   return new OttlaError('INVALID_RECORD', message);
 }

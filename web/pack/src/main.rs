@@ -39,9 +39,40 @@ fn bind(wasm: &Path, dist: &Path, name: &str) -> Outcome {
     bindgen.typescript(false);
     bindgen.remove_name_section(true).remove_producers_section(true);
     bindgen.generate(dist)?;
+    let glue = dist.join(format!("{name}_bg.js"));
+    fs::write(&glue, prune(fs::read_to_string(&glue)?)?)?;
     // It loads the module as bundlers might, some day.
     fs::remove_file(dist.join(format!("{name}.js")))?;
     Ok(())
+}
+
+/// What the glue can do without, from where to where: the faster of two ways for texts, which are few;
+/// stand-ins for what every runtime has that can run the rest of the package; and what nobody calls.
+const NEEDLESS: [(&str, &str); 9] = [
+    ("    if (realloc === undefined) {", "\n"),
+    ("    }\n\n    let len = arg.length;", "\n    return ptr;"),
+    (", wasm.__wbindgen_realloc", ""),
+    ("if (!('encodeInto' in cachedTextEncoder))", "\n}\n"),
+    ("(typeof FinalizationRegistry === 'undefined')", "\n    : "),
+    ("if (Symbol.dispose)", "\n"),
+    ("    __destroy_into_raw() {", "\n    }\n"),
+    ("    free() {", "\n    }\n"),
+    ("        _assertClass(", "\n"),
+];
+
+/// The glue without that. Fails where wasm-bindgen has come to write something else.
+fn prune(mut glue: String) -> Outcome<String> {
+    for (from, to) in NEEDLESS {
+        if !glue.contains(from) {
+            return Err(format!("the glue has no {from:?} any more").into());
+        }
+        while let Some(begin) = glue.find(from) {
+            let after = begin + from.len();
+            let end = glue[after..].find(to).ok_or_else(|| format!("no end of {from:?}"))?;
+            glue.replace_range(begin..after + end + to.len(), "");
+        }
+    }
+    Ok(glue)
 }
 
 fn finish(dist: &Path, glue: &Path, budgets: Option<&Path>) -> Outcome {
@@ -126,6 +157,28 @@ fn budget(budgets: &Table, section: &str) -> Outcome<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_needless_is_left_out_and_missed() {
+        let glue = |inside: &str, rest: &str, realloc: &str, more: &str| {
+            format!(
+                "function pass(arg, malloc, realloc) {{\n{inside}    return 1;\n{rest}\n}}\n\
+                     pass(a, wasm.__wbindgen_malloc{realloc});\n{more}let last;\n"
+            )
+        };
+        let more = "if (!('encodeInto' in cachedTextEncoder)) {\n    x = {\n    };\n}\n\
+                    const a = (typeof FinalizationRegistry === 'undefined')\n    ? { a: 1 }\n    : {};\n\
+                    if (Symbol.dispose) A[Symbol.dispose] = A.free;\n\
+                    class A {\n    __destroy_into_raw() {\n        x();\n    }\n\
+                    \x20   free() {\n        y();\n    }\n    stays() {\n        _assertClass(a, A);\n    }\n}\n";
+        let inside = "    if (realloc === undefined) {\n";
+        let rest = "    }\n\n    let len = arg.length;\n    loop();\n    return ptr;";
+        let written = glue(inside, rest, ", wasm.__wbindgen_realloc", more);
+        let left = "const a = {};\nclass A {\n    stays() {\n    }\n}\n";
+        assert_eq!(prune(written.clone()).unwrap(), glue("", "", "", left));
+        let other = written.replace("Symbol.dispose", "Symbol.other");
+        assert!(prune(other).unwrap_err().to_string().contains("Symbol.dispose"));
+    }
 
     #[test]
     fn what_is_imported_at_once_is_found_and_nothing_else() {
