@@ -5,6 +5,7 @@ import { getEventListeners } from 'node:events';
 import process from 'node:process';
 
 import { connect, OttlaError } from 'ottla';
+import { connect as connectEdge } from 'ottla/edge';
 
 const [brokers, url] = process.argv.slice(2);
 
@@ -24,10 +25,27 @@ await refused(connect({}), 'CONFIGURATION', /either url or brokers/);
 await refused(connect({ brokers: 'no port' }), 'CONFIGURATION', /bootstrap.servers/);
 await refused(connect({ brokers, config: { 'lingr.ms': 1 } }), 'CONFIGURATION', /unknown .*lingr.ms/);
 await refused(connect({ brokers, config: { 'linger.ms': 'x' } }), 'CONFIGURATION', /linger.ms/);
-await refused(connect({ url: 'nonsense' }), 'CONFIGURATION', /no URL/);
+for (const wrong of ['nonsense', 'localhost:19480', 'ftp://127.0.0.1', 'file:///bridge', {}]) {
+  await refused(connect({ url: wrong }), 'CONFIGURATION', /no URL of a bridge/);
+  await refused(connectEdge({ url: wrong }), 'CONFIGURATION', /no URL of a bridge/);
+}
+await connect({ url: `${url}#there` }).then((producer) => producer.close());
+await impossible(WebSocket);
 await refused(connect({ url, config: { acks: 1 } }), 'CONFIGURATION', /acks/);
 const nowhere = connect({ url: 'http://127.0.0.1:1', timeout: 1000 });
 await refused(nowhere, 'UNREACHABLE', /bridge/, { retriable: true });
+
+// As on a page of `https:` whose bridge has `ws:`. The module is none the worse for it.
+async function impossible(possible) {
+  globalThis.WebSocket = class {
+    constructor() {
+      throw new DOMException('not from here', 'SecurityError');
+    }
+  };
+  const forbidden = connect({ url, timeout: 500 });
+  await refused(forbidden, 'UNREACHABLE', /not from here/, { retriable: true });
+  globalThis.WebSocket = possible;
+}
 
 for (const where of [{ brokers }, { url }]) {
   const producer = await connect({ ...where, config: { 'max.block.ms': 2000 } });

@@ -1,17 +1,22 @@
 // A bridge's address in whichever form: `https:` or `wss:`, relative to the page or not, with the
 // path of its sessions or without.
 
-import { OttlaError } from './errors.js';
+import { configuration } from './options.js';
 
 /** Where sessions are. */
 export function sessionUrl(address) {
   let url;
   try {
     url = new URL(address, globalThis.location?.href);
-  } catch (cause) {
-    throw new OttlaError('CONFIGURATION', `${address} is no URL`, { cause });
+  } catch {
+    // Said below.
   }
-  url.protocol = url.protocol.replace(/^http/, 'ws');
+  if (!/^(http|ws)s?:/.test(url)) {
+    throw configuration(`${address} is no URL of a bridge`);
+  }
+  url.protocol = url.protocol.replace('http', 'ws');
+  // A WebSocket's has none.
+  url.hash = '';
   if (!url.pathname.endsWith('/v1/session')) {
     url.pathname = url.pathname.replace(/\/?$/, '/v1/session');
   }

@@ -1,5 +1,5 @@
 import { produceUrl, sessionUrl } from './address.js';
-import { OttlaError } from './errors.js';
+import { configuration } from './options.js';
 
 /** The WebSocket to a bridge, for the module (web/src/channel.rs). */
 export class Channel {
@@ -14,7 +14,7 @@ export class Channel {
   /** `token` is a text, or a function that returns one or a promise of one. */
   constructor(url, token) {
     if (typeof WebSocket === 'undefined') {
-      throw new OttlaError('CONFIGURATION', 'this runtime has no WebSocket: Node has it from 22 on');
+      throw configuration('this runtime has no WebSocket: Node has it from 22 on');
     }
     this.#url = sessionUrl(url);
     this.#token = token;
@@ -31,7 +31,14 @@ export class Channel {
   }
 
   open() {
-    const socket = new WebSocket(this.#url, ['ottla.v1']);
+    let socket;
+    try {
+      socket = new WebSocket(this.#url, ['ottla.v1']);
+    } catch ({ message }) {
+      // The module is in the middle of something: it hears of that later.
+      socket = { addEventListener() {}, close() {} };
+      queueMicrotask(() => closed({ message }));
+    }
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     const tell = (tellLink) => (event) => {
