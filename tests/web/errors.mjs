@@ -51,12 +51,22 @@ for (const where of [{ brokers }, { url }]) {
   const producer = await connect({ ...where, config: { 'max.block.ms': 2000 } });
   const send = (record, options) => producer.send({ topic: 'errors', ...record }, options);
   await refused(send({ value: { a: 1 } }), 'INVALID_RECORD', /JSON.stringify/);
-  await refused(send({ partition: -1 }), 'INVALID_RECORD', /partition/);
-  await refused(send({ topic: '' }), 'INVALID_RECORD', /topic/);
+  await refused(send({ value: 'v', partition: -1 }), 'INVALID_RECORD', /partition/);
+  await refused(send({ value: 'v', topic: '' }), 'INVALID_RECORD', /topic/);
+  await refused(send({ key: 'k', valeu: 'v' }), 'INVALID_RECORD', /value/);
+  for (const none of ['a', 5, null, undefined, {}]) {
+    await refused(producer.sendBatch('errors', [none]), 'INVALID_RECORD', /value/);
+  }
+  for (const none of ['abc', 5, null, undefined, { length: 1 }, new Set([{ value: 'v' }])]) {
+    await refused(producer.sendBatch('errors', none), 'INVALID_RECORD', /array/);
+    await refused(producer.send(none), 'INVALID_RECORD', /topic/);
+  }
+  const writer = producer.writable('errors').getWriter();
+  await refused(writer.write(5).then(() => writer.close()), 'INVALID_RECORD', /value/);
   await refused(send({ value: 'x'.repeat(2 ** 21) }), 'RECORD_TOO_LARGE', /max.request.size/);
   const missing = /partition 77 .* partition count 2/;
-  await refused(send({ partition: 77 }), 'NOT_IN_METADATA', missing, { retriable: true });
-  await assert.rejects(send({}, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  await refused(send({ value: 'v', partition: 77 }), 'NOT_IN_METADATA', missing, { retriable: true });
+  await assert.rejects(send({ value: 'v' }, { signal: AbortSignal.abort() }), { name: 'AbortError' });
   const abort = new AbortController();
   const sent = send({ value: 'aborted' }, { signal: abort.signal });
   abort.abort();
@@ -84,5 +94,5 @@ for (const where of [{ brokers }, { url }]) {
   assert.equal(typeof (await last).offset, 'number');
 
   await producer.close();
-  await refused(send({}), 'CLOSED', /closed/);
+  await refused(send({ value: 'v' }), 'CLOSED', /closed/);
 }

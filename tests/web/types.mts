@@ -31,5 +31,7 @@ function tell(report: Report): string {
 
 // @ts-expect-error: a session is not for an edge function.
 await connectEdge({ url: 'https://bridge.example', durable: true });
+// @ts-expect-error: a tombstone says so.
+await producer.send({ topic: 't', key: 'k' });
 // @ts-expect-error: either of them.
 await connect({});

@@ -10,8 +10,8 @@ export type Headers =
 export interface RecordFields {
   /** Decides the partition as Java's producer does (murmur2), unless `partition` is given. */
   key?: Content | null;
-  /** Null or missing is a tombstone. */
-  value?: Content | null;
+  /** Null is a tombstone. */
+  value: Content | null;
   headers?: Headers;
   /** A date, or milliseconds since 1970; now if missing. */
   timestamp?: number | Date;

@@ -65,8 +65,9 @@ export class Producer {
   sendBatch(topic, records, { signal, owner } = {}) {
     let slot;
     const sent = new Promise((resolve, reject) => {
-      slot = new BatchSlot(topic, records.length, resolve, reject);
+      slot = new BatchSlot(topic, records?.length, resolve, reject);
       slot.owner = owner;
+      if (!Array.isArray(records)) throw invalid('records are in an array');
       if (records.length === 0) return resolve([]);
       this.#begin(signal, slot, () => {
         this.#durable?.admit(slot, records.reduce((size, record) => size + sizeOf(record), 0));

@@ -30,6 +30,7 @@ export class Staging {
 
   /** Writes one record, or throws and leaves everything as it was. */
   add(topic, record, slot, index) {
+    if (record?.value === undefined) throw invalid('a record is an object with a value, if only null');
     const key = field(record.key, 'key');
     const value = field(record.value, 'value');
     const headers = headersOf(record);

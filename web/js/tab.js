@@ -108,7 +108,9 @@ class Tab {
   }
 
   sendBatch(topic, records, options) {
-    const each = records.map((record) => this.send({ ...record, topic }, options));
+    // What is no list is refused as what is no record.
+    const list = Array.isArray(records) ? records : [undefined];
+    const each = list.map((record) => this.send({ ...record, topic }, options));
     const sent = Promise.allSettled(each).then((outcomes) => {
       const failed = outcomes.find(({ reason }) => reason);
       if (!failed) return outcomes.map(({ value }) => value);

@@ -37,7 +37,7 @@ function isContent(chunk) {
 }
 
 /** Roughly what a record takes. */
-export function sizeOf({ key, value } = {}) {
+export function sizeOf(record) {
   const size = (content) => content?.byteLength ?? content?.length ?? 0;
-  return size(key) + size(value) + 70;
+  return size(record?.key) + size(record?.value) + 70;
 }
