@@ -29,6 +29,20 @@ for (const wrong of ['nonsense', 'localhost:19480', 'ftp://127.0.0.1', 'file:///
   await refused(connect({ url: wrong }), 'CONFIGURATION', /no URL of a bridge/);
   await refused(connectEdge({ url: wrong }), 'CONFIGURATION', /no URL of a bridge/);
 }
+for (const timeout of ['x', -5, NaN, Infinity]) {
+  await refused(connect({ url, timeout }), 'CONFIGURATION', /timeout/);
+  await refused(connectEdge({ url, timeout }), 'CONFIGURATION', /timeout/);
+}
+await refused(connect({ brokers, ssl: true, sasl: {} }), 'CONFIGURATION', /ssl .* tls/);
+for (const option of ['broker', 'durable', 'shared', 'token', 'timeout']) {
+  await refused(connect({ brokers, [option]: 1 }), 'CONFIGURATION', new RegExp(`${option} is no .* brokers`));
+}
+for (const option of ['urls', 'tls', 'sasl', 'channel', 'transactionalId']) {
+  await refused(connect({ url, [option]: 1 }), 'CONFIGURATION', new RegExp(`${option} is no .* url`));
+}
+await refused(connectEdge({ url, durable: true }), 'CONFIGURATION', /durable/);
+await refused(connect({ brokers, tls: 5 }), 'CONFIGURATION', /tls/);
+await connect({ brokers, tls: undefined, durable: undefined }).then((producer) => producer.close());
 await connect({ url: `${url}#there` }).then((producer) => producer.close());
 await impossible(WebSocket);
 await refused(connect({ url, config: { acks: 1 } }), 'CONFIGURATION', /acks/);

@@ -111,7 +111,7 @@ tx.send({ topic: 'small', value: 'fenced' });
 }
 
 const bridge = connect({ url: 'http://127.0.0.1:1', transactionalId: 'js' });
-await refused(bridge, 'CONFIGURATION', /brokers/);
+await refused(bridge, 'CONFIGURATION', /transactionalId/);
 const longest = { 'transaction.timeout.ms': 1_000_000_000 };
 await refused(
   connect({ brokers, transactionalId: 'other', config: longest }),

@@ -1,4 +1,4 @@
-import { checked, configuration, random } from './options.js';
+import { check, checked, configuration, random } from './options.js';
 import { Producer } from './producer.js';
 import { login } from './login.js';
 import { settings } from './settings.js';
@@ -8,6 +8,11 @@ import { TransactionalProducer } from './transactions.js';
 /** `connectBrokers` of a runtime where `tcp(tls)` returns how to open sockets. */
 export function makeConnectBrokers(tcp) {
   return async function connectBrokers(module, options) {
+    if (options.ssl !== undefined) throw configuration('ssl is no option: it is called tls here');
+    check(options, 'brokers tls sasl transactionalId config');
+    if (!/boolean|object|undefined/.test(typeof options.tls)) {
+      throw configuration('tls is true, or an object with options of TLS');
+    }
     const tls = options.tls === true ? {} : options.tls || undefined;
     const sockets = new Sockets(tcp(tls));
     const { properties: sasl, secrets } = login(options.sasl);

@@ -1,6 +1,7 @@
+import { sessionUrl } from './address.js';
 import { openSession, sessionError } from './bridge.js';
 import { crash } from './crash.js';
-import { checked, configuration, random } from './options.js';
+import { check, checked, configuration, random } from './options.js';
 import { followPage, sendLastWords } from './page.js';
 import { Producer } from './producer.js';
 import { settings } from './settings.js';
@@ -16,29 +17,27 @@ export function makeConnect({ load, loadLasting, connectBrokers }) {
     if ((brokers === undefined) === (url === undefined)) {
       throw configuration('connect needs either url or brokers');
     }
-    if (brokers !== undefined && !connectBrokers) {
+    if (url === undefined) {
+      if (connectBrokers) return connectBrokers(whole(await load()), options);
       throw configuration('this runtime has no TCP: connect({url}) to a bridge');
     }
-    if (options.shared && url !== undefined) {
+    check(options, 'url token timeout signal config durable shared onDurable');
+    sessionUrl(url);
+    if (options.shared) {
       const { canShare, connectTab } = await import('./tab.js');
-      if (canShare()) return connectTab(options, connect);
+      if (canShare()) return connectTab(options, connect, check);
     }
-    if (options.durable && url !== undefined) {
+    if (options.durable) {
       if (!loadLasting) throw configuration('durable is for pages');
       return connectDurable(loadLasting(), options);
     }
-    if (options.transactionalId !== undefined && url !== undefined) {
-      throw configuration('transactions need brokers: a bridge has none');
-    }
-    const module = await load();
-    if (url !== undefined) return overBridge(module, options);
-    return connectBrokers(whole(module), options);
+    return overBridge(await load(), options);
   };
 }
 
 async function connectDurable(module, options) {
   const { openQueue, DURABLE_CONFIG } = await import('./durable.js');
-  const durable = await openQueue(options);
+  const durable = await openQueue(options, check);
   try {
     await options.onDurable?.(durable);
     const config = { ...DURABLE_CONFIG, ...options.config };

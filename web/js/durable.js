@@ -1,6 +1,7 @@
 // Records that outlive the page: batches are stored, with their sequences and the lease's ticket,
 // before they are first sent, and the next page sends what is left as it was.
 
+import { DURABLE_OPTIONS } from './durable_options.js';
 import { OttlaError } from './errors.js';
 import { openStore } from './store.js';
 
@@ -17,8 +18,12 @@ const AGE_MS = 12 * 60 * 60 * 1000;
 /** What a durable producer has in its configuration where the program says nothing. */
 export const DURABLE_CONFIG = { 'delivery.timeout.ms': AGE_MS, 'max.block.ms': AGE_MS };
 
-/** Opens the queue of `options.durable` when no other page has it. */
-export async function openQueue({ durable, timeout = PATIENCE_MS, signal }) {
+/**
+ * Opens the queue of `options.durable` when no other page has it. `check` is from options.js, which by
+ * itself would be one more file for every page.
+ */
+export async function openQueue({ durable, timeout = PATIENCE_MS, signal }, check) {
+  check(Object(durable), DURABLE_OPTIONS);
   const { name = 'default', ...policy } = durable === true ? {} : durable;
   if (!globalThis.indexedDB || !navigator.locks) {
     throw new OttlaError('CONFIGURATION', 'durable needs IndexedDB and Web Locks');

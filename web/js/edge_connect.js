@@ -1,6 +1,7 @@
 import { OttlaError } from './errors.js';
 import { OneShotChannel } from './one_shot.js';
 import { overBridge } from './connect.js';
+import { check, configuration } from './options.js';
 
 /** What fits in one request. */
 const CONFIG = { 'max.request.size': 48 * 1024, 'buffer.memory': 4 * 1024 * 1024, 'linger.ms': 0 };
@@ -17,7 +18,8 @@ const CLOSE_TIMEOUT_MS = 25_000;
 export function makeEdgeConnect(load) {
   const idle = new Map();
   return async function connect(options) {
-    if (options?.url === undefined) throw new OttlaError('CONFIGURATION', 'connect needs a url');
+    if (options?.url === undefined) throw configuration('connect needs a url');
+    check(options, 'url token timeout signal config');
     const key = JSON.stringify([String(options.url), options.config]);
     const waiting = idle.get(key) ?? [];
     idle.set(key, waiting);

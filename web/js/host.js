@@ -23,10 +23,12 @@ export async function runHost(name, connect) {
   });
   tabs.onmessage = ({ data }) => host.hear(data);
   const end = new AbortController();
+  const { url, config, durable, hasToken } = options;
   const producer = connect({
-    ...options,
-    durable: { ...options.durable, name },
-    token: options.hasToken ? () => host.token() : undefined,
+    url,
+    config,
+    durable: { ...durable, name },
+    token: hasToken ? () => host.token() : undefined,
     timeout: PATIENCE_MS,
     signal: end.signal,
     onDurable: (durable) => host.watch(durable),

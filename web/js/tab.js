@@ -1,5 +1,6 @@
 // A tab's producer where all tabs have one connection: the same methods, done by the host.
 
+import { DURABLE_OPTIONS } from './durable_options.js';
 import { OttlaError, rejectOnAbort } from './errors.js';
 import { Reports } from './reports.js';
 import { channelNames, plain } from './tab_messages.js';
@@ -14,10 +15,15 @@ export function canShare() {
   return Boolean(globalThis.BroadcastChannel && globalThis.indexedDB && globalThis.navigator?.locks);
 }
 
-/** Resolves when there is a host with a session. `connect` is what a host in this tab would use. */
-export async function connectTab(options, connect) {
+/**
+ * Resolves when there is a host with a session. `connect` is what a host in this tab would use; `check`
+ * is from options.js, which by itself would be one more file for every page.
+ */
+export async function connectTab(options, connect, check) {
   const { durable, timeout = TIMEOUT_MS, signal } = options;
   const { name = 'default' } = Object(durable);
+  // The host would say so to all tabs.
+  check(Object(durable), DURABLE_OPTIONS);
   const tab = new Tab(name, options);
   await tab.lock();
   tab.findHost(connect);
