@@ -29,6 +29,10 @@ for (const wrong of ['nonsense', 'localhost:19480', 'ftp://127.0.0.1', 'file:///
   await refused(connect({ url: wrong }), 'CONFIGURATION', /no URL of a bridge/);
   await refused(connectEdge({ url: wrong }), 'CONFIGURATION', /no URL of a bridge/);
 }
+for (const token of [5, async () => ({})]) {
+  await refused(connect({ url, token }), 'UNAUTHENTICATED', /no text/);
+  await refused(connectEdge({ url, token }), 'UNAUTHENTICATED', /no text/);
+}
 for (const timeout of ['x', -5, NaN, Infinity]) {
   await refused(connect({ url, timeout }), 'CONFIGURATION', /timeout/);
   await refused(connectEdge({ url, timeout }), 'CONFIGURATION', /timeout/);

@@ -1,5 +1,6 @@
 import { produceUrl, sessionUrl } from './address.js';
 import { configuration } from './options.js';
+import { askToken } from './token.js';
 
 /** The WebSocket to a bridge, for the module (web/src/channel.rs). */
 export class Channel {
@@ -78,10 +79,9 @@ export class Channel {
   }
 
   want_token() {
-    const ask = async () => (typeof this.#token === 'function' ? this.#token() : this.#token);
-    ask()
+    askToken(this.#token)
       .then(
-        (token) => this.#link.set_token((this.token = token ?? '')),
+        (token) => this.#link.set_token((this.token = token)),
         (error) => this.#link.no_token(String(error?.message ?? error)),
       )
       .finally(() => this.#wake());

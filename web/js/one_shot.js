@@ -4,6 +4,7 @@
 
 import { produceUrl } from './address.js';
 import { Bytes, frame, frames, join } from './frames.js';
+import { askToken } from './token.js';
 
 const HELLO = 1;
 const WELCOME = 2;
@@ -319,8 +320,7 @@ export class OneShotChannel {
   }
 
   async #freshToken() {
-    const token = typeof this.#askToken === 'function' ? await this.#askToken() : this.#askToken;
-    return (this.token = token ?? '');
+    return (this.token = await askToken(this.#askToken));
   }
 
   #hello({ wantsLease = false, tickets = [], topics = [] }) {
