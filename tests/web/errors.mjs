@@ -83,7 +83,11 @@ for (const where of [{ brokers }, { url }]) {
   await refused(writer.write(5).then(() => writer.close()), 'INVALID_RECORD', /value/);
   await refused(send({ value: 'x'.repeat(2 ** 21) }), 'RECORD_TOO_LARGE', /max.request.size/);
   const missing = /partition 77 .* partition count 2/;
-  await refused(send({ value: 'v', partition: 77 }), 'NOT_IN_METADATA', missing, { retriable: true });
+  const held = refused(send({ value: 'v', partition: 77 }), 'NOT_IN_METADATA', missing, { retriable: true });
+  const others = [send({ value: 'to another partition' }), producer.sendBatch('errors', [{ value: 'v', partition: 1 }])];
+  const first = Promise.all(others).then(() => 'others');
+  assert.equal(await Promise.race([held, first]), 'others', 'nobody waits for a partition that is not theirs');
+  await held;
   await assert.rejects(send({ value: 'v' }, { signal: AbortSignal.abort() }), { name: 'AbortError' });
   const abort = new AbortController();
   const sent = send({ value: 'aborted' }, { signal: abort.signal });
@@ -98,6 +102,20 @@ for (const where of [{ brokers }, { url }]) {
   assert.equal(error.code, 'INVALID_RECORD');
   assert.equal(typeof error.outcomes[0].offset, 'number');
   await producer.flush();
+
+  // What is aborted while it waits is not sent, and holds up nothing.
+  const patient = await connect(where);
+  const gone = new AbortController();
+  const hopeless = ['errors', 'nowhere'].map((topic) =>
+    patient.send({ topic, value: 'v', partition: 77 }, { signal: gone.signal }));
+  await patient.send({ topic: 'errors', value: 'v' });
+  const reports = patient.reports();
+  gone.abort();
+  for (const it of hopeless) await refused(it, 'ABORTED', /may be stored/, { written: 'maybe' });
+  const { value: report } = await reports.next();
+  assert.deepEqual([report.error.code, report.error.written], ['ABORTED', 'no']);
+  await patient.flush();
+  await patient.close({ timeout: 0 });
 
   // A flush and an end come after records that wait for their topic.
   const fresh = await connect(where);

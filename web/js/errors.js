@@ -31,13 +31,16 @@ export function parseError(lines, cause) {
 }
 
 /**
- * Rejects `waiting`, which has `resolve` and `reject`, when `signal` aborts. What was handed over can't
- * be taken back. Listens no longer than it waits: a signal may outlive many records.
+ * Rejects `waiting`, which has `resolve` and `reject`, when `signal` aborts, and calls `then`. What was
+ * handed over can't be taken back. Listens no longer than it waits: a signal may outlive many records.
  */
-export function rejectOnAbort(signal, waiting) {
+export function rejectOnAbort(signal, waiting, then) {
   const { resolve, reject } = waiting;
   const message = 'aborted; the record may be stored all the same';
-  const abort = () => waiting.reject(new OttlaError('ABORTED', message, { written: 'maybe', cause: signal.reason }));
+  const abort = () => {
+    waiting.reject(new OttlaError('ABORTED', message, { written: 'maybe', cause: signal.reason }));
+    then?.();
+  };
   const done = (settle) => (value) => {
     signal.removeEventListener('abort', abort);
     settle(value);

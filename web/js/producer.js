@@ -205,7 +205,10 @@ export class Producer {
     if (this.#module.crashed) throw crash(this.#module.crashed, 'no');
     if (signal) {
       signal.throwIfAborted();
-      rejectOnAbort(signal, slot);
+      rejectOnAbort(signal, slot, () => {
+        this.#engine.abort?.(slot.number);
+        this.wake();
+      });
     }
     try {
       send();

@@ -67,7 +67,7 @@ export class Slots {
   take(slot) {
     const number = this.#free.pop() ?? this.#slots.length;
     this.#slots[number] = slot;
-    return number;
+    return (slot.number = number);
   }
 
   /** Those that are open. */

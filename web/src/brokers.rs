@@ -39,6 +39,12 @@ impl Engine {
         Self::start(config, seed(seed_high, seed_low), Wire::Sockets(transport))
     }
 
+    /// Nobody waits for the records of `slot` any more: those that wait are not sent. Pages count
+    /// the bytes that it would take.
+    pub fn abort(&mut self, slot: u32) {
+        self.inner.abort(slot);
+    }
+
     /// A socket was opened, or has room again.
     pub fn socket_writable(&mut self, id: u32) {
         if let Wire::Sockets(sockets) = self.inner.transport() {

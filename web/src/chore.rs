@@ -1,7 +1,6 @@
 //! What JavaScript waits for that is no record: a flush, the end.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::future::Future;
 #[cfg(feature = "full")]
 use core::future::ready;
@@ -32,16 +31,15 @@ pub(crate) enum Task {
 pub(crate) struct Chore {
     pub(crate) slot: u32,
     task: Task,
-    /// How many bytes each topic had been given to wait.
-    before: Vec<u64>,
+    /// Since when there is it.
+    since: Instant,
     /// Once it has begun.
     future: Option<Pin<Box<dyn Future<Output = ()>>>>,
 }
 
 impl Chore {
-    pub(crate) fn new<X: Platform>(slot: u32, task: Task, topics: &[TopicQueue<X>]) -> Self {
-        let before = topics.iter().map(TopicQueue::queued).collect();
-        Self { slot, task, before, future: None }
+    pub(crate) fn new(slot: u32, task: Task, since: Instant) -> Self {
+        Self { slot, task, since, future: None }
     }
 
     /// Goes on with it.
@@ -78,7 +76,7 @@ impl Chore {
         if !cfg!(feature = "full") && self.deadline().is_some() {
             return true;
         }
-        let handed_over = self.before.iter().zip(topics).all(|(before, it)| it.is_past(*before));
-        handed_over || self.deadline().is_some_and(|until| until <= now)
+        let mut oldest = topics.iter().filter_map(TopicQueue::since);
+        oldest.all(|since| since > self.since) || self.deadline().is_some_and(|until| until <= now)
     }
 }

@@ -15,9 +15,13 @@ use ottla_core::{ConfigError, Driver, Metrics, Producer, ProducerConfig};
 use ottla_core::{StoreTicket, ToStore};
 
 use crate::chore::{Chore, Task};
+#[cfg(feature = "full")]
+use crate::failure::Failure;
 use crate::queue::{Surroundings, TopicQueue};
 use crate::results::Results;
 use crate::signal::Signal;
+#[cfg(feature = "full")]
+use crate::staged::StagedRecord;
 use crate::staged::StagedRecords;
 #[cfg(feature = "full")]
 use crate::transactions::{Asked, Transactions};
@@ -57,6 +61,9 @@ pub struct Engine<X: Platform, T: Transport> {
     transactions: Option<Transactions>,
     results: Results,
     lane_woken: Arc<Signal>,
+    /// The slots of records to be given up.
+    #[cfg(feature = "full")]
+    unwanted: Vec<u32>,
     /// Bytes of records that may wait beside `buffer.memory`: as many as that again.
     room: usize,
     driver_woken: (Arc<Signal>, Waker),
@@ -97,6 +104,8 @@ where
             transactions: None,
             results: Results::default(),
             lane_woken: Arc::default(),
+            #[cfg(feature = "full")]
+            unwanted: Vec::new(),
             room,
             driver_woken: Signal::new(None),
             client_woken: Signal::new(None),
@@ -131,6 +140,8 @@ where
     /// Does everything that can be done now. Call it after whatever has happened, and after the
     /// time that it returns, if that comes first.
     pub fn poll(&mut self) -> Option<Duration> {
+        #[cfg(feature = "full")]
+        self.give_up_unwanted();
         let mut retry = true;
         loop {
             retry |= self.client_woken.0.take();
@@ -156,13 +167,13 @@ where
 
     /// Tells `slot` when all records before this have their outcome.
     pub fn flush(&mut self, slot: u32) {
-        self.chores.push(Chore::new(slot, Task::Flush, &self.topics));
+        self.chores.push(Chore::new(slot, Task::Flush, self.clock.now()));
     }
 
     /// Ends the producer, by force after `timeout`, and tells `slot`.
     pub fn close(&mut self, slot: u32, timeout: Duration) {
-        let until = self.clock.now() + timeout;
-        self.chores.push(Chore::new(slot, Task::Close { until }, &self.topics));
+        let now = self.clock.now();
+        self.chores.push(Chore::new(slot, Task::Close { until: now + timeout }, now));
     }
 
     /// From now on batches are stored before they are sent. Say so before the first record.
@@ -266,7 +277,7 @@ where
     fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         let transport = self.driver.transport().next_wake(now);
         let max_block = self.producer.config().max_block;
-        let waiting = self.topics.iter().filter_map(|topic| topic.deadline(max_block));
+        let waiting = self.topics.iter().filter_map(|topic| Some(topic.since()? + max_block));
         let driver = self.driver.next_wake().filter(|_| !self.closed);
         let chores = self.chores.iter().filter_map(Chore::deadline);
         [waiting.min(), driver, transport, chores.min()].into_iter().flatten().min()
@@ -278,10 +289,15 @@ impl<X: Platform, T: Driven> Engine<X, T>
 where
     X::Clock: Clone,
 {
+    /// Nobody waits for the records of `slot` any more: what waits of them is not sent.
+    pub fn abort(&mut self, slot: u32) {
+        self.unwanted.push(slot);
+    }
+
     /// Tells `slot` when all records before this were taken or refused, so that none of them gets
     /// into another transaction.
     pub fn accept(&mut self, slot: u32) {
-        self.chores.push(Chore::new(slot, Task::Accept, &self.topics));
+        self.chores.push(Chore::new(slot, Task::Accept, self.clock.now()));
     }
 
     /// Takes over the transactional id, and tells `slot`.
@@ -293,12 +309,28 @@ where
     pub fn ask(&mut self, slot: u32, asked: Asked) {
         if let Asked::End { commit: false } = asked {
             // They were for the transaction that ends, not for the next.
-            self.topics
-                .iter_mut()
-                .for_each(|topic| topic.give_up(&mut self.results, &mut self.room));
+            self.give_up(
+                |_| true,
+                &Failure::aborted("TRANSACTION_ABORTED", "the transaction was aborted"),
+            );
         }
         if let Some(transactions) = &mut self.transactions {
             transactions.ask(slot, asked);
+        }
+    }
+
+    fn give_up_unwanted(&mut self) {
+        let mut unwanted = mem::take(&mut self.unwanted);
+        if !unwanted.is_empty() {
+            unwanted.sort_unstable();
+            let is_unwanted = |it: &StagedRecord<'_>| unwanted.binary_search(&it.slot).is_ok();
+            self.give_up(is_unwanted, &Failure::aborted("ABORTED", "aborted before it was sent"));
+        }
+    }
+
+    fn give_up(&mut self, unwanted: impl Fn(&StagedRecord<'_>) -> bool, why: &Failure) {
+        for topic in &mut self.topics {
+            topic.give_up(&unwanted, why, &mut self.results, &mut self.room);
         }
     }
 }

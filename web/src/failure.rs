@@ -39,6 +39,12 @@ impl Failure {
         lines
     }
 
+    /// Of a record that was not sent because somebody would have it so.
+    #[cfg(feature = "full")]
+    pub(crate) fn aborted(code: &'static str, text: &str) -> Self {
+        Self { code, remedy: Remedy::None, written: "no", text: text.into() }
+    }
+
     /// The whole message, or the detail.
     pub(crate) fn text<'a, E: Display>(
         error: &'a E,

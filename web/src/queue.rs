@@ -6,14 +6,13 @@ use core::future::Future;
 use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use core::time::Duration;
 
 use ottla_core::sync::Platform;
 use ottla_core::time::{Clock, Instant};
-#[cfg(feature = "full")]
-use ottla_core::{DeliveryError, Reason, Written};
 use ottla_core::{Partitions, Producer, SendError, Topic};
 
+#[cfg(feature = "full")]
+use crate::failure::Failure;
 use crate::lane::Lane;
 use crate::results::Results;
 use crate::signal::Signal;
@@ -26,9 +25,6 @@ pub(crate) struct TopicQueue<X: Platform> {
     /// Staged records, from `start` on.
     waiting: Vec<u8>,
     start: usize,
-    /// Bytes that have waited, and those of them that have gone.
-    queued: u64,
-    gone: u64,
     /// While the topic's partitions are not known.
     partitions: Option<Partitions<X>>,
     /// How many there were when last asked.
@@ -57,7 +53,7 @@ pub(crate) struct Surroundings<'a, X: Platform, C: Clock> {
 impl<X: Platform> TopicQueue<X> {
     pub(crate) fn new(topic: Topic<X>) -> Self {
         let (lanes, waiting) = (Vec::new(), Vec::new());
-        Self { topic, lanes, waiting, start: 0, queued: 0, gone: 0, partitions: None, count: 0 }
+        Self { topic, lanes, waiting, start: 0, partitions: None, count: 0 }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -81,50 +77,49 @@ impl<X: Platform> TopicQueue<X> {
         };
         *around.room = room;
         let begin = self.waiting.len();
-        self.queued += record.bytes.len() as u64;
         self.waiting.extend_from_slice(record.bytes);
         set_since(&mut self.waiting[begin..], around.clock.now());
     }
 
-    /// Tries those that wait once more.
+    /// Tries those that wait once more. One that waits for its own partition alone holds up none of
+    /// the others': whatever goes to that partition waits as well.
     pub(crate) fn retry<C: Clock>(&mut self, around: &mut Surroundings<'_, X, C>) {
         if self.is_idle() || !self.is_known(around) {
             return;
         }
-        let waiting = mem::take(&mut self.waiting);
-        let mut records = StagedRecords::new(waiting.get(self.start..).unwrap_or_default());
+        let mut waiting = mem::take(&mut self.waiting);
+        let records = StagedRecords::new(waiting.get(self.start..).unwrap_or_default());
         let max_block = around.producer.config().max_block;
         let now = around.clock.now();
-        let mut gone = 0;
-        for record in records.by_ref() {
+        let (mut seen, mut left) = (0, Vec::new());
+        for record in records {
             match self.try_send(&record, around) {
                 Step::Gone => {}
-                Step::Waits(_) if record.since() + max_block > now => break,
+                Step::Waits(why) if record.since() + max_block > now => {
+                    if matches!(why, SendError::BufferFull) || self.partitions.is_some() {
+                        break;
+                    }
+                    left.extend_from_slice(record.bytes);
+                }
                 Step::Waits(why) => {
                     let error = self.waited_too_long(&record, why, now);
                     around.results.refused(record.slot, record.index, &error);
                 }
             }
-            gone += record.bytes.len();
+            seen += record.bytes.len();
+        }
+        // Still in front of those that were not seen.
+        let gone = seen - left.len();
+        if let Some(place) = waiting.get_mut(self.start + gone..self.start + seen) {
+            place.copy_from_slice(&left);
         }
         self.waiting = waiting;
         self.forget(gone, around);
     }
 
-    /// When the oldest record that waits has waited for too long.
-    pub(crate) fn deadline(&self, max_block: Duration) -> Option<Instant> {
-        let first = StagedRecords::new(self.waiting.get(self.start..)?).next()?;
-        Some(first.since() + max_block)
-    }
-
-    /// How many bytes have waited so far.
-    pub(crate) fn queued(&self) -> u64 {
-        self.queued
-    }
-
-    /// Whether so many have gone on.
-    pub(crate) fn is_past(&self, queued: u64) -> bool {
-        self.gone >= queued
+    /// Since when the oldest record waits.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        Some(StagedRecords::new(self.waiting.get(self.start..)?).next()?.since())
     }
 
     /// Collects the outcomes that have come. Returns how many.
@@ -161,19 +156,27 @@ impl<X: Platform> TopicQueue<X> {
             around.results.refused(record.slot, record.index, error);
         }
         *around.room += waiting.len() - self.start;
-        self.gone += (waiting.len() - self.start) as u64;
         self.start = 0;
     }
 
-    /// Records that wait are not sent: their transaction is aborted.
+    /// Those of the records that wait which are `unwanted` are not sent.
     #[cfg(feature = "full")]
-    pub(crate) fn give_up(&mut self, results: &mut Results, room: &mut usize) {
+    pub(crate) fn give_up(
+        &mut self,
+        unwanted: impl Fn(&StagedRecord<'_>) -> bool,
+        why: &Failure,
+        results: &mut Results,
+        room: &mut usize,
+    ) {
         let waiting = mem::take(&mut self.waiting);
         for record in StagedRecords::new(waiting.get(self.start..).unwrap_or_default()) {
-            results.outcome(record.slot, record.index, Err(aborted()));
+            if unwanted(&record) {
+                results.given_up(record.slot, record.index, why);
+                *room += record.bytes.len();
+            } else {
+                self.waiting.extend_from_slice(record.bytes);
+            }
         }
-        *room += waiting.len() - self.start;
-        self.gone += (waiting.len() - self.start) as u64;
         self.start = 0;
     }
 
@@ -267,7 +270,6 @@ impl<X: Platform> TopicQueue<X> {
     /// The first bytes of what waits are done with.
     fn forget<C: Clock>(&mut self, bytes: usize, around: &mut Surroundings<'_, X, C>) {
         self.start += bytes;
-        self.gone += bytes as u64;
         *around.room += bytes;
         if self.is_idle() {
             self.waiting.clear();
@@ -276,15 +278,5 @@ impl<X: Platform> TopicQueue<X> {
             self.waiting.drain(..self.start);
             self.start = 0;
         }
-    }
-}
-
-#[cfg(feature = "full")]
-fn aborted() -> DeliveryError {
-    DeliveryError {
-        reason: Reason::TransactionAborted,
-        written: Written::No,
-        attempts: 0,
-        message: None,
     }
 }

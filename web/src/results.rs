@@ -57,6 +57,16 @@ impl Results {
         self.row(slot, 0, -1, self.errors.len() as u32, -1.0, 0.0);
     }
 
+    /// A record is not sent any more.
+    #[cfg(feature = "full")]
+    pub(crate) fn given_up(&mut self, slot: u32, index: u32, why: &Failure) {
+        if self.errors.last() != Some(why) {
+            self.errors.push(why.clone());
+        }
+        self.last = None;
+        self.row(slot, index, -1, self.errors.len() as u32, -1.0, 0.0);
+    }
+
     /// A record was not accepted.
     pub(crate) fn refused(&mut self, slot: u32, index: u32, error: &SendError) {
         let failure = Failure::from(error);
