@@ -31,7 +31,13 @@ function tell(report: Report): string {
 
 // @ts-expect-error: a session is not for an edge function.
 await connectEdge({ url: 'https://bridge.example', durable: true });
-// @ts-expect-error: a tombstone says so.
-await producer.send({ topic: 't', key: 'k' });
 // @ts-expect-error: either of them.
 await connect({});
+// @ts-expect-error: not both.
+await connect({ url: 'https://bridge.example', brokers: 'a:1' });
+// @ts-expect-error: what is sent over TCP is not stored before.
+await connect({ brokers: 'a:1', durable: true });
+// @ts-expect-error: the bridge knows who it is.
+await connect({ url: 'https://bridge.example', sasl: { username: 'u', password: 'p' } });
+// @ts-expect-error: a tombstone says so.
+await producer.send({ topic: 't', key: 'k' });

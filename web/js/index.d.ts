@@ -186,6 +186,7 @@ interface CommonOptions {
 }
 
 export interface BridgeOptions extends CommonOptions {
+  brokers?: never;
   /** The bridge's address: `https://…`, `wss://…`, or relative to the page. */
   url: string | URL;
   /** Proves to the bridge who this is; a function is asked whenever a fresh one is needed. */
@@ -220,6 +221,7 @@ export interface DurableOptions {
 }
 
 export interface BrokerOptions extends CommonOptions {
+  url?: never;
   /** Addresses of some brokers, `HOST:PORT`; where the runtime has TCP. */
   brokers: string | ReadonlyArray<string>;
   /** True, or the runtime's own options: in Node, Bun and Deno those of `tls.connect`. */
