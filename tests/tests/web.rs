@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use ottla_bridge::Running;
@@ -82,6 +84,18 @@ fn the_types_say_what_can_be_said() {
     let lib = ["--lib", "esnext,dom,dom.asynciterable"];
     let arguments = [&options[..], &lib[..], &["types.mts"]].concat();
     App::shared().run_package(Runtime::NODE_20, TYPESCRIPT, "tsc", arguments);
+}
+
+#[test]
+fn the_package_has_its_licences_and_no_links_out_of_it() {
+    let package = App::shared().dir().join("node_modules/ottla");
+    let read = |file: &Path| fs::read_to_string(file).unwrap();
+    for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(licence);
+        assert_eq!(read(&package.join(licence)), read(&own));
+    }
+    let text = read(&package.join("README.md"));
+    assert!(!text.contains("](../"), "a link to what is not in the package");
 }
 
 #[test]
