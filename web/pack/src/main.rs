@@ -46,8 +46,9 @@ fn bind(wasm: &Path, dist: &Path, name: &str) -> Outcome {
     Ok(())
 }
 
-/// What the glue can do without, from where to where: the faster of two ways for texts, which are few;
-/// stand-ins for what every runtime has that can run the rest of the package; and what nobody calls.
+/// What the glue can do without, from where to where: the faster of two ways for texts, which are
+/// few; stand-ins for what every runtime has that can run the rest of the package; and what nobody
+/// calls.
 const NEEDLESS: [(&str, &str); 9] = [
     ("    if (realloc === undefined) {", "\n"),
     ("    }\n\n    let len = arg.length;", "\n    return ptr;"),
