@@ -28,6 +28,8 @@ const record = { topic: 'crash', value: 'x' };
 await bridged.send(record);
 const pending = lingering.send(record);
 const all = lingering.sendBatch('crash', [record, record]);
+// There is no such partition, so the flush has not begun to send the others when the module stops.
+const waits = lingering.send({ ...record, partition: 77 });
 const reports = lingering.reports();
 await new Promise((resolve) => setTimeout(resolve));
 const flushed = lingering.flush();
@@ -35,6 +37,7 @@ crash();
 const answered = bridged.send(record);
 await crashes(pending, 'maybe');
 await crashes(all, 'maybe');
+await crashes(waits, 'maybe');
 await crashes(answered, 'maybe');
 await flushed;
 assert.equal((await reports.next()).value.error.code, 'CRASHED');
