@@ -1,12 +1,10 @@
 //! A topic's name on the command line.
 
-/// Kafka's rule (`org.apache.kafka.common.internals.Topic.validate`): what breaks it no cluster
-/// has.
+use ottla_core::config::is_topic_name;
+
+/// One that breaks Kafka's rule no cluster has.
 pub(crate) fn parse(name: &str) -> Result<String, &'static str> {
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    let valid =
-        (1..=249).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(legal);
-    if valid {
+    if is_topic_name(name) {
         Ok(name.to_owned())
     } else {
         Err("a topic's name is 1 to 249 ASCII letters, digits, '.', '_' and '-'")

@@ -101,10 +101,7 @@ impl fmt::Display for SendError {
             ),
             Self::NotInMetadata { topic, partition, waited, cause } => {
                 fmt_not_in_metadata(f, topic, *partition, *waited)?;
-                match cause {
-                    Some(cause) => write!(f, "; last error: {cause}"),
-                    None => Ok(()),
-                }
+                fmt_cause(f, cause.as_deref())
             }
             Self::Topic { topic, code } => write!(f, "topic {topic}: {code}"),
             Self::Authentication { why } => write!(f, "authentication failed: {why}"),
@@ -117,6 +114,14 @@ impl fmt::Display for SendError {
             Self::Serialization(why) => write!(f, "serialization failed: {why}"),
             Self::Closed => f.write_str("the producer is closed"),
         }
+    }
+}
+
+/// What went wrong last, behind an error that comes from it.
+pub(crate) fn fmt_cause(f: &mut fmt::Formatter<'_>, cause: Option<&str>) -> fmt::Result {
+    match cause {
+        Some(cause) => write!(f, "; last error: {cause}"),
+        None => Ok(()),
     }
 }
 

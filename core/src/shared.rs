@@ -129,6 +129,11 @@ impl<X: Platform> Shared<X> {
         SendError::Authentication { why: why.unwrap_or_else(|| "authentication failed".into()) }
     }
 
+    /// The last thing that went wrong with a connection or the metadata, in words.
+    pub(crate) fn last_error(&self) -> Option<Arc<str>> {
+        self.last_error.with(|error| error.clone())
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
     }

@@ -4,7 +4,7 @@ use core::mem;
 
 use super::buffer_pool::Buffer;
 use super::delivery::{BatchResult, Delivery};
-use crate::error::ErrorCode;
+use crate::error::{DeliveryError, ErrorCode, Reason, Written};
 use crate::records::batch::write_producer_state;
 use crate::records::{AppendError, BatchBuilder, Ratio, RecordFields};
 use crate::sync::{Arc, Platform};
@@ -312,6 +312,17 @@ impl<X: Platform> ProducerBatch<X> {
     /// The size that the batch had before it was compressed.
     pub(crate) fn uncompressed_len(&self) -> usize {
         self.uncompressed_len
+    }
+
+    /// Whether its records are in the log, as far as is known of a batch without an
+    /// acknowledgement.
+    pub(crate) fn written(&self) -> Written {
+        if self.maybe_written { Written::Maybe } else { Written::No }
+    }
+
+    /// What those hear whose records it has, if it fails for this reason.
+    pub(crate) fn failed(&self, reason: Reason) -> DeliveryError {
+        DeliveryError { reason, written: self.written(), attempts: self.attempts, message: None }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

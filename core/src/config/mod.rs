@@ -30,6 +30,7 @@ pub use memory::MemoryBudget;
 pub use security::{
     OidcConfig, Pem, Roots, SaslConfig, SecurityConfig, SecurityProtocol, TlsConfig,
 };
+pub use topic_name::is_topic_name;
 
 use crate::partitioner::PartitionerKind;
 use crate::protocol::api_key::BROKERS;

@@ -122,7 +122,7 @@ impl<X: Platform> Producer<X> {
     /// The last thing that went wrong with a connection or the metadata, in words; `None` once the
     /// metadata is there.
     pub fn last_error(&self) -> Option<Arc<str>> {
-        self.shared.last_error.with(|error| error.clone())
+        self.shared.last_error()
     }
 
     /// The configuration.

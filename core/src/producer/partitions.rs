@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use crate::error::SendError;
 use crate::shared::Shared;
-use crate::sync::{Arc, Lock, Platform};
+use crate::sync::{Arc, Platform};
 use crate::time::{Clock, Instant};
 use crate::topic::{Status, TopicState};
 
@@ -40,12 +40,8 @@ pub(crate) fn poll_metadata<X: Platform>(
     if shared.clock.now() < deadline {
         return Poll::Pending;
     }
-    let (topic, cause) = (String::from(&*topic.name), last_error(shared));
+    let (topic, cause) = (String::from(&*topic.name), shared.last_error());
     Poll::Ready(Err(SendError::NotInMetadata { topic, partition, waited, cause }))
-}
-
-fn last_error<X: Platform>(shared: &Shared<X>) -> Option<Arc<str>> {
-    shared.last_error.with(|error| error.clone())
 }
 
 /// See [`Producer::partitions`](crate::Producer::partitions).

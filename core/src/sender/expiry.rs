@@ -7,7 +7,7 @@ use super::outcome::expired;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::delivery::Outcome;
-use crate::error::{DeliveryError, Reason, Written};
+use crate::error::{DeliveryError, Reason};
 use crate::forget::forget;
 use crate::sync::{Lock, Platform};
 use crate::texts::TEXTS;
@@ -115,20 +115,25 @@ impl<X: Platform> Sender<X> {
         }
     }
 
+    /// What is in a lane and not on the wire fails.
+    pub(super) fn fail_waiting(&mut self, id: LaneId, reason: &Reason) {
+        while let Some(batch) = self.lanes[id as usize].retries.pop_front() {
+            let error = batch.failed(reason.clone());
+            self.fail(id, batch, error);
+        }
+        while let Some(batch) = self.lanes[id as usize].partition.pop_if(|_| true) {
+            let error = batch.failed(reason.clone());
+            self.fail(id, batch, error);
+        }
+    }
+
     /// Everything that has no outcome fails: the producer is closed by force.
     pub(super) fn fail_everything(&mut self) {
         for lane in &self.lanes {
             lane.partition.close();
         }
         for id in 0..self.lanes.len() {
-            while let Some(batch) = self.lanes[id].retries.pop_front() {
-                let error = closed(&batch);
-                self.fail(id as LaneId, batch, error);
-            }
-            while let Some(batch) = self.lanes[id].partition.pop_if(|_| true) {
-                let error = closed(&batch);
-                self.fail(id as LaneId, batch, error);
-            }
+            self.fail_waiting(id as LaneId, &Reason::Closed);
         }
         let ids: alloc::vec::Vec<_> = self.nodes.keys().copied().collect();
         for id in ids {
@@ -141,7 +146,7 @@ impl<X: Platform> Sender<X> {
                     if batch.resolved {
                         self.discard(batch);
                     } else {
-                        let error = closed(&batch);
+                        let error = batch.failed(Reason::Closed);
                         self.fail(lane, batch, error);
                     }
                 }
@@ -163,13 +168,4 @@ fn produced<X: Platform>(
 fn resolve_early<X: Platform>(batch: &mut ProducerBatch<X>, error: DeliveryError) {
     batch.resolved = true;
     batch.result.resolve(Outcome::Failed(Box::new(error)));
-}
-
-fn closed<X: Platform>(batch: &ProducerBatch<X>) -> DeliveryError {
-    DeliveryError {
-        reason: Reason::Closed,
-        written: if batch.maybe_written { Written::Maybe } else { Written::No },
-        attempts: batch.attempts,
-        message: None,
-    }
 }

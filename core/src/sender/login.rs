@@ -11,7 +11,7 @@ use core::time::Duration;
 use super::node::{Link, Node, Request};
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
-use crate::error::{DeliveryError, ErrorCode, Reason, Written};
+use crate::error::{DeliveryError, ErrorCode, Reason};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 use crate::protocol::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
@@ -271,10 +271,5 @@ impl<X: Platform> Sender<X> {
 }
 
 fn unauthenticated<X: Platform>(batch: &ProducerBatch<X>, why: &Arc<str>) -> DeliveryError {
-    DeliveryError {
-        reason: Reason::Authentication,
-        written: if batch.maybe_written { Written::Maybe } else { Written::No },
-        attempts: batch.attempts,
-        message: Some(why.clone()),
-    }
+    DeliveryError { message: Some(why.clone()), ..batch.failed(Reason::Authentication) }
 }

@@ -10,7 +10,7 @@ use core::mem;
 
 use super::Sender;
 use super::node::Sent;
-use crate::error::{DeliveryError, ErrorCode, Reason, Written};
+use crate::error::{ErrorCode, Reason};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions::NodeVersions;
 use crate::records::message_set::{MessageFormat, MessageSetError, message_set};
@@ -72,15 +72,9 @@ impl<X: Platform> Sender<X> {
     /// Fails the records that the format can't hold, and sends the others again.
     fn refuse_records(&mut self, sent: Sent<X>, error: &MessageSetError) {
         let Sent { lane, batch, .. } = sent;
-        let failed = |reason| DeliveryError {
-            reason,
-            written: if batch.maybe_written { Written::Maybe } else { Written::No },
-            attempts: batch.attempts,
-            message: None,
-        };
         match error {
             MessageSetError::Headers(indexes) => {
-                let error = failed(Reason::MessageFormat(
+                let error = batch.failed(Reason::MessageFormat(
                     "the broker is older than Kafka 0.11, whose records have no headers",
                 ));
                 if indexes.len() as u32 == batch.record_count() {
@@ -91,14 +85,14 @@ impl<X: Platform> Sender<X> {
                 }
             }
             MessageSetError::Codec(_) => {
-                let error = failed(Reason::MessageFormat(
+                let error = batch.failed(Reason::MessageFormat(
                     "the broker is older than Kafka 0.11, which knows no zstd; set another \
                      compression.type",
                 ));
                 self.fail(lane, batch, error);
             }
             MessageSetError::Batch(_) => {
-                let error = failed(Reason::Broker(ErrorCode::CorruptMessage));
+                let error = batch.failed(Reason::Broker(ErrorCode::CorruptMessage));
                 self.fail(lane, batch, error);
             }
         }

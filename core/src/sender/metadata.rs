@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::node::{Link, Request};
-use super::{LaneId, Sender, WAITING};
+use super::{LaneId, Sender};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::metadata::MetadataRequest;
 use crate::sync::{Arc, Lock, Platform};
@@ -179,8 +179,7 @@ impl<X: Platform> Sender<X> {
             // Nor are those forgotten of which batches have no outcome, or for which a send waits.
             let is_open = |id: &LaneId| self.lanes[*id as usize].is_open();
             let waits = || self.waits.iter().any(|wait| wait.0.1 == index && wait.0.0 > now);
-            let is_needed = topic.lanes.iter().any(is_open) || (WAITING && waits());
-            if !is_needed {
+            if !topic.lanes.iter().any(is_open) && !waits() {
                 (topic.tracked, topic.unresolved) = (false, false);
                 topic.state.publish(crate::topic::Status::Unknown, None);
             }

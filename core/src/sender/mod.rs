@@ -80,7 +80,7 @@ pub(crate) use link::Wish;
 pub use store::{StoreTicket, ToStore};
 
 /// Whether there are those who wait with a deadline of their own.
-pub(crate) const WAITING: bool = cfg!(feature = "waiting");
+const WAITING: bool = cfg!(feature = "waiting");
 
 /// A partition's number in the sender.
 type LaneId = u32;

@@ -217,8 +217,7 @@ impl<X: Platform> Sender<X> {
         let error = broker_error(&batch, code, None);
         self.tell_interceptors(lane, &batch, None, Some(&error));
         self.doom_transaction(&error, batch.sequence.is_some());
-        let written = if batch.maybe_written { Written::Maybe } else { Written::No };
-        let attempts = batch.attempts;
+        let (written, attempts) = (batch.written(), batch.attempts);
         batch.result.resolve(Outcome::Refused { invalid, written, attempts });
         self.discard(batch);
     }
@@ -300,12 +299,7 @@ fn invalid_records<X: Platform>(
 
 /// `delivery.timeout.ms` is over.
 pub(super) fn expired<X: Platform>(batch: &ProducerBatch<X>) -> DeliveryError {
-    DeliveryError {
-        reason: Reason::Expired { last: batch.last_error },
-        written: if batch.maybe_written { Written::Maybe } else { Written::No },
-        attempts: batch.attempts,
-        message: None,
-    }
+    batch.failed(Reason::Expired { last: batch.last_error })
 }
 
 pub(super) fn broker_error<X: Platform>(

@@ -1,12 +1,10 @@
 //! A topic that was deleted and created again: another log, and maybe fewer partitions.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
 use super::{LaneId, Sender};
-use crate::accumulator::batch::ProducerBatch;
-use crate::error::{DeliveryError, Reason, Written};
+use crate::error::Reason;
 use crate::protocol::api_key::BROKERS;
 use crate::protocol::uuid::Uuid;
 use crate::sync::Platform;
@@ -33,19 +31,10 @@ impl<X: Platform> Sender<X> {
             let (sent, unsent) = sealed.into_iter().partition::<Vec<_>, _>(|batch| batch.resend);
             lane.retries = unsent.into();
             for batch in sent {
-                self.fail_recreated(lane_id, batch);
+                let error = batch.failed(Reason::TopicRecreated);
+                self.fail(lane_id, batch, error);
             }
         }
-    }
-
-    fn fail_recreated(&mut self, id: LaneId, batch: Box<ProducerBatch<X>>) {
-        let error = DeliveryError {
-            reason: Reason::TopicRecreated,
-            written: if batch.maybe_written { Written::Maybe } else { Written::No },
-            attempts: batch.attempts,
-            message: None,
-        };
-        self.fail(id, batch, error);
     }
 
     /// Whether the topic was created anew without this partition.
@@ -55,16 +44,5 @@ impl<X: Platform> Sender<X> {
         }
         let lane = &self.lanes[id as usize];
         lane.partition.index as usize >= self.topics[lane.topic].count
-    }
-
-    /// Nobody will ever take what waits in such a partition. A thread that has not heard of it yet
-    /// may still have appended there.
-    pub(super) fn fail_gone(&mut self, id: LaneId) {
-        while let Some(batch) = self.lanes[id as usize].retries.pop_front() {
-            self.fail_recreated(id, batch);
-        }
-        while let Some(batch) = self.lanes[id as usize].partition.pop_if(|_| true) {
-            self.fail_recreated(id, batch);
-        }
     }
 }

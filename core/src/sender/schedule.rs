@@ -5,6 +5,7 @@ use core::cmp::Reverse;
 use super::lane::Next;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
+use crate::error::Reason;
 use crate::sync::Platform;
 use crate::time::Instant;
 use crate::transport::NodeId;
@@ -13,7 +14,8 @@ impl<X: Platform> Sender<X> {
     /// Looks at a lane to which something happened. The only place that queues lanes.
     pub(super) fn schedule(&mut self, id: LaneId, now: Instant) {
         if self.is_gone(id) {
-            return self.fail_gone(id);
+            // A thread that has not heard of it yet may still have appended there.
+            return self.fail_waiting(id, &Reason::TopicRecreated);
         }
         self.prepare_to_store(id, now);
         if self.lanes[id as usize].queued_at.is_some() {

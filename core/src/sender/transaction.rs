@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
-use crate::error::{DeliveryError, ErrorCode, Reason, Written};
+use crate::error::{DeliveryError, ErrorCode, Reason};
 use crate::protocol::api_versions::Features;
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::Instant;
@@ -236,10 +236,5 @@ impl<X: Platform> Sender<X> {
 }
 
 fn aborted<X: Platform>(batch: &ProducerBatch<X>, message: &Arc<str>) -> DeliveryError {
-    DeliveryError {
-        reason: Reason::TransactionAborted,
-        written: if batch.maybe_written { Written::Maybe } else { Written::No },
-        attempts: batch.attempts,
-        message: Some(message.clone()),
-    }
+    DeliveryError { message: Some(message.clone()), ..batch.failed(Reason::TransactionAborted) }
 }

@@ -197,8 +197,8 @@ pub(crate) fn append<X: Platform>(
             Ok(delivery)
         }
         Appended::NeedsBuffer { account, .. } => {
-            let (best, least) = handle.state().memory_for(shared, size);
-            Err(Refusal::Need(Need::Memory(Wanted { best, least, account })))
+            let wanted = handle.state().memory_for(shared, size, account);
+            Err(Refusal::Need(Need::Memory(wanted)))
         }
         Appended::Closed => Err(SendError::Closed.into()),
     }

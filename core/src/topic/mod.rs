@@ -16,7 +16,6 @@ use crate::metrics::TopicMetrics;
 #[cfg(feature = "waiting")]
 use crate::producer::Send;
 use crate::record::Record;
-use crate::sender::WAITING;
 use crate::shared::{Event, Shared};
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::Instant;
@@ -203,8 +202,6 @@ pub(crate) fn give_back<X: Platform>(shared: &Shared<X>, buffer: Option<Buffer>)
     if let Some(buffer) = buffer {
         shared.pool.with(|pool| pool.deallocate(buffer));
         shared.grant_memory();
-        if WAITING {
-            shared.post(Event::Unused, Instant::ZERO);
-        }
+        shared.post(Event::Unused, Instant::ZERO);
     }
 }

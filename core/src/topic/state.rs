@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::task::Waker;
 
 use crate::accumulator::batch::Limits;
-use crate::accumulator::buffer_pool::Buffer;
+use crate::accumulator::buffer_pool::{Account, Buffer, Wanted};
 use crate::accumulator::partition::Partition;
 use crate::config::{Acks, ProducerConfig};
 use crate::error::ErrorCode;
@@ -161,12 +161,13 @@ impl<X: Platform> TopicState<X> {
     }
 
     /// The memory a batch that begins with a record of `size` wants at best, and at least.
-    pub(super) fn memory_for(&self, shared: &Shared<X>, size: usize) -> (usize, usize) {
+    pub(super) fn memory_for(&self, shared: &Shared<X>, size: usize, account: Account) -> Wanted {
         let least = size.max(shared.config.batch_size);
-        match self.compression.codec() {
-            Codec::None => (least, least),
-            _ => (self.uncompressed_target(&shared.config).max(least), least),
-        }
+        let best = match self.compression.codec() {
+            Codec::None => least,
+            _ => self.uncompressed_target(&shared.config).max(least),
+        };
+        Wanted { best, least, account }
     }
 }
 

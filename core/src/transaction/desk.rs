@@ -81,7 +81,7 @@ pub(super) async fn wait<X: Platform, T>(
         let since = *since.get_or_insert(now);
         let deadline = since + shared.config.max_block;
         if now >= deadline {
-            let (waited, cause) = (now.since(since), shared.last_error.with(|it| it.clone()));
+            let (waited, cause) = (now.since(since), shared.last_error());
             return Poll::Ready(Err(TransactionError::TimedOut { waited, cause }));
         }
         shared.post(Event::Alarm { at: deadline }, deadline);

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::error::{DeliveryError, ErrorCode};
+use crate::error::{DeliveryError, ErrorCode, fmt_cause};
 use crate::sync::Arc;
 use crate::time::millis;
 
@@ -106,10 +106,7 @@ impl fmt::Display for TransactionError {
             }
             Self::TimedOut { waited, cause } => {
                 write!(f, "no answer within {} ms (max.block.ms)", millis(*waited))?;
-                match cause {
-                    Some(cause) => write!(f, "; last error: {cause}"),
-                    None => Ok(()),
-                }
+                fmt_cause(f, cause.as_deref())
             }
         }
     }
