@@ -84,9 +84,12 @@ impl<X: Platform> TopicState<X> {
     /// Compresses and completes a batch on the calling thread, and learns from how far it shrank.
     pub(crate) fn seal(&self, shared: &Shared<X>, batch: &mut BatchBuilder) -> Option<Ratio> {
         batch.set_transactional(shared.config.is_transactional());
+        let is_small = batch.len() < shared.config.batch_size / 2;
         let seal = |compressor: Option<&mut Compressor>| batch.seal_at_best(compressor);
         let ratio = shared.with_compressor(self.compression, seal)?;
-        self.ratio.observe(ratio);
+        if !is_small {
+            self.ratio.observe(ratio);
+        }
         Some(ratio)
     }
 
@@ -154,10 +157,12 @@ impl<X: Platform> TopicState<X> {
 
     /// The size of records that are expected to compress to `batch_size`.
     fn uncompressed_target(&self, config: &ProducerConfig) -> usize {
-        let (batch_size, largest) = (config.batch_size, config.largest_batch());
-        let records = batch_size.saturating_sub(BATCH_OVERHEAD);
-        let target = BATCH_OVERHEAD + self.ratio.estimate().uncompressed(records);
-        target.clamp(batch_size, largest)
+        let batch_size = config.batch_size;
+        // Nobody minds a batch a little over `batch.size`; one over the other limit is refused.
+        let compressed = batch_size.min(config.max_request_size / 20 * 19);
+        let records = compressed.saturating_sub(BATCH_OVERHEAD);
+        let target = BATCH_OVERHEAD.saturating_add(self.ratio.estimate().uncompressed(records));
+        target.clamp(batch_size, config.largest_batch())
     }
 
     /// The memory a batch that begins with a record of `size` wants at best, and at least.

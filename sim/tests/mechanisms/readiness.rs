@@ -92,6 +92,32 @@ fn compressed_records_fill_a_batch_before_they_move_on() {
     assert!(largest > 3 * 1000 / 100, "{largest} records");
 }
 
+/// E6.17: a compressed batch leaves with nearly `batch.size` bytes, also where batches of a record
+/// or two, which compress less, leave in between.
+#[test]
+fn compressed_batches_leave_nearly_full() {
+    let settings = [("compression.type", "lz4"), ("batch.size", "16384")];
+    let mut world = lingering(&settings);
+    let mut noise = (0_u32..).map(|i| i.wrapping_mul(2_654_435_761) ^ i.rotate_left(11));
+    let mut small = 0;
+    for i in 0..40_000 {
+        let words = noise.by_ref().take(6).map(|word| format!("{word:08x}"));
+        let value = words.collect::<Vec<_>>().join(", level=INFO, user=");
+        let delivery = world.send_to(0, &value);
+        if i % 10_000 == 5_000 {
+            (world.wait(world.producer.flush()), world.wait(delivery)).1.0.expect("it is there");
+            small += 2;
+            let alone = world.send_to(0, &value);
+            world.wait(world.producer.flush());
+            world.wait(alone).0.expect("it is there");
+        }
+    }
+    world.pass(Duration::from_millis(100));
+    let sizes = world.producer.metrics().batch_size;
+    let full = sizes.sum / (sizes.count - small);
+    assert!((15_900..16_600).contains(&full), "{full} bytes of 16,384 in {} batches", sizes.count);
+}
+
 /// E5, E6.15: a flush sends what there is, and nothing that comes later.
 #[test]
 fn a_flush_sends_what_was_there_before_it() {

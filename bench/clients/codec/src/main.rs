@@ -5,9 +5,6 @@
 use contract::{Latencies, Meter, Payload, Report, Task};
 use ottla_core::records::{BATCH_OVERHEAD, BatchBuilder, Compression, Compressor, RecordFields};
 
-/// What a batch is smaller than expected, in percent: Java's margin, and ottla's.
-const MARGIN: usize = 105;
-
 fn main() {
     let task = Task::from_args();
     let codec = task.compression.parse().expect("it is the name of a codec");
@@ -34,7 +31,7 @@ impl Blocks {
         let records = (task.batch_bytes / task.record_bytes).max(1);
         let first = batch(payload, records);
         let len = compress(compressor, &first);
-        let records = records * task.batch_bytes / len * 100 / MARGIN;
+        let records = records * task.batch_bytes / len;
         let batches = (payload.records() / records).max(1);
         let batches = (0..batches).map(|_| batch(payload, records)).collect();
         Self { batches, records: records as u64 }
