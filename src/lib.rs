@@ -74,6 +74,12 @@
 //!
 //! [`durability::check`] says whether a topic keeps what it acknowledges.
 //!
+//! # Logging
+//!
+//! With the Cargo feature `log` (on by default) lines about connections, leaders, batches and
+//! transactions go to the [`log`](https://docs.rs/log) crate, target `ottla`: what went wrong and
+//! is tried again at level warn, all that happens at debug, each batch's acknowledgement at trace.
+//!
 //! # Ending
 //!
 //! [`Producer::close`] sends what was accepted and ends the I/O thread. Dropping the last handle

@@ -142,7 +142,8 @@ pub(crate) struct ProduceArgs {
     #[arg(short = 'q', long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 
-    /// Print every failed record, warnings and metrics; twice for debugging.
+    /// Print every failed record, warnings and metrics; twice also what happens to connections,
+    /// leaders and batches.
     #[arg(short = 'v', long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 

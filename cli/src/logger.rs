@@ -1,10 +1,17 @@
-//! Where log lines go: to standard error, with `-v` and more with `-vv`.
+//! Where log lines go: to standard error, with `-vv` and more with `-vvv`.
+
+use std::time::Instant;
 
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::stderr;
 
-struct Stderr;
+/// How often `-v` is given where there are log lines; less often, warnings are the watcher's.
+pub(crate) const LOGS: u8 = 2;
+
+struct Stderr {
+    start: Instant,
+}
 
 impl Log for Stderr {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
@@ -13,7 +20,8 @@ impl Log for Stderr {
 
     fn log(&self, record: &Record<'_>) {
         let level = record.level().as_str().to_lowercase();
-        stderr::line(&format!("ottla: {level}: {}", record.args()));
+        let seconds = self.start.elapsed().as_secs_f64();
+        stderr::line(&format!("ottla: {level}: {seconds:.3} s: {}", record.args()));
     }
 
     fn flush(&self) {}
@@ -22,12 +30,11 @@ impl Log for Stderr {
 /// Begins to log what `verbosity` (how often `-v` was given) asks for.
 pub(crate) fn start(verbosity: u8) {
     let level = match verbosity {
-        0 => LevelFilter::Off,
-        1 => LevelFilter::Info,
-        2 => LevelFilter::Debug,
+        0..LOGS => LevelFilter::Off,
+        LOGS => LevelFilter::Debug,
         _ => LevelFilter::Trace,
     };
     // Only a second call fails, and it would set the same.
-    let _ = log::set_logger(&Stderr);
+    let _ = log::set_boxed_logger(Box::new(Stderr { start: Instant::now() }));
     log::set_max_level(level);
 }

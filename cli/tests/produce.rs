@@ -254,3 +254,25 @@ fn retries_are_counted_and_invisible_otherwise() {
     assert_eq!(ran.json()["retries"], 2);
     assert_eq!(broker.values("t", 0), ["a", "b"]);
 }
+
+#[test]
+fn vv_tells_what_happens_to_connections_leaders_and_batches() {
+    let broker = Broker::start(1);
+    broker.broker.cluster().create_topic("t", 1, std::time::Duration::ZERO).unwrap();
+    let fault = ProduceFault::Refuse(ResponseError::NotLeaderOrFollower);
+    broker.broker.cluster().faults().next_produce("t", 0, fault);
+    let ran = broker.produce("t", &["-vv"], b"a").ok();
+    let words = [
+        "connecting to 127.0.0.1:",
+        "t-0: leader is node 1, leader epoch 0",
+        "producer id 0, epoch 0",
+        "t-0: 1 records again in ",
+        "NOT_LEADER_OR_FOLLOWER",
+    ];
+    let lines = ran.stderr.lines().filter(|line| line.starts_with("ottla: debug: "));
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    assert!(words.iter().all(|word| lines.contains(word)), "{ran:?}");
+    assert!(!lines.contains("acknowledged"), "a line per batch takes -vvv: {ran:?}");
+    let ran = broker.produce("t", &["-vvv"], b"b").ok();
+    assert!(ran.stderr.contains(" s: t-0: 1 records acknowledged, offset 1\n"), "{ran:?}");
+}

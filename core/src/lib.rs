@@ -17,6 +17,7 @@ pub mod durability;
 mod error;
 mod forget;
 mod interceptor;
+mod log;
 mod metrics;
 pub mod partitioner;
 mod producer;

@@ -47,7 +47,7 @@ use shared::Shared;
 use source::Source;
 use summary::Summary;
 use transaction::End;
-use watcher::Watcher;
+use watcher::{Warn, Watcher};
 
 /// Chunks of 64 records between the threads. Usually `buffer.memory` is used up long before.
 const CHUNKS_IN_FLIGHT: usize = 16 * 1024;
@@ -108,7 +108,8 @@ pub(crate) fn produce(args: ProduceArgs) -> Result<Outcome, Failure> {
     };
     let names: Vec<String> = sources.iter().map(Source::name).collect();
     let verbose = args.verbose > 0;
-    let progress = if args.quiet || args.json {
+    let logs = args.verbose >= logger::LOGS;
+    let progress = if args.quiet || args.json || logs {
         Progress::hidden(args.quiet)
     } else {
         Progress::new(sources.iter().map(Source::size).sum())
@@ -120,7 +121,12 @@ pub(crate) fn produce(args: ProduceArgs) -> Result<Outcome, Failure> {
     let (events, received) = mpsc::sync_channel(chunks);
     let transactional = matches!(client, Client::Transactional(_));
     stop_on_interrupt(&supervisor, &shared, &events, &progress, transactional)?;
-    let watcher = Watcher::start(supervisor.clone(), shared.clone(), progress.clone(), verbose);
+    let warnings = match (logs, verbose) {
+        (true, _) => Warn::Never,
+        (_, true) => Warn::Always,
+        _ => Warn::UntilAcknowledged,
+    };
+    let watcher = Watcher::start(supervisor.clone(), shared.clone(), progress.clone(), warnings);
     let limit = supervisor.config().max_request_size;
     let pump = Pump { args, sources, limit, shared: shared.clone(), events };
     // Never joined: on Ctrl-C it may be waiting for input that doesn't come.

@@ -16,6 +16,17 @@ const TICK: Duration = Duration::from_millis(100);
 /// A warning that differs from the last one waits so long.
 const WARNING_INTERVAL: Duration = Duration::from_secs(2);
 
+/// For how long warnings are printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Warn {
+    /// Not at all: log lines say the same.
+    Never,
+    /// As long as no record is acknowledged.
+    UntilAcknowledged,
+    /// All the time.
+    Always,
+}
+
 /// The running thread; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Watcher {
@@ -24,16 +35,16 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Starts to watch. Warnings are only for as long as nothing is acknowledged, unless `verbose`.
+    /// Starts to watch.
     pub(crate) fn start(
         supervisor: Supervisor,
         shared: Arc<Shared>,
         progress: Progress,
-        verbose: bool,
+        warn: Warn,
     ) -> Self {
         let (end, ended) = mpsc::channel::<()>();
         let thread = thread::spawn(move || {
-            let mut warnings = Warnings { last: None, verbose };
+            let mut warnings = Warnings { last: None, warn };
             while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
                 let (read, acknowledged) = (&shared.read, &shared.acknowledged);
                 let acknowledged = acknowledged.load(Relaxed);
@@ -58,12 +69,17 @@ impl Drop for Watcher {
 /// Says what is new, not too often.
 struct Warnings {
     last: Option<(Arc<str>, Instant)>,
-    verbose: bool,
+    warn: Warn,
 }
 
 impl Warnings {
     fn look(&mut self, supervisor: &Supervisor, acknowledged: u64, progress: &Progress) {
-        if acknowledged > 0 && !self.verbose {
+        let wanted = match self.warn {
+            Warn::Never => false,
+            Warn::UntilAcknowledged => acknowledged == 0,
+            Warn::Always => true,
+        };
+        if !wanted {
             return;
         }
         let Some(error) = supervisor.last_error() else { return };

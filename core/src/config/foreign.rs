@@ -83,6 +83,15 @@ const TWO_PHASE_ADVICE: &str =
     "transactions end with their own commit, without an outside coordinator; remove the key";
 const METRICS_ADVICE: &str = "metrics are not sampled or reported in the background; read them \
      from the producer and remove the key";
+const VERSION_ADVICE: &str = "each broker is asked for the versions it speaks (Kafka 2.1 and \
+     later); remove the key";
+const ADDRESS_ADVICE: &str = "each connection tries all addresses, of IPv6 and IPv4, that the \
+     name has then; remove the key";
+const LOG_ADVICE: &str = "log lines go to the `log` crate, and with `ottla produce -vv` to \
+     standard error; remove the key";
+const GAPLESS_ADVICE: &str =
+    "a record that fails leaves no gap that the next ones could not heal; remove the key";
+const SOCKET_ADVICE: &str = "connections have no delay (TCP_NODELAY) and keepalive; remove the key";
 const CONSUMER_ADVICE: &str = "this is a key of consumers; remove it";
 
 const FOREIGN: &[Foreign] = &[
@@ -139,9 +148,23 @@ const FOREIGN: &[Foreign] = &[
         &["false"],
         "the cluster's id is not compared (KIP-1242); remove the key",
     ),
-    unsupported("group.id", &[], CONSUMER_ADVICE),
-    unsupported("auto.offset.reset", &[], CONSUMER_ADVICE),
-    unsupported("enable.auto.commit", &[], CONSUMER_ADVICE),
+    unsupported("auto.*", &[], CONSUMER_ADVICE),
+    unsupported("check.crcs", &[], CONSUMER_ADVICE),
+    unsupported("client.rack", &[], CONSUMER_ADVICE),
+    unsupported("default.api.timeout.ms", &[], CONSUMER_ADVICE),
+    unsupported("enable.auto.*", &[], CONSUMER_ADVICE),
+    unsupported("enable.partition.eof", &[], CONSUMER_ADVICE),
+    unsupported("fetch.*", &[], CONSUMER_ADVICE),
+    unsupported("group.*", &[], CONSUMER_ADVICE),
+    unsupported("heartbeat.interval.ms", &[], CONSUMER_ADVICE),
+    unsupported("isolation.level", &[], CONSUMER_ADVICE),
+    unsupported("key.deserializer", &[], CONSUMER_ADVICE),
+    unsupported("max.partition.fetch.bytes", &[], CONSUMER_ADVICE),
+    unsupported("max.poll.*", &[], CONSUMER_ADVICE),
+    unsupported("partition.assignment.strategy", &[], CONSUMER_ADVICE),
+    unsupported("queued.*", &[], CONSUMER_ADVICE),
+    unsupported("session.timeout.ms", &[], CONSUMER_ADVICE),
+    unsupported("value.deserializer", &[], CONSUMER_ADVICE),
     // Java producers before 0.11.
     renamed("block.on.buffer.full", "use max.block.ms (9223372036854775807 to wait without end)"),
     renamed("metadata.fetch.timeout.ms", "use max.block.ms"),
@@ -179,8 +202,20 @@ const FOREIGN: &[Foreign] = &[
     renamed("socket.timeout.ms", "use request.timeout.ms"),
     renamed("socket.send.buffer.bytes", "use send.buffer.bytes"),
     renamed("socket.receive.buffer.bytes", "use receive.buffer.bytes"),
-    renamed(
-        "topic.metadata.refresh.sparse",
-        "only the topics in use are asked for; remove the key",
-    ),
+    renamed("sticky.partitioning.linger.ms", "use partitioner.sticky.interval.ms"),
+    unsupported("api.version.*", &["true"], VERSION_ADVICE),
+    unsupported("broker.version.fallback", &[], VERSION_ADVICE),
+    unsupported("broker.address.family", &["any"], ADDRESS_ADVICE),
+    unsupported("broker.address.ttl", &[], ADDRESS_ADVICE),
+    unsupported("debug", &[""], LOG_ADVICE),
+    unsupported("log.*", &[], LOG_ADVICE),
+    unsupported("log_level", &[], LOG_ADVICE),
+    unsupported("statistics.interval.ms", &["0"], METRICS_ADVICE),
+    unsupported("enable.gapless.guarantee", &["false"], GAPLESS_ADVICE),
+    unsupported("delivery.report.only.error", &["false"], "every record has its outcome"),
+    unsupported("queuing.strategy", &["fifo"], "records of a partition keep their order"),
+    unsupported("socket.keepalive.enable", &["true"], SOCKET_ADVICE),
+    unsupported("socket.nagle.disable", &["true"], SOCKET_ADVICE),
+    unsupported("socket.*", &[], SOCKET_ADVICE),
+    unsupported("topic.metadata.*", &[], "metadata is asked for when it is needed"),
 ];

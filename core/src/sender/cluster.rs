@@ -6,14 +6,15 @@ use core::cmp::Reverse;
 use core::mem;
 
 use super::lane::Lane;
-use super::link::refusal;
 use super::load::Load;
 use super::node::{Link, Node, address};
+use super::words::refusal;
 use super::{LaneId, Sender};
 use crate::accumulator::buffer_pool::Account;
 use crate::accumulator::partition::Partition;
 use crate::config::{BrokerAddress, FIXED_MEMORY, MetadataRecovery};
 use crate::error::ErrorCode;
+use crate::log::line;
 use crate::protocol::api_key::BROKERS;
 use crate::protocol::metadata::{MetadataPartition, MetadataResponse, MetadataTopic};
 use crate::protocol::uuid::Uuid;
@@ -285,6 +286,9 @@ impl<X: Platform> Sender<X> {
         }
         // A broker that lags behind may not know all partitions of a topic that has got more.
         self.topics[index].count = count.max(before);
+        if count > before {
+            line!(Debug, "topic {}: {count} partitions", self.topics[index].state.name);
+        }
         let mut changed = Vec::new();
         let sought = self.metadata.sought.len();
         for partition in answer.partitions {
@@ -354,6 +358,11 @@ impl<X: Platform> Sender<X> {
         lane.leader_epoch = epoch;
         let other = lane.leader != leader;
         lane.leader = leader;
+        if other {
+            let leader = leader.map_or(-1, |leader| leader.0);
+            line!(Debug, "{}: leader is node {leader}, leader epoch {epoch}", self.spot(id));
+        }
+        let lane = &mut self.lanes[id as usize];
         if other && let Some(node) = leader.and_then(|leader| self.nodes.get(&leader)) {
             lane.partition.set_account(node.account);
         }

@@ -2,12 +2,13 @@
 
 use alloc::vec::Vec;
 
-use super::link::refusal;
 use super::node::{InFlight, Link, Request};
 use super::response::Nonsense;
+use super::words::refusal;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::Identity;
 use crate::error::ErrorCode;
+use crate::log::line;
 use crate::protocol::add_offsets_to_txn::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 use crate::protocol::add_partitions_to_txn::{
     AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, TopicResult,
@@ -67,6 +68,7 @@ impl<X: Platform> Sender<X> {
         if !self.check_version(&asked, version) {
             return;
         }
+        line!(Debug, "node {id}: asked for {}", asked.name());
         self.transactions.manager.asked(&asked);
         let request = self.write_asked(asked, version, now);
         self.send_request(id, request);

@@ -4,11 +4,12 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::link::refusal;
 use super::node::Request;
+use super::words::refusal;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::{Identity, ProducerBatch};
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
+use crate::log::line;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::sync::Platform;
@@ -84,15 +85,17 @@ impl<X: Platform> Sender<X> {
             // Other lanes move to the new epoch when nothing of theirs is on its way any more. A
             // lane that is behind already needs no further epoch.
             if current.is_some_and(|current| !lane.is_stale(current)) {
+                line!(Debug, "{}: a gap in the sequences, so another epoch", self.spot(id));
                 self.identity.bump();
                 self.metrics.epoch_bumps += 1;
             }
-            lane.restart(self.identity.current);
+            self.lanes[id as usize].restart(self.identity.current);
         }
         let Some(current) = self.identity.current else {
             self.identity.wanted = true;
             return false;
         };
+        let lane = &mut self.lanes[id as usize];
         let numbered = lane.retries.iter().any(|batch| batch.sequence.is_some());
         if lane.is_stale(current) && lane.in_flight == 0 && !numbered {
             lane.restart(Some(current));
@@ -172,6 +175,7 @@ impl<X: Platform> Sender<X> {
         if response.error.is_none() {
             let identity =
                 Identity { producer_id: response.producer_id, epoch: response.producer_epoch };
+            line!(Debug, "producer id {}, epoch {}", identity.producer_id, identity.epoch);
             self.identity.current = Some(identity);
             self.identity.raised_from = None;
             self.identity.wanted = false;

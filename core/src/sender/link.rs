@@ -1,6 +1,5 @@
 //! Connections: opened when wanted, greeted, closed when idle, mourned when lost.
 
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -10,10 +9,11 @@ use super::node::{InFlight, Link, Node, Request};
 use super::room::read_size;
 use crate::config::BrokerAddress;
 use crate::error::ErrorCode;
+use crate::log::line;
 use crate::protocol::api_key::{ApiKey, BROKERS};
 use crate::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use crate::protocol::header::{begin_request, finish_request};
-use crate::sync::{Lock, Platform};
+use crate::sync::Platform;
 use crate::texts::TEXTS;
 use crate::time::{Instant, micros};
 use crate::transport::NodeId;
@@ -99,25 +99,10 @@ impl<X: Platform> Sender<X> {
         self.lose(id, now);
     }
 
-    /// What went wrong, and where.
-    pub(super) fn blame(&self, id: NodeId, why: &dyn fmt::Display) -> String {
-        if !TEXTS {
-            return String::new();
-        }
-        let (node, why) = (self.name_of(id), why.to_string());
-        // The transport may have said where.
-        if why.starts_with(&node) { why } else { alloc::format!("{node}: {why}") }
-    }
-
     /// The node is not what it should be, or too late: gives the connection up.
     pub(super) fn refuse_node(&mut self, id: NodeId, why: &str, now: Instant) {
         self.wishes.push_back(Wish::Disconnect(id));
         self.handle_broken(id, &why, now);
-    }
-
-    fn name_of(&self, id: NodeId) -> String {
-        let address = self.nodes.get(&id).and_then(|node| node.address.as_ref());
-        address.map_or_else(|| alloc::format!("node {id}"), ToString::to_string)
     }
 
     /// Everything in flight has failed, and nobody knows whether it arrived.
@@ -215,6 +200,7 @@ impl<X: Platform> Sender<X> {
         if let Some(node) = self.nodes.get_mut(&id)
             && !node.is_down()
         {
+            line!(Debug, "node {id}: connection closed");
             node.link = Link::Down { not_before: Instant::ZERO };
             let buffer = node.forget_connection();
             self.recycle_receive_buffer(buffer);
@@ -257,6 +243,7 @@ impl<X: Platform> Sender<X> {
         }
         let timeout = self.setup_timeout(failures);
         self.metrics.connections_opened += 1;
+        line!(Debug, "node {id}: connecting to {}", self.name_of(id));
         self.wishes.push_back(Wish::Connect(id, address));
         let greeting = BROKERS.then(|| self.greeting(ApiKey::ApiVersions.max_version(), now));
         if let Some(node) = self.nodes.get_mut(&id) {
@@ -332,6 +319,7 @@ impl<X: Platform> Sender<X> {
     pub(super) fn throttle(&mut self, id: NodeId, millis: i32, now: Instant) {
         let Ok(millis @ 1..) = u64::try_from(millis) else { return };
         let time = Duration::from_millis(millis);
+        line!(Debug, "node {id}: wants to be left alone for {millis} ms");
         self.metrics.throttle_time.record_duration(time);
         if let Some(node) = self.nodes.get_mut(&id) {
             node.throttled_until = Some(now + time);
@@ -357,10 +345,6 @@ impl<X: Platform> Sender<X> {
         }
     }
 
-    pub(super) fn note_error(&self, error: String) {
-        self.shared.last_error.with(|last| *last = Some(error.into()));
-    }
-
     /// `retry.backoff.ms` doubled with every failure up to its maximum, give or take a fifth
     /// (KIP-580).
     pub(super) fn retry_backoff(&mut self, failures: u32) -> Duration {
@@ -380,11 +364,6 @@ impl<X: Platform> Sender<X> {
         let (first, most) = (config.connection_setup_timeout, config.connection_setup_timeout_max);
         backoff(first, most, failures + 1, &mut self.rng)
     }
-}
-
-/// What a broker refuses, in `words` or by its code alone.
-pub(super) fn refusal(words: fmt::Arguments<'_>, code: ErrorCode) -> String {
-    if TEXTS { words.to_string() } else { code.name().into() }
 }
 
 fn backoff(first: Duration, most: Duration, failures: u32, rng: &mut crate::rng::Rng) -> Duration {

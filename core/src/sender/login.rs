@@ -12,6 +12,7 @@ use super::node::{Link, Node, Request};
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::error::{DeliveryError, ErrorCode, Reason};
+use crate::log::line;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
 use crate::protocol::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
@@ -74,6 +75,7 @@ impl<X: Platform> Sender<X> {
             node.failures = 0;
             node.wanted = false;
             node.idle_at = idle.map(|idle| now + idle);
+            line!(Debug, "node {id}: connected");
         }
     }
 

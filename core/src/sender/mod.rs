@@ -58,6 +58,7 @@ mod transaction;
 #[cfg(not(feature = "transactions"))]
 #[path = "no_transaction.rs"]
 mod transaction;
+mod words;
 
 use alloc::boxed::Box;
 use alloc::collections::{BinaryHeap, VecDeque};

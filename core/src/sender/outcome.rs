@@ -11,6 +11,7 @@ use crate::accumulator::batch::ProducerBatch;
 use crate::accumulator::delivery::Outcome;
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
 use crate::interceptor::Acknowledgement;
+use crate::log::line;
 use crate::protocol::produce::PartitionProduceResponse;
 use crate::sync::{Lock, Platform};
 use crate::time::Instant;
@@ -82,7 +83,10 @@ impl<X: Platform> Sender<X> {
         log_append_time: Option<i64>,
     ) {
         if !batch.resolved {
-            self.metrics.records_acknowledged += u64::from(batch.record_count());
+            let count = batch.record_count();
+            self.metrics.records_acknowledged += u64::from(count);
+            let offset = base_offset.unwrap_or(-1);
+            line!(Trace, "{}: {count} records acknowledged, offset {offset}", self.spot(lane));
             self.tell_interceptors(lane, &batch, base_offset, None);
             batch.result.resolve(Outcome::Acknowledged { base_offset, log_append_time });
         }
@@ -123,6 +127,9 @@ impl<X: Platform> Sender<X> {
             self.metrics.records_retried += records;
             let backoff = self.retry_backoff(batch.attempts);
             let backoff = self.shorten(backoff, batch.last_error);
+            let code = batch.last_error.unwrap_or(ErrorCode::NetworkException);
+            let millis = backoff.as_millis();
+            line!(Debug, "{}: {records} records again in {millis} ms: {code}", self.spot(lane));
             let state = &mut self.lanes[lane as usize];
             state.backoff_until = Some(now + backoff);
             state.put_back(batch);
@@ -237,6 +244,7 @@ impl<X: Platform> Sender<X> {
 
     pub(super) fn count_failed(&mut self, lane: LaneId, batch: &ProducerBatch<X>) {
         let records = u64::from(batch.record_count());
+        line!(Debug, "{}: {records} records failed", self.spot(lane));
         self.metrics.records_failed += records;
         let topic = &self.topics[self.lanes[lane as usize].topic];
         topic.state.metrics.with(|metrics| metrics.records_failed += records);

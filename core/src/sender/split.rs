@@ -10,6 +10,7 @@ use super::{LaneId, Sender};
 use crate::accumulator::batch::{Limits, ProducerBatch, Sequence};
 use crate::accumulator::delivery::{BatchResult, Outcome, Part};
 use crate::error::{DeliveryError, ErrorCode};
+use crate::log::line;
 use crate::records::batch::increment_sequence;
 use crate::records::{
     BATCH_OVERHEAD, BatchBuilder, Header, Ratio, RecordBatchError, RecordBatchView, RecordFields,
@@ -40,6 +41,8 @@ impl<X: Platform> Sender<X> {
         match portions(&batch, target, limit, |_| true) {
             Ok(portions) => {
                 self.metrics.batch_splits += 1;
+                let bytes = batch.records_len();
+                line!(Debug, "{}: {bytes} bytes were too many for the broker", self.spot(lane));
                 let topic = &self.topics[self.lanes[lane as usize].topic];
                 topic.state.ratio.reset_after_split(observed);
                 self.replace(lane, batch, portions, Vec::new());

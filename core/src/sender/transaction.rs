@@ -7,6 +7,7 @@ use core::time::Duration;
 use super::{LaneId, Sender};
 use crate::accumulator::batch::ProducerBatch;
 use crate::error::{DeliveryError, ErrorCode, Reason};
+use crate::log::line;
 use crate::protocol::api_versions::Features;
 use crate::sync::{Arc, Lock, Platform};
 use crate::time::Instant;
@@ -103,9 +104,17 @@ impl<X: Platform> Sender<X> {
         let manager = &mut self.transactions.manager;
         match ask {
             Ask::Initialise => manager.initialise(),
-            Ask::Begin => manager.begin(),
+            Ask::Begin => {
+                line!(Debug, "a transaction begins");
+                manager.begin();
+            }
             Ask::Offsets(offsets) => manager.send_offsets(*offsets),
             Ask::End { commit } => {
+                line!(
+                    Debug,
+                    "the transaction ends with {}",
+                    if commit { "commit" } else { "abort" }
+                );
                 manager.end(commit);
                 self.send_all_so_far(now);
             }

@@ -204,6 +204,34 @@ fn old_keys_name_todays() {
 }
 
 #[test]
+fn keys_of_librdkafka_and_of_consumers_are_explained() {
+    let rows = [
+        ("debug", "all", "-vv"),
+        ("log_level", "7", "`log` crate"),
+        ("statistics.interval.ms", "1000", "from the producer"),
+        ("broker.address.family", "v4", "IPv6 and IPv4"),
+        ("socket.keepalive.enable", "false", "keepalive"),
+        ("api.version.fallback.ms", "0", "Kafka 2.1"),
+        ("sticky.partitioning.linger.ms", "10", "partitioner.sticky.interval.ms"),
+        ("isolation.level", "read_committed", "consumers"),
+        ("group.instance.id", "a", "consumers"),
+        ("max.poll.records", "500", "consumers"),
+    ];
+    for (key, value, advice) in rows {
+        let message = with(&[(key, value)]).unwrap_err();
+        assert!(message.contains(key) && message.contains(advice), "{message}");
+    }
+    let harmless = [
+        ("debug", ""),
+        ("statistics.interval.ms", "0"),
+        ("broker.address.family", "any"),
+        ("socket.keepalive.enable", "true"),
+        ("socket.nagle.disable", "true"),
+    ];
+    assert_eq!(debug(&with(&harmless).unwrap()), debug(&with(&[]).unwrap()));
+}
+
+#[test]
 fn unknown_keys_get_the_nearest() {
     let message = with(&[("lingr.ms", "5")]).unwrap_err();
     assert_eq!(message, "unknown configuration lingr.ms; did you mean linger.ms?");

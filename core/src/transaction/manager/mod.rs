@@ -14,6 +14,7 @@ use super::error::{AbortCause, FatalError};
 use super::news::{News, Refused, Target};
 use super::offsets::Offsets;
 use crate::accumulator::batch::Identity;
+use crate::log::line;
 use crate::protocol::api_versions::Features;
 use crate::protocol::find_coordinator::CoordinatorKind;
 use crate::time::Instant;
@@ -111,6 +112,7 @@ impl TransactionManager {
     /// Whether the transaction has to be aborted, if it is not being aborted already.
     pub(crate) fn doom(&mut self, cause: AbortCause) {
         if matches!(self.phase, Phase::Open | Phase::Ending { .. }) && self.cause.is_none() {
+            line!(Debug, "the transaction must be aborted: {cause}");
             self.cause = Some(cause);
             self.publish();
         }
@@ -142,6 +144,7 @@ impl TransactionManager {
     pub(crate) fn fail(&mut self, error: FatalError) {
         if !matches!(self.phase, Phase::Failed(_)) {
             self.unsure |= self.in_flight && self.committing;
+            line!(Debug, "no more transactions: {error}");
             self.phase = Phase::Failed(error);
             self.publish();
         }
