@@ -5,6 +5,8 @@ mod common;
 use std::io::{BufRead, BufReader};
 
 use common::{Broker, Folder, ottla, ottla_with, spawn};
+use ottla::Record;
+use ottla::transaction::TransactionalProducer;
 use serde_json::Value;
 
 #[test]
@@ -32,6 +34,48 @@ fn json_tells_everything_and_survives_bytes_that_are_no_text() {
     assert_eq!((&records[1]["partition"], &records[1]["offset"]), (&1.into(), &1.into()));
     assert_eq!((&records[1]["key_base64"], &records[1]["value"]), (&"//4=".into(), &"x".into()));
     assert!(records[0]["timestamp"].as_i64().unwrap() > 1_600_000_000_000);
+}
+
+#[test]
+fn a_part_is_read_where_a_part_is_asked_for() {
+    let broker = Broker::start(2);
+    broker.produce("t", &["-p", "0"], b"a\nb\nc\nd\n").ok();
+    broker.produce("t", &["-p", "1"], b"e\nf\n").ok();
+    let read = |args: &[&str]| ottla(&[&["read", "-b", &broker.address, "-t", "t"], args].concat());
+    assert_eq!(read(&["-p", "1"]).ok().stdout, "e\nf\n");
+    assert_eq!(read(&["-o", "2"]).ok().stdout, "c\nd\n");
+    assert_eq!(read(&["-o", "-1"]).ok().stdout, "d\nf\n");
+    assert_eq!(read(&["-o", "-9", "-p", "0"]).ok().stdout, "a\nb\nc\nd\n");
+    assert_eq!(read(&["-o", "9"]).ok().stdout, "");
+    assert_eq!(read(&["-c", "5"]).ok().stdout, "a\nb\nc\nd\ne\n");
+    let missing = "topic t has no partition 2: it has 2 partitions";
+    assert_eq!(read(&["-p", "2"]).error(1), missing);
+    assert!(read(&["-o", "soon"]).error(2).contains("expected earliest, an offset, or -N"));
+}
+
+#[test]
+fn readers_of_committed_records_see_no_others() {
+    let broker = Broker::start(1);
+    let transaction = ["--transactional-id", "it"];
+    broker.produce("t", &[], b"plain\n").ok();
+    broker.produce("t", &transaction, b"committed\n").ok();
+    abort(&broker.address, "aborted");
+    broker.produce("t", &transaction, b"committed too\n").ok();
+    let read = |args: &[&str]| ottla(&[&["read", "-b", &broker.address, "-t", "t"], args].concat());
+    let all = "plain\ncommitted\naborted\ncommitted too\n";
+    assert_eq!(read(&[]).ok().stdout, all);
+    let committed = read(&["--isolation-level", "read_committed"]).ok();
+    assert_eq!(committed.stdout, "plain\ncommitted\ncommitted too\n");
+}
+
+/// Stores a record of a transaction that is aborted.
+fn abort(broker: &str, value: &str) {
+    let config = [("bootstrap.servers", broker), ("transactional.id", "other")];
+    let mut producer = TransactionalProducer::from_properties_blocking(config).unwrap();
+    let transaction = producer.begin_blocking().unwrap();
+    let stored = transaction.send_blocking("t", Record::new(value.as_bytes())).unwrap();
+    stored.wait().unwrap();
+    transaction.abort_blocking().unwrap();
 }
 
 #[test]

@@ -21,8 +21,8 @@ pub(super) fn read(brokers: &str, from: &[i64]) -> Result<Value, Failure> {
         let index = usize::try_from(partition).unwrap_or_default();
         let Range { first, end } = topic.range(partition)?;
         let start = from.get(index).copied().unwrap_or_default().max(first);
-        topic.fetch(partition, Range { first: start, end }, |bytes| {
-            batches::read(partition, start, bytes, &mut records)
+        topic.fetch(partition, Range { first: start, end }, |fetched| {
+            batches::read(partition, start, fetched, &mut records)
         })?;
         next.insert(partition, start.max(end));
     }

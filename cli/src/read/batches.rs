@@ -3,6 +3,7 @@
 use ottla_core::records::RecordView;
 use ottla_core::records::reader::{RecordBatchError, RecordBatchView};
 
+use super::topic::Fetched;
 use crate::failure::Failure;
 
 /// A batch may not decompress to more.
@@ -24,16 +25,17 @@ pub(crate) trait Reader {
     fn record(&mut self, record: &Stored<'_>) -> Result<(), Failure>;
 }
 
-/// Shows `reader` the batches of `bytes` from `first` on, and returns the offset after the last
+/// Shows `reader` the batches of `fetched` from `first` on, and returns the offset after the last
 /// one.
 ///
 /// The first batch may begin before `first`, and the last may be cut off: that is how brokers send.
 pub(crate) fn read(
     partition: i32,
     first: i64,
-    mut bytes: &[u8],
+    fetched: &mut Fetched,
     reader: &mut impl Reader,
 ) -> Result<Option<i64>, Failure> {
+    let mut bytes = &*fetched.records;
     let mut next = None;
     let mut scratch = Vec::new();
     loop {
@@ -45,7 +47,7 @@ pub(crate) fn read(
         bytes = &bytes[batch.bytes().len()..];
         let header = batch.header();
         next = Some(header.base_offset + i64::from(header.last_offset_delta) + 1);
-        if header.attributes.is_control() {
+        if fetched.aborted.hides(header) || header.attributes.is_control() {
             continue;
         }
         reader.batch(partition, batch.bytes().len());

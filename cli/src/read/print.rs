@@ -14,17 +14,18 @@ use crate::stdout;
 pub(crate) struct Printer<'a, W> {
     args: &'a ReadArgs,
     out: W,
-    reader_left: bool,
+    printed: u64,
+    done: bool,
 }
 
 impl<'a, W: Write> Printer<'a, W> {
     pub(crate) fn new(args: &'a ReadArgs, out: W) -> Self {
-        Self { args, out, reader_left: false }
+        Self { args, out, printed: 0, done: false }
     }
 
-    /// Whether nobody reads the output any more (`| head`).
-    pub(crate) fn reader_left(&self) -> bool {
-        self.reader_left
+    /// Whether no more is wanted: by `--count`, or since nobody reads the output (`| head`).
+    pub(crate) fn is_done(&self) -> bool {
+        self.done
     }
 
     pub(crate) fn into_inner(self) -> W {
@@ -50,11 +51,9 @@ impl<W: Write> Reader for Printer<'_, W> {
         } else {
             self.text(stored)
         };
-        if stdout::check(written)? {
-            return Ok(());
-        }
-        self.reader_left = true;
-        Err(Failure::new("nobody reads the output"))
+        self.printed += 1;
+        self.done = !stdout::check(written)? || self.args.count == Some(self.printed);
+        if self.done { Err(Failure::new("no more is wanted")) } else { Ok(()) }
     }
 }
 

@@ -14,6 +14,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use ottla::{BlockingClient, BrokerAddress, ErrorCode};
 
+use super::aborted::Aborted;
 use super::connection::Connection;
 use crate::failure::Failure;
 
@@ -33,6 +34,15 @@ pub(crate) struct Topic {
     /// Leader by partition.
     leaders: BTreeMap<i32, BrokerId>,
     connections: BTreeMap<BrokerId, Connection>,
+    /// Whether only committed records are wanted.
+    committed: bool,
+}
+
+/// What a fetch brought.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) records: Bytes,
+    pub(crate) aborted: Aborted,
 }
 
 /// A partition's offsets.
@@ -64,7 +74,12 @@ impl Topic {
                 connections.insert(broker.node_id, connection);
             }
         }
-        Ok(Self { name, leaders, connections })
+        Ok(Self { name, leaders, connections, committed: false })
+    }
+
+    /// Leaves out what is not committed.
+    pub(crate) fn committed(self, committed: bool) -> Self {
+        Self { committed, ..self }
     }
 
     /// The partitions' numbers.
@@ -82,8 +97,10 @@ impl Topic {
             ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(which);
         let topic =
             ListOffsetsTopic::default().with_name(self.name.clone()).with_partitions(vec![part]);
-        let request =
-            ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(vec![topic]);
+        let request = ListOffsetsRequest::default()
+            .with_replica_id(BrokerId(-1))
+            .with_isolation_level(self.committed.into())
+            .with_topics(vec![topic]);
         let response = self.leader(partition)?.call(&request, LIST_OFFSETS_VERSION)?;
         let answer = response.topics.first().and_then(|topic| topic.partitions.first());
         let answer = answer.ok_or_else(|| Failure::new("the broker told no offsets"))?;
@@ -91,18 +108,18 @@ impl Topic {
         Ok(answer.offset)
     }
 
-    /// Gives `each` the stored bytes of `partition`, several batches at a time, until it has seen
+    /// Gives `each` what is stored of `partition`, several batches at a time, until it has seen
     /// `range.end`; it returns the offset to go on from.
     pub(crate) fn fetch(
         &mut self,
         partition: i32,
         range: Range,
-        mut each: impl FnMut(&[u8]) -> Result<Option<i64>, Failure>,
+        mut each: impl FnMut(&mut Fetched) -> Result<Option<i64>, Failure>,
     ) -> Result<(), Failure> {
         let (mut offset, mut empty) = (range.first, 0);
         while offset < range.end {
-            let records = self.fetch_once(partition, offset)?;
-            match each(&records)? {
+            let mut fetched = self.fetch_once(partition, offset)?;
+            match each(&mut fetched)? {
                 Some(next) if next > offset => (offset, empty) = (next, 0),
                 _ => empty += 1,
             }
@@ -116,7 +133,7 @@ impl Topic {
         Ok(())
     }
 
-    fn fetch_once(&mut self, partition: i32, offset: i64) -> Result<Bytes, Failure> {
+    fn fetch_once(&mut self, partition: i32, offset: i64) -> Result<Fetched, Failure> {
         let part = FetchPartition::default()
             .with_partition(partition)
             .with_fetch_offset(offset)
@@ -124,6 +141,7 @@ impl Topic {
         let topic = FetchTopic::default().with_topic(self.name.clone()).with_partitions(vec![part]);
         let request = FetchRequest::default()
             .with_replica_id(BrokerId(-1))
+            .with_isolation_level(self.committed.into())
             .with_max_wait_ms(500)
             .with_min_bytes(1)
             .with_max_bytes(FETCH_BYTES)
@@ -134,7 +152,10 @@ impl Topic {
         let answer = answer.and_then(|topic| topic.partitions.into_iter().next());
         let answer = answer.ok_or_else(|| Failure::new("the broker left the partition out"))?;
         check(answer.error_code, partition)?;
-        Ok(answer.records.unwrap_or_default())
+        let aborted = answer.aborted_transactions.unwrap_or_default().into_iter();
+        let aborted = aborted.map(|it| (it.first_offset, it.producer_id.0)).collect();
+        let records = answer.records.unwrap_or_default();
+        Ok(Fetched { records, aborted: Aborted::new(aborted) })
     }
 
     fn leader(&mut self, partition: i32) -> Result<&mut Connection, Failure> {
