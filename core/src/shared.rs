@@ -145,6 +145,13 @@ impl<X: Platform> Shared<X> {
         }
     }
 
+    /// The producer is closed: wakes those who wait for topics, also for such as the sender has not
+    /// read of yet.
+    pub(crate) fn wake_all_topics(&self) {
+        let handles: Vec<_> = self.topics.with(|topics| topics.values().cloned().collect());
+        handles.iter().for_each(|handle| handle.state.wake_waiters());
+    }
+
     /// Registers for the end of batches and of the sender.
     #[cfg(feature = "waiting")]
     pub(crate) fn watch(&self, waker: &Waker) {

@@ -22,11 +22,12 @@ pub(crate) fn poll_metadata<X: Platform>(
     waited: Duration,
     cx: &Context<'_>,
 ) -> Poll<Result<(), SendError>> {
+    // Register first, then look again: a publication, or the end, in between would be missed
+    // otherwise.
+    topic.wait(cx.waker());
     if shared.is_closed() {
         return Poll::Ready(Err(SendError::Closed));
     }
-    // Register first, then look again: a publication in between would be missed otherwise.
-    topic.wait(cx.waker());
     let there = match (topic.status(), partition) {
         ((Status::Unknown, _), _) => false,
         ((Status::Known, count), Some((partition, _))) => (partition as u32) < count,

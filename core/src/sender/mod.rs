@@ -321,9 +321,7 @@ impl<X: Platform> Sender<X> {
         }
         let waiting = self.shared.pool.with(BufferPool::close);
         waiting.into_iter().for_each(Waker::wake);
-        for topic in &self.topics {
-            topic.state.wake_waiters();
-        }
+        self.shared.wake_all_topics();
         self.send_all_so_far(now);
         self.send_below = u64::MAX;
         self.close_transaction();
@@ -349,9 +347,7 @@ impl<X: Platform> Sender<X> {
         self.shared.closed.store(true, core::sync::atomic::Ordering::Release);
         self.stop_transactions();
         self.shared.inbox.with(|inbox| inbox.stopped = true);
-        for topic in &self.topics {
-            topic.state.wake_waiters();
-        }
+        self.shared.wake_all_topics();
         self.shared.wake_watchers();
     }
 

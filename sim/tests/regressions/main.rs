@@ -2,6 +2,7 @@
 //! by what a user would have seen. The row ids are those of the feature contract.
 
 mod batching;
+mod ending;
 mod isolation;
 mod memory;
 mod retries;
