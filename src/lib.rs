@@ -89,6 +89,7 @@
 
 mod aws;
 mod client;
+mod contained;
 mod deliveries;
 mod delivery;
 pub mod durability;

@@ -43,7 +43,8 @@ impl Producer {
     }
 
     /// [`new`](Self::new) with hooks that see every record and every batch's outcome, in this
-    /// order.
+    /// order. Where one panics over an outcome, the panic hook reports that, and nothing else
+    /// changes.
     ///
     /// # Errors
     /// As [`new`](Self::new).

@@ -4,7 +4,6 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::process;
-#[cfg(feature = "oidc")]
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -16,7 +15,8 @@ use ottla_transport_std::{IoThread, Native, NativeClock, Reactor, TcpTransport};
 #[cfg(feature = "oidc")]
 use ottla_transport_std::{TokenError, Tokens};
 
-use crate::{ConfigError, Interceptors, ProducerConfig, aws};
+use crate::contained::Contained;
+use crate::{ConfigError, Interceptor, Interceptors, ProducerConfig, aws};
 
 /// Why a producer could not be started. Nothing is left running.
 #[derive(Debug)]
@@ -91,6 +91,8 @@ pub(crate) fn start(
     let config = complete(config)?;
     let reactor = Reactor::new()?;
     let transport = TcpTransport::configured(&reactor, &config)?;
+    let contain = |interceptor| Arc::new(Contained(interceptor)) as Arc<dyn Interceptor>;
+    let interceptors = interceptors.into_iter().map(contain).collect();
     let (producer, driver) =
         producer_with::<Native, _>(config, interceptors, NativeClock, seed(), transport)?;
     let io_thread = IoThread::spawn(&producer.config().client_id, reactor, driver)?;

@@ -133,6 +133,33 @@ fn an_interceptor_may_drop_the_last_handle() {
     }
 }
 
+/// Can't take any news.
+#[derive(Debug)]
+struct Panicking;
+
+impl Interceptor for Panicking {
+    fn on_acknowledgement(&self, _: &Acknowledgement<'_>) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn an_interceptor_that_panics_ends_no_producer() {
+    let broker = broker();
+    let mut config = ProducerConfig::default();
+    config.bootstrap_servers.push(broker.address().to_string().parse().unwrap());
+    let producer = Producer::with_interceptors(config, vec![Arc::new(Panicking)]).unwrap();
+    for _ in 0..2 {
+        let delivery = producer.send_blocking("panics", Record::new(b"x")).unwrap();
+        let begun = Instant::now();
+        while delivery.try_get().is_none() {
+            assert!(begun.elapsed() < PATIENCE, "the record has no outcome");
+            thread::yield_now();
+        }
+        delivery.wait().unwrap();
+    }
+}
+
 /// How often the I/O thread of the producer named `client_id` went to sleep so far.
 #[cfg(target_os = "linux")]
 fn sleeps(client_id: &str) -> u64 {
