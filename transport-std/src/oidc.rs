@@ -220,6 +220,11 @@ impl Server {
             return Err(TokenError::Unavailable(why));
         };
         let lifetime = body["expires_in"].as_u64().map_or(LIFETIME, Duration::from_secs);
+        if lifetime.is_zero() {
+            // The next one would be asked for at once, again and again.
+            let why = format!("{}: the token is over when it comes", self.url);
+            return Err(TokenError::Unavailable(why));
+        }
         Ok(Token { secret: secret.into(), fetched, lifetime })
     }
 

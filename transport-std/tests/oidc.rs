@@ -99,3 +99,11 @@ fn a_server_that_gives_none_is_asked_three_times() {
     assert!(error.to_string().ends_with("the answer has no access_token"), "{error}");
     assert_eq!(seen.iter().count(), 3);
 }
+
+#[test]
+fn a_token_without_a_life_is_none() {
+    let (oidc, seen) = serve(&[("200 OK", r#"{"access_token":"x","expires_in":0}"#); 3]);
+    let error = fetch(&oidc).unwrap_err();
+    assert!(error.to_string().ends_with("the token is over when it comes"), "{error}");
+    assert_eq!(seen.iter().count(), 3);
+}
