@@ -7,19 +7,21 @@ mod greeting;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ottla_core::config::{BrokerAddress, ProducerConfig};
 use ottla_core::protocol::api_key::ApiKey;
 use ottla_core::protocol::api_versions::NodeVersions;
 use ottla_core::protocol::frame::FrameReader;
 use ottla_core::protocol::header::{begin_request, finish_request, parse_response_header};
+use ottla_core::time::{Clock, Instant};
 use ottla_core::transport::{Connection, NodeId, Transport};
 
 pub use error::BlockingError;
 
 use crate::connection::TcpConnection;
 use crate::error::TcpError;
+use crate::platform::NativeClock;
 use crate::reactor::Reactor;
 use crate::transport::TcpTransport;
 
@@ -136,7 +138,7 @@ impl BlockingConnection {
     /// # Errors
     /// See [`BlockingError`].
     pub fn exchange(&mut self, request: &[u8]) -> Result<Vec<u8>, BlockingError> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = NativeClock.now() + self.patience;
         let mut rest = request;
         while !rest.is_empty() {
             let count = self
@@ -175,7 +177,7 @@ impl BlockingConnection {
             if let Poll::Ready(done) = step(&mut self.connection, &mut self.frames, &mut cx) {
                 return Ok(done?);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.since(NativeClock.now());
             if left.is_zero() {
                 let broker = self.broker.clone();
                 return Err(BlockingError::Silent { broker, patience: self.patience });
@@ -242,6 +244,15 @@ mod tests {
         assert!(other.ends_with("the response is to another request"), "{other}");
         let silent = text(b"");
         assert!(silent.ends_with("no answer within 200ms; is it a Kafka broker?"), "{silent}");
+    }
+
+    #[test]
+    fn patience_may_have_no_end() {
+        let address = server(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        let mut config = ProducerConfig::default();
+        (config.connection_setup_timeout, config.request_timeout) = (Duration::MAX, Duration::MAX);
+        let broker = BrokerAddress::new("localhost", address.port());
+        assert!(BlockingConnection::open(&config, &broker).is_err());
     }
 
     #[test]
