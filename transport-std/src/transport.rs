@@ -100,15 +100,20 @@ impl TcpTransport {
     /// The transport that the configuration asks for: socket options and TLS.
     ///
     /// # Errors
-    /// What the configuration says of TLS can't be used, as a file that is not there. Without the
-    /// Cargo feature `tls` there are none, and the core refuses to start where TLS is asked for.
+    /// What the configuration says of TLS can't be used, as a file that is not there; or TLS is
+    /// asked for and the Cargo feature `tls` is not there.
     pub fn configured(reactor: &Reactor, config: &ProducerConfig) -> Result<Self, ConfigError> {
         let transport = Self::new(reactor, TcpOptions::from(config));
-        #[cfg(feature = "tls")]
-        if config.security.protocol.uses_tls() {
-            return Ok(transport.with_tls(Tls::new(&config.security.tls)?));
+        if !config.security.protocol.uses_tls() {
+            return Ok(transport);
         }
-        Ok(transport)
+        #[cfg(feature = "tls")]
+        return Ok(transport.with_tls(Tls::new(&config.security.tls)?));
+        #[cfg(not(feature = "tls"))]
+        Err(ConfigError::Invalid {
+            key: "security.protocol".into(),
+            problem: "TLS is not compiled in; build with the Cargo feature `tls`".into(),
+        })
     }
 
     /// Encrypts every connection.

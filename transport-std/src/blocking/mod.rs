@@ -255,6 +255,16 @@ mod tests {
         assert!(BlockingConnection::open(&config, &broker).is_err());
     }
 
+    /// It would speak in the clear, the password too.
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn tls_that_is_not_compiled_in_is_refused() {
+        let mut config = ProducerConfig::default();
+        config.security.protocol = ottla_core::config::SecurityProtocol::Ssl;
+        let error = BlockingConnection::open(&config, &BrokerAddress::new("127.0.0.1", 1));
+        assert!(matches!(error, Err(BlockingError::Config(_))), "{error:?}");
+    }
+
     #[test]
     fn an_old_broker_is_asked_again_in_version_0() {
         // UNSUPPORTED_VERSION without a list, as before 2.4; then one request: Metadata 0 to 8.
