@@ -5,14 +5,14 @@ use core::cell::RefCell;
 use crate::sync::Platform;
 use crate::time::{Clock, Instant};
 
-pub(super) struct Alone;
+pub(crate) struct Alone;
 
 impl Platform for Alone {
     type Lock<T> = RefCell<T>;
     type Clock = Stopped;
 }
 
-pub(super) struct Stopped;
+pub(crate) struct Stopped;
 
 impl Clock for Stopped {
     fn now(&self) -> Instant {

@@ -5,7 +5,7 @@
 //! its queue is the [sender](crate::sender)'s.
 
 #[cfg(test)]
-mod alone;
+pub(crate) mod alone;
 pub(crate) mod batch;
 pub(crate) mod buffer_pool;
 pub(crate) mod deliveries;

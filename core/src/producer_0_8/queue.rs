@@ -10,6 +10,9 @@ use crate::sync::{Arc, Lock, Platform};
 /// Lost messages that are kept until somebody asks; beyond it only their number is.
 const MOST_LOST: usize = 1000;
 
+/// So many messages are not worth a look at which of them have their outcome.
+const FEW: usize = 1000;
+
 /// See the [module](self).
 pub(super) struct Queue<X: Platform> {
     limit: usize,
@@ -19,6 +22,8 @@ pub(super) struct Queue<X: Platform> {
 struct State<X: Platform> {
     /// Messages without an outcome, as far as anybody has looked.
     unsettled: VecDeque<(Arc<str>, Delivery<X>)>,
+    /// With so many, it is worth a look: it costs no more than those have that came since the last.
+    look_at: usize,
     /// Those who want to add one, in the order of their coming.
     line: VecDeque<u64>,
     next_ticket: u64,
@@ -29,7 +34,8 @@ struct State<X: Platform> {
 impl<X: Platform> Queue<X> {
     pub(super) fn new(limit: usize) -> Self {
         let (unsettled, line, lost) = (VecDeque::new(), VecDeque::new(), Vec::new());
-        let state = State { unsettled, line, next_ticket: 0, lost, stats: Stats::default() };
+        let (next_ticket, stats) = (0, Stats::default());
+        let state = State { unsettled, look_at: FEW, line, next_ticket, lost, stats };
         Self { limit, state: X::Lock::new(state) }
     }
 
@@ -58,7 +64,12 @@ impl<X: Platform> Queue<X> {
     }
 
     pub(super) fn push(&self, topic: Arc<str>, delivery: Delivery<X>) {
-        self.state.with(|state| state.unsettled.push_back((topic, delivery)));
+        self.state.with(|state| {
+            state.unsettled.push_back((topic, delivery));
+            if state.unsettled.len() >= state.look_at {
+                state.settle();
+            }
+        });
     }
 
     /// The messages that were lost since the last call.
@@ -84,7 +95,7 @@ impl<X: Platform> Queue<X> {
 impl<X: Platform> State<X> {
     /// Lets go of the messages that have their outcome.
     fn settle(&mut self) {
-        let Self { unsettled, lost, stats, .. } = self;
+        let Self { unsettled, look_at, lost, stats, .. } = self;
         unsettled.retain(|(topic, delivery)| match delivery.try_get() {
             None => true,
             Some(Ok(_)) => false,
@@ -100,5 +111,24 @@ impl<X: Platform> State<X> {
                 false
             }
         });
+        *look_at = FEW.max(unsettled.len().saturating_mul(2));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accumulator::alone::Alone;
+    use crate::accumulator::delivery::{BatchResult, Outcome};
+
+    #[test]
+    fn what_has_its_outcome_leaves_a_queue_that_is_never_full() {
+        let queue = Queue::<Alone>::new(usize::MAX);
+        let batch = BatchResult::new(0);
+        batch.resolve(Outcome::Acknowledged { base_offset: None, log_append_time: None });
+        for index in 0..100_000 {
+            queue.push("t".into(), Delivery::new(batch.clone(), index, 0));
+        }
+        assert!(queue.state.with(|state| state.unsettled.len()) <= FEW);
     }
 }
