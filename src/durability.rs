@@ -17,11 +17,12 @@
 use std::fmt;
 
 pub use ottla_core::durability::{
-    Consequence, Finding, PartitionFacts, Remedy, Setting, SettingError, TopicFacts, Verdict,
+    Consequence, FactsError, Finding, PartitionFacts, Remedy, Setting, SettingError, TopicFacts,
+    Verdict,
 };
-use ottla_core::durability::{Demand, FactsError, SETTINGS, assess, verdict};
+use ottla_core::durability::{Demand, SETTINGS, assess, verdict};
 use ottla_core::protocol::api_key::ApiKey;
-use ottla_core::protocol::decode_error::DecodeError;
+pub use ottla_core::protocol::decode_error::DecodeError;
 pub use ottla_core::protocol::describe_configs::ConfigSource;
 use ottla_core::protocol::describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
 use ottla_core::protocol::metadata::{MetadataRequest, MetadataResponse};

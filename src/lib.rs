@@ -112,12 +112,18 @@ pub use ottla_core::config::{
     OidcConfig, Pem, ProducerConfig, Roots, SaslConfig, SecurityConfig, SecurityProtocol,
     TlsConfig, TopicOverrides,
 };
+pub use ottla_core::protocol::{api_key::ApiKey, api_versions::NodeVersions};
+pub use ottla_core::transport::NodeId;
 pub use ottla_core::{
     Acknowledgement, Codec, Compression, Delivered, DeliveryError, ErrorCode, Header, Interceptor,
     Interceptors, Metrics, Reason, Record, RecordMetadata, SendError, SortedMap, Summary,
     TopicMetrics, Written, config, partitioner, sasl, serializer,
 };
-pub use ottla_transport_std::{Answer, BlockingConnection, BlockingError};
+#[cfg(feature = "oidc")]
+pub use ottla_transport_std::TokenError;
+pub use ottla_transport_std::{
+    AddressFailure, Answer, BlockingConnection, BlockingError, TcpError,
+};
 pub use producer::Producer;
 pub use start::StartError;
 pub use supervisor::Supervisor;

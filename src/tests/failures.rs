@@ -5,7 +5,10 @@ use std::net::TcpListener;
 use std::thread;
 
 use super::{broker, producer};
-use crate::{Producer, Record, SendError, StartError};
+use crate::{
+    ApiKey, BlockingClient, BlockingError, Producer, ProducerConfig, Record, SendError, StartError,
+    TcpError,
+};
 
 /// The error of a first record to `bootstrap`, which isn't reached within `max.block.ms`.
 fn first_send_error(bootstrap: impl ToString) -> SendError {
@@ -84,6 +87,34 @@ fn a_key_that_kafka_does_not_have() {
     assert!(matches!(error, StartError::Config(_)));
     let text = error.to_string();
     assert!(text.contains("linger.sm") && text.contains("linger.ms"), "{text}");
+}
+
+/// What is inside of the errors has a name here, too.
+#[cfg(feature = "oidc")]
+#[test]
+fn a_token_server_that_is_not_there() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = Producer::from_properties([
+        ("bootstrap.servers", "127.0.0.1:9092"),
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "OAUTHBEARER"),
+        ("sasl.oauthbearer.token.endpoint.url", &format!("http://{address}/")),
+        ("sasl.oauthbearer.client.credentials.client.id", "id"),
+        ("sasl.oauthbearer.client.credentials.client.secret", "secret"),
+    ])
+    .unwrap_err();
+    use crate::TokenError;
+    assert!(matches!(error, StartError::Token(TokenError::Unavailable(_))), "{error}");
+}
+
+/// So has what a single question is asked with.
+#[test]
+fn a_question_to_nobody() {
+    let mut config = ProducerConfig::default();
+    config.bootstrap_servers.push("127.0.0.1:1".parse().unwrap());
+    let connection = BlockingClient::new(config).unwrap().bootstrap();
+    let error = connection.and_then(|mut it| it.call(ApiKey::Metadata, |_, _| {})).unwrap_err();
+    assert!(matches!(error, BlockingError::Connection(TcpError::Unreachable { .. })), "{error}");
 }
 
 #[test]
