@@ -356,6 +356,8 @@ impl<X: Platform> Sender<X> {
     fn reconnect_backoff(&mut self, failures: u32) -> Duration {
         let config = &self.shared.config;
         let (first, most) = (config.reconnect_backoff, config.reconnect_backoff_max);
+        // An address without a route fails at once: tried again at once, there would be no end.
+        let first = first.max(Duration::from_millis(1));
         backoff(first, most, failures, &mut self.rng)
     }
 

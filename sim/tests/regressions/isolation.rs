@@ -188,3 +188,14 @@ fn who_waits_for_a_hung_brokers_share_of_memory_stops_no_other() {
     assert!(world.wait(delivery.unwrap()).0.is_ok());
     assert!(world.wait(world.send("t", healthy)).0.is_ok());
 }
+
+/// With `reconnect.backoff.ms=0`, the driver did nothing but try a broker that refuses, and looked
+/// at no other connection meanwhile.
+#[test]
+fn a_broker_that_refuses_is_not_tried_without_a_break() {
+    let mut world = World::new(1, &[("t", 1)], &[("reconnect.backoff.ms", "0")]);
+    world.cluster(|cluster, _| cluster.stop_node(1));
+    let record = Record::new(b"x");
+    assert_eq!(world.producer.try_send("t", record).unwrap_err(), SendError::MetadataPending);
+    world.pass(Duration::from_secs(1));
+}
