@@ -34,7 +34,8 @@ struct Running {
 }
 
 impl Producer {
-    /// Starts a producer. It connects when the first record is sent.
+    /// Starts a producer. It connects when the first record is sent; a token server that the
+    /// configuration names is asked now, which blocks the thread for half a minute at most.
     ///
     /// # Errors
     /// The configuration contradicts itself, or the system gives no thread.

@@ -92,7 +92,8 @@ impl Drop for Starting {
 impl TransactionalProducer {
     /// Starts a producer and takes over the configuration's `transactional.id`: what an earlier
     /// producer of this id left unfinished is aborted, and it can't commit any more. Waits for the
-    /// cluster, up to `max.block.ms`. Java: `initTransactions`.
+    /// cluster, up to `max.block.ms`. Java: `initTransactions`. A token server blocks the thread,
+    /// as with [`Producer::new`].
     ///
     /// # Errors
     /// As [`Producer::new`]; [`StartError::Transaction`] where the cluster does not give the id.

@@ -5,7 +5,7 @@ pub use crate::records::Header;
 /// A record to be sent. Key, value and headers are borrowed; they are copied once, into the batch.
 ///
 /// ```
-/// use ottla_core::Record;
+/// # use ottla_core::Record;
 /// let record = Record::new(b"value").key(b"key").timestamp(1_700_000_000_000);
 /// assert_eq!(record.key, Some(&b"key"[..]));
 /// ```

@@ -15,8 +15,7 @@ impl ProducerConfig {
     /// and timeout that doubles to its start.
     ///
     /// ```
-    /// use ottla_core::config::{Acks, ProducerConfig};
-    ///
+    /// # use ottla_core::config::{Acks, ProducerConfig};
     /// let config = ProducerConfig::from_properties([
     ///     ("bootstrap.servers", "localhost:9092"),
     ///     ("topic.clicks.compression.type", "none"),

@@ -55,8 +55,7 @@ impl<'a> PartitionInput<'a> {
 /// A user's own partitioner. One instance serves all topics and sending threads.
 ///
 /// ```
-/// use ottla_core::partitioner::{PartitionInput, Partitioner, partition_for_key};
-///
+/// # use ottla_core::partitioner::{PartitionInput, Partitioner, partition_for_key};
 /// /// Keeps partition 0 for the records of one important customer.
 /// #[derive(Debug)]
 /// struct Reserved;
