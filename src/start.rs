@@ -15,7 +15,7 @@ use ottla_transport_std::{IoThread, Native, NativeClock, Reactor, TcpTransport};
 #[cfg(feature = "oidc")]
 use ottla_transport_std::{TokenError, Tokens};
 
-use crate::contained::Contained;
+use crate::contained::{Contained, contain_providers};
 use crate::{ConfigError, Interceptor, Interceptors, ProducerConfig, aws};
 
 /// Why a producer could not be started. Nothing is left running.
@@ -77,6 +77,7 @@ pub(crate) fn complete(mut config: ProducerConfig) -> Result<ProducerConfig, Sta
     aws::complete(&mut config.security.sasl);
     #[cfg(feature = "oidc")]
     begin_tokens(&mut config)?;
+    contain_providers(&mut config.security.sasl);
     Ok(config)
 }
 
@@ -128,6 +129,12 @@ fn seed() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use ottla_core::sasl::{
+        AwsCredentials, AwsCredentialsProvider, Secret, TokenProvider, TokenSource,
+    };
+
     use super::*;
 
     #[test]
@@ -135,6 +142,34 @@ mod tests {
         let (first, second) = (next_client_id(), next_client_id());
         assert!(first.starts_with("producer-") && second.starts_with("producer-"));
         assert_ne!(first, second);
+    }
+
+    /// Has neither.
+    struct Panicking;
+
+    impl TokenProvider for Panicking {
+        fn poll_token(&self, _: &mut Context<'_>) -> Poll<Result<Secret, String>> {
+            panic!("on purpose");
+        }
+    }
+
+    impl AwsCredentialsProvider for Panicking {
+        fn poll_credentials(&self, _: &mut Context<'_>) -> Poll<Result<AwsCredentials, String>> {
+            panic!("on purpose");
+        }
+    }
+
+    #[test]
+    fn a_provider_that_panics_fails_the_login_and_nothing_else() {
+        let mut config = ProducerConfig::default();
+        config.security.sasl.token = Some(TokenSource::Provider(Arc::new(Panicking)));
+        config.security.sasl.aws.provider = Some(Arc::new(Panicking));
+        let sasl = complete(config).unwrap().security.sasl;
+        let mut cx = Context::from_waker(Waker::noop());
+        let Some(TokenSource::Provider(tokens)) = sasl.token else { panic!("a provider") };
+        assert!(matches!(tokens.poll_token(&mut cx), Poll::Ready(Err(_))));
+        let credentials = sasl.aws.provider.unwrap().poll_credentials(&mut cx);
+        assert!(matches!(credentials, Poll::Ready(Err(_))));
     }
 
     #[test]
