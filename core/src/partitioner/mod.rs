@@ -52,7 +52,8 @@ impl<'a> PartitionInput<'a> {
     }
 }
 
-/// A user's own partitioner. One instance serves all topics and sending threads.
+/// A user's own partitioner. One instance serves all topics and sending threads. It runs under a
+/// lock of the topic where threads share a handle: it must not send with the producer itself.
 ///
 /// ```
 /// # use ottla_core::partitioner::{PartitionInput, Partitioner, partition_for_key};
