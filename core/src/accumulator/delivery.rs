@@ -17,13 +17,15 @@ use crate::sync::{Arc, Lock, Platform};
 pub struct Delivery<X: Platform> {
     result: Arc<BatchResult<X>>,
     index: u32,
+    /// Where among those to be woken the task stands that awaits it, if any does.
+    waits_at: u32,
     timestamp: i64,
 }
 
 impl<X: Platform> Delivery<X> {
     #[inline]
     pub(crate) fn new(result: Arc<BatchResult<X>>, index: u32, timestamp: i64) -> Self {
-        Self { result, index, timestamp }
+        Self { result, index, waits_at: 0, timestamp }
     }
 
     /// The partition the record was appended to; it never changes afterwards.
@@ -113,18 +115,28 @@ impl<X: Platform> Future for Delivery<X> {
     type Output = Result<RecordMetadata, DeliveryError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut().lookup(|wakers| add_waker(wakers, cx.waker())) {
+        let delivery = self.get_mut();
+        let mut at = delivery.waits_at;
+        let outcome = delivery.lookup(|wakers| at = add_waker(wakers, cx.waker(), at));
+        delivery.waits_at = at;
+        match outcome {
             Some(outcome) => Poll::Ready(outcome),
             None => Poll::Pending,
         }
     }
 }
 
-/// A task that awaits the deliveries of a batch one by one stores one waker.
-fn add_waker(wakers: &mut Vec<Waker>, waker: &Waker) {
-    if !wakers.last().is_some_and(|last| last.will_wake(waker)) {
+/// Returns where `waker` is, `at` if it is there still. A task that awaits the deliveries of a
+/// batch one by one stores one waker.
+fn add_waker(wakers: &mut Vec<Waker>, waker: &Waker, at: u32) -> u32 {
+    let is_at = |at: usize| wakers.get(at).is_some_and(|known| known.will_wake(waker));
+    if is_at(at as usize) {
+        return at;
+    }
+    if !is_at(wakers.len().wrapping_sub(1)) {
         wakers.push(waker.clone());
     }
+    (wakers.len() - 1) as u32
 }
 
 enum Step<X: Platform> {
@@ -234,5 +246,37 @@ impl<X: Platform> BatchResult<X> {
             mem::take(&mut state.wakers)
         });
         wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::pin::pin;
+
+    use alloc::task::Wake;
+
+    use super::*;
+    use crate::accumulator::alone::Alone;
+
+    struct Task;
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_task_that_looks_again_is_not_noted_again() {
+        let result = BatchResult::<Alone>::new(0);
+        let tasks = [Arc::new(Task), Arc::new(Task)];
+        let wakers = tasks.clone().map(Waker::from);
+        let mut deliveries = [0, 1].map(|index| Delivery::new(result.clone(), index, 0));
+        for _ in 0..100 {
+            for (delivery, waker) in deliveries.iter_mut().zip(&wakers) {
+                let mut cx = Context::from_waker(waker);
+                assert!(pin!(delivery).poll(&mut cx).is_pending());
+            }
+        }
+        let noted = tasks.map(|task| Arc::strong_count(&task) - 2);
+        assert_eq!(noted, [1, 1]);
     }
 }
