@@ -294,6 +294,29 @@ async fn a_drain_answers_what_is_under_way_and_sends_clients_elsewhere() {
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }
 
+#[test]
+fn a_wrong_file_is_told_by_line_and_key() {
+    let folder = Folder::new();
+    let told = |text: &str| {
+        let error = Config::load(&folder.write("bridge.toml", text)).unwrap_err().to_string();
+        error.split_once("bridge.toml").unwrap().1.to_owned()
+    };
+    let kafka = "[kafka]\nbootstrap = [\"localhost:9092\"]\n[auth]\nmode = \"none\"\n";
+    let type_ = told(&format!("{kafka}[limits]\nstreams = \"all\"\n"));
+    assert!(type_.starts_with(", line 6, limits.streams: invalid type"), "{type_}");
+    let unknown = told("[kafka]\nbotstrap = []\n");
+    assert!(unknown.starts_with(", line 2, kafka: unknown field `botstrap`"), "{unknown}");
+    let syntax = told("[kafka]\n\nbootstrap = [\n");
+    assert!(syntax.starts_with(", line 3"), "{syntax}");
+    let bounds = told(&format!("{kafka}[limits]\n\nstreams = 99\n"));
+    assert_eq!(bounds, ", line 7: limits.streams = 99: it must be 1 to 63");
+    let missing = told("[auth]\nmode = \"none\"\n");
+    assert_eq!(missing, ": kafka.bootstrap names no server");
+    let number = told("[kafka]\npassword = 1234567\n");
+    assert!(number.starts_with(", line 2, kafka.password: "), "{number}");
+    assert!(!number.contains("1234567"), "{number}");
+}
+
 #[tokio::test]
 async fn a_changed_file_is_taken_and_a_wrong_one_is_not() {
     let (issuer, folder) = (Issuer::new(), Folder::new());

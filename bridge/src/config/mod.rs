@@ -4,11 +4,11 @@
 //! allowed. `bridge/README.md` describes the keys for operators.
 
 mod check;
+mod load;
 mod secret;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::{fmt, fs};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -356,41 +356,4 @@ impl Default for Otlp {
     fn default() -> Self {
         Self { endpoint: None, interval_ms: 60_000, ca: None }
     }
-}
-
-impl Config {
-    /// Reads and checks a file. Relative paths in it are meant from its own folder.
-    ///
-    /// # Errors
-    /// What is wrong, with the key or the line.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let name = path.display();
-        let text = fs::read_to_string(path)
-            .map_err(|error| ConfigError::new(format!("cannot read {name}: {error}")))?;
-        let mut config: Self = toml::from_str(&text)
-            .map_err(|error| ConfigError::new(format!("{name}: {}", no_quote(&error))))?;
-        config.resolve(path.parent().unwrap_or_else(|| Path::new("")));
-        config.check()?;
-        Ok(config)
-    }
-
-    fn resolve(&mut self, folder: &Path) {
-        let files = [
-            &mut self.listen.certificate,
-            &mut self.listen.key,
-            &mut self.kafka.ca,
-            &mut self.kafka.password_file,
-            &mut self.auth.jwks,
-            &mut self.leases.key_file,
-            &mut self.otlp.ca,
-        ];
-        for file in files.into_iter().flatten() {
-            *file = folder.join(&*file);
-        }
-    }
-}
-
-/// A parser's words without the line that it quotes, which may be a password's.
-fn no_quote(error: &toml::de::Error) -> impl fmt::Display {
-    error.message().to_owned()
 }
