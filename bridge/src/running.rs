@@ -30,7 +30,9 @@ const LOOK: Duration = Duration::from_millis(20);
 pub enum StartError {
     /// The configuration is wrong.
     Config(ConfigError),
-    /// The system does not let it listen or run.
+    /// The system does not let it listen: the key, the address, and why.
+    Listen(String, io::Error),
+    /// The system does not let it run.
     Io(io::Error),
 }
 
@@ -38,6 +40,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Config(error) => error.fmt(f),
+            Self::Listen(place, error) => write!(f, "cannot listen on {place}: {error}"),
             Self::Io(error) => write!(f, "cannot start the bridge: {error}"),
         }
     }
@@ -96,12 +99,12 @@ impl Running {
         let tls = tls::acceptor(&config.listen)?;
         let exporter = Exporter::new(&config.otlp)?;
         let bridge = Arc::new(Bridge::new(config)?);
-        let (listener, address) = bind(&runtime, listen)?;
+        let (listener, address) = bind(&runtime, "listen.address", listen)?;
         runtime.spawn(listener::serve(bridge.clone(), listener, tls));
         let admin = match admin {
             None => None,
             Some(admin) => {
-                let (listener, address) = bind(&runtime, admin)?;
+                let (listener, address) = bind(&runtime, "admin.address", admin)?;
                 runtime.spawn(admin::serve(bridge.clone(), listener));
                 Some(address)
             }
@@ -178,7 +181,15 @@ impl Drop for Running {
 }
 
 /// Listens; without waiting, so that it can be done anywhere.
-fn bind(runtime: &Runtime, address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+fn bind(
+    runtime: &Runtime,
+    key: &str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    listen(runtime, address).map_err(|error| StartError::Listen(format!("{key} {address}"), error))
+}
+
+fn listen(runtime: &Runtime, address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let _inside = runtime.enter();
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(cfg!(unix))?;

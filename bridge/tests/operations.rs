@@ -317,6 +317,21 @@ fn a_wrong_file_is_told_by_line_and_key() {
     assert!(!number.contains("1234567"), "{number}");
 }
 
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    for key in ["listen.address", "admin.address"] {
+        let mut config = open_config("127.0.0.1:1".to_owned());
+        match key {
+            "listen.address" => config.listen.address = address,
+            _ => config.admin.address = address,
+        }
+        let error = Running::start(config).unwrap_err().to_string();
+        assert!(error.contains(&format!("{key} {address}: ")), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_changed_file_is_taken_and_a_wrong_one_is_not() {
     let (issuer, folder) = (Issuer::new(), Folder::new());

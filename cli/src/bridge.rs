@@ -40,7 +40,7 @@ pub(crate) fn before(brokers: &str, port: u16) -> Result<Running, Failure> {
 fn cannot_start(error: StartError) -> Failure {
     match error {
         StartError::Config(error) => Failure::usage(error.to_string()),
-        error @ StartError::Io(_) => Failure::new(error.to_string()),
+        error @ (StartError::Listen(..) | StartError::Io(_)) => Failure::new(error.to_string()),
     }
 }
 
