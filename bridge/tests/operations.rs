@@ -332,6 +332,19 @@ fn an_address_that_is_taken_is_named() {
     }
 }
 
+#[test]
+fn a_value_that_nothing_could_run_with_is_refused() {
+    let check = |change: fn(&mut Config)| {
+        let mut config = open_config("localhost:9092".to_owned());
+        change(&mut config);
+        config.check().map_err(|error| error.to_string())
+    };
+    let none = check(|config| config.limits.connects_per_ip_per_s = 0);
+    assert!(none.unwrap_err().starts_with("limits.connects_per_ip_per_s = 0"));
+    let ages = check(|config| config.limits.timestamp_past_s = u64::MAX / 2);
+    assert!(ages.unwrap_err().starts_with("limits.timestamp_past_s"));
+}
+
 #[tokio::test]
 async fn a_changed_file_is_taken_and_a_wrong_one_is_not() {
     let (issuer, folder) = (Issuer::new(), Folder::new());

@@ -7,6 +7,9 @@ use ottla_bridge_protocol::limits;
 
 use super::{AuthMode, Config};
 
+/// A hundred years: what is added to the time of day has to remain one.
+const LONGEST_S: u64 = 100 * 365 * 24 * 3600;
+
 /// What is wrong with a configuration, for its author; shows no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError(String);
@@ -111,6 +114,11 @@ impl Config {
         within("limits.one_shot_bytes", limits.one_shot_bytes, 1024..=limits::MESSAGE)?;
         within("limits.bytes_per_s", limits.bytes_per_s, 1 << 10..=1 << 40)?;
         within("limits.subject_bytes_per_s", limits.subject_bytes_per_s, 1 << 10..=1 << 40)?;
+        within("limits.connects_per_ip_per_s", limits.connects_per_ip_per_s, 1..=1 << 20)?;
+        within("limits.timestamp_past_s", limits.timestamp_past_s, 0..=LONGEST_S)?;
+        within("limits.timestamp_future_s", limits.timestamp_future_s, 0..=LONGEST_S)?;
+        within("auth.max_ttl_s", self.auth.max_ttl_s, 1..=LONGEST_S)?;
+        within("auth.leeway_s", self.auth.leeway_s, 0..=LONGEST_S)?;
         within("limits.frames_per_s", limits.frames_per_s, 1..=1 << 20)?;
         within("times.ping_ms", times.ping_ms, 1000..=3_600_000)?;
         within("times.session_ms", times.session_ms, 1000..=7 * 24 * 3_600_000)?;
