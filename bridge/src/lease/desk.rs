@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ottla_bridge_protocol::LeaseRefusal;
 use ottla_core::protocol::error_code::ErrorCode;
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
 use super::book::{Book, Held, Holder, Refusal, Reserved};
@@ -16,12 +16,14 @@ use super::ticket::{Instance, Ticket, TicketKey, subject_hash};
 use crate::config::{self, ConfigError};
 use crate::id::{SessionId, random};
 use crate::kafka::batch::Identity;
-use crate::upstream::Cluster;
+use crate::upstream::{Cluster, Unreachable};
 
 /// The shortest secret for tickets.
 const MIN_SECRET: usize = 32;
 /// How long a session that takes over a lease waits for the former one's requests.
 const HANDOVER: Duration = Duration::from_secs(5);
+/// How long the cluster is waited for with a new id: WELCOME and LEASED are due within 10 s.
+const NEW_ID: Duration = Duration::from_secs(7);
 
 /// A lease as a client learns of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -99,7 +101,8 @@ impl Leases {
             Reserved::Used(producer_id, epoch) => (producer_id, epoch),
             Reserved::New => {
                 let mut pending = Pending { leases: self, subject, given: false };
-                let asked = cluster.new_producer_id().await;
+                let asked = timeout(NEW_ID, cluster.new_producer_id()).await;
+                let asked = asked.unwrap_or_else(|_| Err(Unreachable("no answer in time".into())));
                 pending.given = asked.is_ok();
                 drop(pending);
                 asked.map_err(|error| {

@@ -2,6 +2,7 @@
 //! and connections to it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ pub(crate) struct Cluster {
     known: Mutex<Known>,
     /// The connection for metadata and producer ids; who holds the lock asks for everybody.
     control: tokio::sync::Mutex<Option<Arc<Connection>>>,
+    /// Whose turn it is to be dialled for it.
+    turn: AtomicUsize,
 }
 
 impl Cluster {
@@ -75,6 +78,7 @@ impl Cluster {
             connect_patience: Duration::from_millis(config.times.connect_ms),
             known: Mutex::default(),
             control: tokio::sync::Mutex::default(),
+            turn: AtomicUsize::new(0),
         })
     }
 
@@ -222,19 +226,17 @@ impl Cluster {
         Err(failure)
     }
 
-    /// A connection to whichever broker answers first: known ones, then the bootstrap servers.
+    /// A connection to whichever broker answers first of the known ones and the bootstrap servers.
+    /// Who asks may give up while one of them is silent: the next who asks begins with another.
     async fn open_any(&self) -> Result<Arc<Connection>, DialError> {
         let known: Vec<_> =
             self.known().nodes.iter().map(|node| (node.host.clone(), node.port)).collect();
+        let known = known.iter().map(|address| (address, false));
+        let all: Vec<_> = known.chain(self.bootstrap.iter().map(|it| (it, true))).collect();
         let mut failure = None;
-        for (host, port) in &known {
-            match self.open(host, *port, false).await {
-                Ok(connection) => return Ok(connection),
-                Err(error) => failure = Some(error),
-            }
-        }
-        for (host, port) in &self.bootstrap {
-            match self.open(host, *port, true).await {
+        for _ in 0..all.len() {
+            let ((host, port), is_bootstrap) = all[self.turn.fetch_add(1, Relaxed) % all.len()];
+            match self.open(host, *port, is_bootstrap).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => failure = Some(error),
             }

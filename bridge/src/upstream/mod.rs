@@ -9,7 +9,7 @@ mod login;
 mod pool;
 mod security;
 
-pub(crate) use cluster::Cluster;
+pub(crate) use cluster::{Cluster, Unreachable};
 pub(crate) use connection::{ByteStream, Connection, Lost, Reply, Watch};
 pub(crate) use known::Wanted;
 pub(crate) use security::connector as tls_connector;
