@@ -44,8 +44,10 @@ impl Admission {
         if rates.len() >= REMEMBERED {
             rates.retain(|_, bucket| !bucket.is_full(now));
         }
-        let new = || Bucket::new(limits.connects_per_ip_per_s.into());
-        let bucket = rates.entry(network).or_insert_with(new);
+        let rate = limits.connects_per_ip_per_s.into();
+        let bucket = rates.entry(network).or_insert_with(|| Bucket::new(rate));
+        // The configuration may have changed since.
+        bucket.set_rate(rate);
         if !bucket.debt(now).is_zero() {
             return false;
         }
@@ -80,5 +82,28 @@ fn network(ip: IpAddr) -> IpAddr {
             Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
         }
         v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::Admission;
+    use crate::config::Limits;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rate_that_is_changed_holds_for_addresses_that_were_here() {
+        let admission = Admission::default();
+        let ip = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let mut limits = Limits { connects_per_ip_per_s: 5, ..Limits::default() };
+        let taken = |limits: &Limits| {
+            (0..100).filter(|_| admission.connection(ip, limits).is_some()).count()
+        };
+        let before = taken(&limits);
+        limits.connects_per_ip_per_s = 20;
+        tokio::time::advance(std::time::Duration::from_secs(10)).await;
+        let after = taken(&limits);
+        assert_eq!(after - before, 15);
     }
 }

@@ -136,7 +136,10 @@ impl Bridge {
     /// What the sessions of a subject may use together.
     pub(crate) fn subject_budget(&self, subject: &Arc<str>) -> Arc<Mutex<Bucket>> {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
+        let rate = self.config().limits.subject_bytes_per_s as f64;
         if let Some(bucket) = subjects.get(subject) {
+            // The configuration may have changed since.
+            bucket.lock().unwrap_or_else(PoisonError::into_inner).set_rate(rate);
             return bucket.clone();
         }
         if subjects.len() >= REMEMBERED {
@@ -146,7 +149,6 @@ impl Bridge {
                 Arc::strong_count(bucket) > 1 || !full
             });
         }
-        let rate = self.config().limits.subject_bytes_per_s as f64;
         let bucket = Arc::new(Mutex::new(Bucket::new(rate)));
         subjects.insert(subject.clone(), bucket.clone());
         bucket

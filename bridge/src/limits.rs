@@ -22,6 +22,11 @@ impl Bucket {
         Self { rate, level: rate, at: Instant::now() }
     }
 
+    /// Fills with another rate from now on.
+    pub(crate) fn set_rate(&mut self, rate: f64) {
+        self.rate = rate;
+    }
+
     /// Takes `amount`.
     pub(crate) fn take(&mut self, amount: f64, now: Instant) {
         let filled = now.saturating_duration_since(self.at).as_secs_f64() * self.rate;
