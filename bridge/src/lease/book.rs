@@ -66,7 +66,7 @@ pub(super) struct Book {
     /// Ids with the epoch that their next holder gets.
     free: Vec<(i64, i16)>,
     by_subject: HashMap<Arc<str>, usize>,
-    /// What sessions hold, or held.
+    /// What sessions hold, or held until another resumed it.
     by_session: HashMap<SessionId, Vec<i64>>,
     /// Ids that are being asked for.
     pending: usize,
@@ -138,7 +138,7 @@ impl Book {
         holder: Option<Holder>,
     ) -> &mut Held {
         if let Some(holder) = &holder {
-            self.by_session.entry(holder.session).or_default().push(producer_id);
+            self.note(holder.session, producer_id);
         }
         self.held
             .entry(producer_id)
@@ -177,11 +177,12 @@ impl Book {
             Some(held) if held.released => Err(LeaseRefusal::Expired),
             Some(held) => {
                 let former = held.holder.replace(holder.clone());
-                self.by_session.entry(holder.session).or_default().push(ticket.producer_id);
+                let in_flight = held.in_flight;
+                self.note(holder.session, ticket.producer_id);
                 if let Some(former) = former.filter(|former| former.session != holder.session) {
                     (former.evict)();
                 }
-                Ok(held.in_flight)
+                Ok(in_flight)
             }
             // It was released, or is over.
             None if ticket.instance == own => Err(LeaseRefusal::Expired),
@@ -195,6 +196,14 @@ impl Book {
                 held.ticket_ends_ms = ticket.expires_ms;
                 Ok(0)
             }
+        }
+    }
+
+    /// Remembers a session's lease, once.
+    fn note(&mut self, session: SessionId, producer_id: i64) {
+        let noted = self.by_session.entry(session).or_default();
+        if !noted.contains(&producer_id) {
+            noted.push(producer_id);
         }
     }
 
@@ -242,6 +251,9 @@ impl Book {
         let Some(held) = self.get(producer_id, session) else { return false };
         held.holder = None;
         held.released = true;
+        if let Some(noted) = self.by_session.get_mut(&session) {
+            noted.retain(|noted| *noted != producer_id);
+        }
         self.give_back_if_over(producer_id, i64::MIN);
         true
     }
@@ -291,5 +303,36 @@ impl Held {
 
     fn is_held_by(&self, session: SessionId) -> bool {
         self.holder.as_ref().is_some_and(|holder| holder.session == session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_is_remembered_with_the_leases_that_it_has() {
+        let mut book = Book::default();
+        let subject: Arc<str> = "alice".into();
+        let holder = Holder {
+            session: SessionId([1; 16]),
+            subject: subject.clone(),
+            evict: Arc::new(|| {}),
+        };
+        let ticket = Ticket {
+            producer_id: 1,
+            first_epoch: 0,
+            epoch: 0,
+            durable: false,
+            instance: [0; 8],
+            expires_ms: 1000,
+            subject: subject_hash(&subject),
+        };
+        for producer_id in 1..=100 {
+            book.lend(producer_id, 0, false, &subject, Some(holder.clone()));
+            assert_eq!(book.resume(&ticket, [0; 8], 0, &holder), Ok(0));
+            assert!(producer_id == 1 || book.release(producer_id, holder.session));
+        }
+        assert_eq!(book.by_session[&holder.session], [1]);
     }
 }
