@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use ottla_bridge_protocol::{Frame, OpenRefusal, StreamEnd};
 use support::bench::Bench;
 use support::client::{Client, Greeting, Said};
@@ -99,4 +101,21 @@ async fn streams_close_from_either_end() {
     // A request for a fetch, which the bridge does not offer.
     page.write(again, &[0, 0, 0, 8, 0, 1, 0, 12, 0, 0, 0, 1]).await;
     assert_eq!(page.response(again).await, Err(StreamEnd::Forbidden));
+}
+
+#[tokio::test]
+async fn a_request_beyond_those_that_may_be_under_way_goes_when_there_is_room() {
+    let bench = Bench::new(1, |config| config.limits.requests_in_flight = 1);
+    let mut page = Client::open(bench.bridge.address()).await;
+    let stream = page.open_stream(Some(0)).await.unwrap();
+    let one = |sequence| kafka::batch(page.identity(), sequence, &["x"]);
+    let requests: Vec<u8> =
+        (0..5).flat_map(|place| kafka::produce(&[("clicks", 0, one(place))])).collect();
+    let begun = Instant::now();
+    page.write(stream, &requests).await;
+    for offset in 0..5 {
+        let answer = page.response(stream).await.unwrap();
+        assert_eq!(kafka::outcomes(&answer)[0].3, offset);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }

@@ -263,7 +263,7 @@ impl Session {
         let ids: Vec<StreamId> = self.streams.keys().copied().collect();
         for id in ids {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
-            let mut full = false;
+            let (mut full, waiting) = (false, stream.in_flight());
             while let Some((answer, sent)) = stream.ready() {
                 *sent += self.packer.queue(&self.protocol, id, &answer[*sent..]);
                 if *sent < answer.len() {
@@ -271,6 +271,10 @@ impl Session {
                     break;
                 }
                 stream.pop();
+            }
+            if stream.in_flight() < waiting && stream.is_amid_request() {
+                // There is room for one that waited for it.
+                self.timers.look_within(Duration::ZERO);
             }
             let lost = stream.ending == Some(StreamEnd::BrokerLost);
             match stream.ending {
