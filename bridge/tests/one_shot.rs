@@ -42,6 +42,20 @@ async fn an_edge_function_gets_a_lease_and_produces_with_it() {
 }
 
 #[tokio::test]
+async fn a_lease_comes_without_metadata_that_no_welcome_has_room_for() {
+    let bench = Bench::new(1, |_| {});
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    for number in 0..30 {
+        let topic = format!("wide-{number}");
+        bench.broker.cluster().create_topic(&topic, 1000, now).unwrap();
+    }
+    let hello = one_shot_body(&Greeting::default(), &[]);
+    let reply = post(bench.bridge.address(), OTTLA, &hello).await.reply();
+    assert_eq!(reply.metadata, 0);
+    assert!(reply.leases[0].is_ok());
+}
+
+#[tokio::test]
 async fn t28_a_body_that_is_sent_again_is_stored_once() {
     let bench = Bench::new(1, |_| {});
     let address = bench.bridge.address();

@@ -19,7 +19,9 @@ use crate::bridge::Bridge;
 use crate::http::within_budget;
 use crate::kafka::metadata::{Asked, write_body};
 use crate::lease::Granted;
-use crate::session::{METADATA_VERSION, Peer, lease_frame, picture_for, wanted_of, welcome_for};
+use crate::session::{
+    METADATA_BYTES, METADATA_VERSION, Peer, lease_frame, picture_for, wanted_of, welcome_for,
+};
 
 /// How old metadata may be: nobody waits who is on his way out.
 const FRESH: Duration = Duration::from_secs(5);
@@ -103,7 +105,7 @@ async fn metadata(bridge: &Bridge, hello: &Hello<'_>, grant: &Grant) -> Vec<u8> 
         let picture = picture_for(bridge, &asked, &grant.topics, topics);
         write_body(&mut body, METADATA_VERSION, &picture);
     }
-    body
+    if body.len() > METADATA_BYTES { Vec::new() } else { body }
 }
 
 /// The reply's body.

@@ -19,7 +19,7 @@ use crate::lease::{Granted, Refusal, now_ms};
 /// The version of the metadata in a WELCOME.
 pub(crate) const METADATA_VERSION: i16 = 12;
 /// The most metadata in a WELCOME, in bytes; above it the client has to ask.
-const METADATA_BYTES: usize = 256 << 10;
+pub(crate) const METADATA_BYTES: usize = 256 << 10;
 /// How long the cluster is waited for with it.
 const METADATA_PATIENCE: Duration = Duration::from_secs(2);
 
