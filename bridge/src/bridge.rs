@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::admission::Admission;
 use crate::audit::{Audit, Who};
 use crate::auth::Authenticator;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Limits};
 use crate::id::SessionId;
 use crate::lease::Leases;
 use crate::limits::Bucket;
@@ -36,8 +36,8 @@ pub(crate) struct Bridge {
     audit: Audit,
     /// Whether a broker has answered lately.
     pub(crate) reached: AtomicBool,
-    /// Bytes of all requests that are held.
-    pub(crate) held_bytes: AtomicUsize,
+    /// Bytes of all requests that brokers have.
+    held_bytes: AtomicUsize,
     /// Whether the bridge is about to end.
     pub(crate) draining: watch::Sender<bool>,
 }
@@ -162,12 +162,33 @@ impl Bridge {
         }
     }
 
-    /// Counts bytes of requests that are held, or given back.
-    pub(crate) fn hold(&self, bytes: usize) {
-        self.held_bytes.fetch_add(bytes, Relaxed);
+    /// Counts bytes of a request, until its broker has answered or is lost: that its client has
+    /// gone frees none of them.
+    pub(crate) fn hold(self: &Arc<Self>, bytes: usize) -> Counted {
+        self.count(|bridge| &bridge.held_bytes, bytes)
     }
 
-    pub(crate) fn give_back(&self, bytes: usize) {
-        self.held_bytes.fetch_sub(bytes, Relaxed);
+    /// Whether another request may be held.
+    pub(crate) fn has_room(&self, limits: &Limits) -> bool {
+        self.held_bytes.load(Relaxed) < limits.total_bytes
+    }
+
+    fn count(self: &Arc<Self>, of: fn(&Self) -> &AtomicUsize, amount: usize) -> Counted {
+        of(self).fetch_add(amount, Relaxed);
+        Counted { bridge: self.clone(), of, amount }
+    }
+}
+
+/// Something that counts until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    bridge: Arc<Bridge>,
+    of: fn(&Bridge) -> &AtomicUsize,
+    amount: usize,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.of)(&self.bridge).fetch_sub(self.amount, Relaxed);
     }
 }

@@ -109,7 +109,11 @@ fn admit(bridge: &Bridge, ip: IpAddr, headers: &HeaderMap) -> Result<Peer, Statu
 }
 
 async fn serve(bridge: &Arc<Bridge>, peer: &Peer, body: Incoming) -> Result<Vec<u8>, StatusCode> {
-    let patience = Duration::from_millis(bridge.config().times.progress_ms);
+    let config = bridge.config();
+    if !bridge.has_room(&config.limits) {
+        return Err(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let patience = Duration::from_millis(config.times.progress_ms);
     let collected = timeout(patience, Limited::new(body, limits::MESSAGE).collect()).await;
     let body = match collected {
         Ok(Ok(body)) => body.to_bytes(),

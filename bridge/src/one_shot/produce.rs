@@ -177,8 +177,9 @@ async fn send(bridge: &Arc<Bridge>, body: &[u8], plan: Plan) -> Sent {
         let frame = plan.request(body, version, |topic, it| leader(topic, it) == Some(node));
         let patience = Duration::from_millis(plan.timeout_ms as u64) + ROUND_TRIPS;
         let under_way = bridge.leases.under_way(producer_ids.clone());
+        let held = bridge.hold(frame.len());
         let reply = Reply::new(move |answer| {
-            drop(under_way);
+            drop((under_way, held));
             // The client may have gone.
             drop(tell.send(answer));
         });

@@ -1,7 +1,6 @@
 //! What a session may use: frames, bytes and memory. It is held back first, and closed only for
 //! frames, which cost even when nothing is done with them.
 
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_bridge_protocol::{CloseCode, StreamId};
@@ -82,7 +81,7 @@ impl Session {
             self.timers.look_within(LOOK_AGAIN);
             return false;
         }
-        let full = self.bridge.held_bytes.load(Relaxed) >= limits.total_bytes;
+        let full = !self.bridge.has_room(limits);
         let debt = self.budget.debt();
         if full || !debt.is_zero() {
             self.bridge.metrics.credit_stalls.inc();

@@ -121,7 +121,7 @@ impl Session {
     /// The client has closed a stream, or answered the bridge's CLOSE.
     fn on_close(&mut self, id: StreamId) {
         self.timers.closing.remove(&id);
-        self.forget_stream(id);
+        self.streams.remove(&id);
         if *self.protocol.stream(id) == StreamState::PeerClosed {
             self.packer.close(id, StreamEnd::Done);
         }

@@ -56,7 +56,14 @@ pub(crate) enum Event {
         broker: Result<Option<Arc<Connection>>, OpenRefusal>,
     },
     /// The broker's answer to a request of a stream.
-    Answered { stream: StreamId, generation: u32, slot: u64, body: Result<Bytes, Lost> },
+    Answered {
+        stream: StreamId,
+        generation: u32,
+        slot: u64,
+        /// What the request counted for, in bytes.
+        bytes: usize,
+        body: Result<Bytes, Lost>,
+    },
     /// The bridge's own answer to one.
     Ready { stream: StreamId, generation: u32, slot: u64, answer: Vec<u8> },
     /// The connection of a stream has ended.
@@ -142,7 +149,7 @@ pub(crate) struct Session {
     _admitted: Admitted,
     /// For decompressed records.
     scratch: Vec<u8>,
-    /// Bytes of requests that brokers have.
+    /// Bytes of requests that brokers have, also for streams that are gone.
     held_bytes: usize,
 }
 
@@ -203,31 +210,14 @@ impl Session {
     /// Ends a stream behind what is queued for it, and forgets it.
     fn close_stream(&mut self, id: StreamId, end: StreamEnd) {
         self.packer.close(id, end);
-        self.forget_stream(id);
+        self.streams.remove(&id);
         self.timers.closing.insert(id, tokio::time::Instant::now());
         self.timers.look_within(timers::LOOK);
-    }
-
-    fn forget_stream(&mut self, id: StreamId) {
-        if let Some(stream) = self.streams.remove(&id) {
-            self.give_back(stream.held_bytes());
-        }
-    }
-
-    fn hold(&mut self, bytes: usize) {
-        self.held_bytes += bytes;
-        self.bridge.hold(bytes);
-    }
-
-    fn give_back(&mut self, bytes: usize) {
-        self.held_bytes -= bytes;
-        self.bridge.give_back(bytes);
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.bridge.give_back(self.held_bytes);
         self.bridge.leave(self.id);
         self.bridge.leases.end_session(self.id);
     }

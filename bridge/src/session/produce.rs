@@ -63,16 +63,17 @@ impl Session {
         let bytes = frame.len();
         let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
         let generation = stream.generation;
-        let slot = stream.push(Slot::Asked { plan: Box::new(plan), version, bytes });
-        self.hold(bytes);
+        let slot = stream.push(Slot::Asked { plan: Box::new(plan), version });
+        self.held_bytes += bytes;
         self.bridge.metrics.requests.inc();
         let (events, bridge) = (self.events.clone(), self.bridge.clone());
         let (under_way, begun) = (bridge.leases.under_way(producer_ids), Instant::now());
+        let held = bridge.hold(bytes);
         let reply = Reply::new(move |body| {
-            drop(under_way);
+            drop((under_way, held));
             bridge.metrics.produced(begun.elapsed());
             // A session that has ended hears nothing, and nobody else does.
-            drop(events.send(Event::Answered { stream: id, generation, slot, body }));
+            drop(events.send(Event::Answered { stream: id, generation, slot, bytes, body }));
         });
         broker.send(frame, ApiKey::Produce, version, patience, reply);
         Ok(())
@@ -129,7 +130,7 @@ impl Session {
     ) {
         let stream = self.streams.get_mut(&id).filter(|it| it.generation == generation);
         let Some(place) = stream.and_then(|stream| stream.slot(slot)) else { return };
-        let Slot::Asked { plan, version, bytes } = std::mem::replace(place, Slot::Pending) else {
+        let Slot::Asked { plan, version } = std::mem::replace(place, Slot::Pending) else {
             return;
         };
         let cluster = &self.bridge.cluster;
@@ -143,7 +144,6 @@ impl Session {
             }
             *place = Slot::Ready { answer: produce_reply::write(&plan, &outcomes, 0), sent: 0 };
         }
-        self.give_back(bytes);
         if !answered {
             self.on_broker_lost(id, generation);
         }

@@ -197,7 +197,8 @@ impl Session {
             Event::Opened { stream, generation, broker } => {
                 self.on_opened(stream, generation, broker)
             }
-            Event::Answered { stream, generation, slot, body } => {
+            Event::Answered { stream, generation, slot, bytes, body } => {
+                self.held_bytes -= bytes;
                 self.on_answered(stream, generation, slot, body);
                 self.take_requests(stream)
             }

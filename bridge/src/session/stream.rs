@@ -43,8 +43,6 @@ pub(super) enum Slot {
         plan: Box<Plan>,
         /// The version in which it was forwarded.
         version: i16,
-        /// What it counts for, in bytes.
-        bytes: usize,
     },
     /// The bridge itself is about to answer.
     Pending,
@@ -147,14 +145,5 @@ impl Stream {
         if self.slots.pop_front().is_some() {
             self.first_slot += 1;
         }
-    }
-
-    /// Bytes of requests that brokers have.
-    pub(super) fn held_bytes(&self) -> usize {
-        let bytes = |slot: &Slot| match slot {
-            Slot::Asked { bytes, .. } => *bytes,
-            _ => 0,
-        };
-        self.slots.iter().map(bytes).sum()
     }
 }
