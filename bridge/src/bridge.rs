@@ -38,6 +38,8 @@ pub(crate) struct Bridge {
     pub(crate) reached: AtomicBool,
     /// Bytes of all requests that brokers have.
     held_bytes: AtomicUsize,
+    /// Requests without a session that are being answered.
+    one_shots: AtomicUsize,
     /// Whether the bridge is about to end.
     pub(crate) draining: watch::Sender<bool>,
 }
@@ -55,6 +57,7 @@ impl Bridge {
             audit: Audit::default(),
             reached: AtomicBool::new(false),
             held_bytes: AtomicUsize::new(0),
+            one_shots: AtomicUsize::new(0),
             draining: watch::Sender::new(false),
             config: RwLock::new(Arc::new(config)),
         })
@@ -171,6 +174,16 @@ impl Bridge {
     /// Whether another request may be held.
     pub(crate) fn has_room(&self, limits: &Limits) -> bool {
         self.held_bytes.load(Relaxed) < limits.total_bytes
+    }
+
+    /// Counts a request without a session, which a drain awaits.
+    pub(crate) fn begin_one_shot(self: &Arc<Self>) -> Counted {
+        self.count(|bridge| &bridge.one_shots, 1)
+    }
+
+    /// Whether anybody is still here who has to be answered.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.session_count() == 0 && self.one_shots.load(Relaxed) == 0
     }
 
     fn count(self: &Arc<Self>, of: fn(&Self) -> &AtomicUsize, amount: usize) -> Counted {

@@ -215,10 +215,10 @@ async fn sweep(bridge: Arc<Bridge>) {
 async fn drain(bridge: &Bridge) {
     bridge.draining.send_replace(true);
     bridge.tell_all(|| Event::Drain);
-    // Sessions close themselves at the deadline; a little later they are all gone.
+    // Sessions close themselves at the deadline; a little later all are gone who wait for answers.
     let patience = Duration::from_millis(bridge.config().times.drain_ms) + Duration::from_secs(2);
     let deadline = Instant::now() + patience;
-    while bridge.session_count() > 0 && Instant::now() < deadline {
+    while !bridge.is_idle() && Instant::now() < deadline {
         sleep(LOOK).await;
     }
 }

@@ -346,6 +346,29 @@ fn a_value_that_nothing_could_run_with_is_refused() {
 }
 
 #[tokio::test]
+async fn a_drain_answers_requests_without_a_session_too() {
+    let manners = Manners { delay: |_| Duration::from_millis(500), ..Manners::default() };
+    let broker = FakeBroker::start(manners).await;
+    let bridge = Running::start(open_config(broker.address.to_string())).unwrap();
+    let address = bridge.address();
+    let page = Client::open(address).await;
+    let lease = page.lease();
+    page.leave().await;
+    let request = kafka::produce(&[("clicks", 5, kafka::batch(lease.identity, 0, &["x"]))]);
+    let greeting =
+        Greeting { tickets: vec![lease.ticket], wants_lease: false, ..Greeting::default() };
+    let body = one_shot_body(&greeting, &request);
+    let posted =
+        tokio::spawn(async move { post(address, "Content-Type: text/plain\r\n", &body).await });
+    while broker.produced().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::spawn_blocking(move || bridge.drain()).await.unwrap();
+    let reply = posted.await.unwrap().reply();
+    assert_eq!(kafka::outcomes(&reply.responses[0])[0].3, 1005);
+}
+
+#[tokio::test]
 async fn a_changed_file_is_taken_and_a_wrong_one_is_not() {
     let (issuer, folder) = (Issuer::new(), Folder::new());
     folder.write("jwks.json", issuer.jwks().to_string());

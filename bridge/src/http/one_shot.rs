@@ -27,6 +27,7 @@ const SAFELISTED: &str = "text/plain";
 
 /// Answers the request itself.
 pub(super) async fn answer(bridge: &Arc<Bridge>, ip: IpAddr, request: Request<Incoming>) -> Answer {
+    let _counted = bridge.begin_one_shot();
     let peer = match admit(bridge, ip, request.headers()) {
         Ok(peer) => peer,
         Err(code) => return refusal(code),
