@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::admission::Admission;
 use crate::audit::{Audit, Who};
 use crate::auth::Authenticator;
-use crate::config::{Config, ConfigError, Limits};
+use crate::config::{Auth, Config, ConfigError, Limits};
 use crate::id::SessionId;
 use crate::lease::Leases;
 use crate::limits::Bucket;
@@ -74,11 +74,16 @@ impl Bridge {
     }
 
     /// Takes another configuration: who may come, at once; how long things take, and limits, for
-    /// sessions that begin from now on. What listens, the cluster and the key of tickets stay.
+    /// sessions that begin from now on. What listens, the cluster, the key of tickets and whether
+    /// anybody is asked who he is stay: each was checked together with the others.
     pub(crate) fn replace(&self, config: Config) -> Result<(), ConfigError> {
-        let auth = Arc::new(Authenticator::new(&config.auth)?);
         let former = self.config();
+        let begun = |config: &Config| {
+            let auth = &config.auth;
+            (auth.mode, auth.allow_anonymous_network, config.times.connect_ms)
+        };
         let same = [
+            (format!("{:?}", begun(&former)), format!("{:?}", begun(&config))),
             (format!("{:?}", former.listen), format!("{:?}", config.listen)),
             (format!("{:?}", former.admin), format!("{:?}", config.admin)),
             (format!("{:?}", former.kafka), format!("{:?}", config.kafka)),
@@ -86,8 +91,26 @@ impl Bridge {
             (format!("{:?}", former.otlp), format!("{:?}", config.otlp)),
         ];
         if same.iter().any(|(former, now)| former != now) {
-            tracing::warn!("changes of listen, admin, kafka, leases and otlp need a restart");
+            tracing::warn!(
+                "changes of listen, admin, kafka, leases, otlp, auth.mode, \
+                 auth.allow_anonymous_network and times.connect_ms need a restart"
+            );
         }
+        let config = Config {
+            listen: former.listen.clone(),
+            admin: former.admin.clone(),
+            kafka: former.kafka.clone(),
+            leases: former.leases.clone(),
+            otlp: former.otlp.clone(),
+            auth: Auth {
+                mode: former.auth.mode,
+                allow_anonymous_network: former.auth.allow_anonymous_network,
+                ..config.auth
+            },
+            ..config
+        };
+        config.check()?;
+        let auth = Arc::new(Authenticator::new(&config.auth)?);
         *self.auth.write().unwrap_or_else(PoisonError::into_inner) = auth;
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         // Whoever may come no more has to go.

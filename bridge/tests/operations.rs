@@ -369,6 +369,28 @@ async fn a_drain_answers_requests_without_a_session_too() {
 }
 
 #[tokio::test]
+async fn a_changed_file_opens_nothing_that_needs_a_restart() {
+    let (issuer, folder) = (Issuer::new(), Folder::new());
+    folder.write("jwks.json", issuer.jwks().to_string());
+    let write = |auth: &str| {
+        let text = format!(
+            "[listen]\naddress = \"127.0.0.1:0\"\n[admin]\nenabled = false\n[kafka]\n\
+             bootstrap = [\"127.0.0.1:1\"]\n[auth]\njwks = \"jwks.json\"\naudience = \"bridge\"\n\
+             {auth}"
+        );
+        folder.write("bridge.toml", text)
+    };
+    let bridge = Running::start_from(&write("")).unwrap();
+    let anybody = Greeting { wants_lease: false, ..Greeting::default() };
+    let connect = || async { Client::connect(bridge.address(), &anybody).await.err() };
+    assert_eq!(connect().await, Some(4401));
+    // With the new address this would be allowed; but the bridge listens where it did.
+    write("mode = \"none\"");
+    bridge.reload();
+    assert_eq!(connect().await, Some(4401));
+}
+
+#[tokio::test]
 async fn a_changed_file_is_taken_and_a_wrong_one_is_not() {
     let (issuer, folder) = (Issuer::new(), Folder::new());
     folder.write("jwks.json", issuer.jwks().to_string());
