@@ -347,3 +347,29 @@ async fn another_instance_takes_a_ticket_but_not_the_epoch() {
     assert_ne!(next.producer_id, lease.identity.producer_id);
     assert_eq!(send(&mut page, kafka::batch(next, 0, &["y"])).await, (0, None));
 }
+
+#[tokio::test]
+async fn t10_a_request_that_is_being_checked_is_not_forwarded_after_its_lease_was_taken() {
+    let broker = FakeBroker::start(Manners::default()).await;
+    let mut config = support::bench::open_config(broker.address.to_string());
+    // So that the broker sees first what was sent first.
+    config.kafka.connections_per_broker = 1;
+    let bridge = ottla_bridge::Running::start(config).unwrap();
+    let mut former = Client::open(bridge.address()).await;
+    let lease = former.lease();
+    let stream = former.open_stream(Some(0)).await.unwrap();
+    // To read all of this takes longer than to resume a lease.
+    let (value, codec) = ("x".repeat(250 << 10), kafka_protocol::records::Compression::Zstd);
+    let batch = kafka::batch_with(lease.identity, 0, &[&value], codec, kafka::now_ms());
+    let batches: Vec<_> = (0..40).map(|place| ("clicks", place, batch.clone())).collect();
+    former.write(stream, &kafka::produce(&batches)).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let greeting =
+        Greeting { tickets: vec![lease.ticket], wants_lease: false, ..Greeting::default() };
+    let mut later = Client::connect(bridge.address(), &greeting).await.unwrap();
+    let before = broker.produced().len();
+    assert_eq!(former.gone().await, 4409);
+    let batch = kafka::batch(lease.identity, 0, &["x"]);
+    assert_eq!(send(&mut later, batch).await, (0, None));
+    assert_eq!(broker.produced().len(), before + 1);
+}

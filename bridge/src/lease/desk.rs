@@ -215,6 +215,22 @@ impl Leases {
         UnderWay { leases: self.clone(), producer_ids }
     }
 
+    /// The same for a session, unless it holds one of the leases no more: another may have resumed
+    /// it while the request was being checked.
+    pub(crate) fn begin_request(
+        self: &Arc<Self>,
+        session: SessionId,
+        identities: &[Identity],
+    ) -> Option<UnderWay> {
+        let mut book = self.book();
+        if !identities.iter().all(|identity| book.holds(session, *identity)) {
+            return None;
+        }
+        let producer_ids: Vec<i64> = identities.iter().map(|it| it.producer_id).collect();
+        producer_ids.iter().for_each(|id| book.begin_request(*id));
+        Some(UnderWay { leases: self.clone(), producer_ids })
+    }
+
     /// The session has ended.
     pub(crate) fn end_session(&self, session: SessionId) {
         self.book().end_session(session);

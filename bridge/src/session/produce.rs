@@ -9,6 +9,7 @@ use super::rules::batch_rules;
 use super::stream::Slot;
 use super::{Closed, Event, ProduceRules, Session};
 use crate::kafka::Call;
+use crate::kafka::batch::Identity;
 use crate::kafka::produce::{Plan, Violation};
 use crate::kafka::produce_reply::{self, Outcomes};
 use crate::upstream::{Lost, Reply};
@@ -56,8 +57,10 @@ impl Session {
             self.put_ready(id, produce_reply::write(&plan, &Outcomes::default(), 0));
             return Ok(());
         }
-        let producer_ids: Vec<i64> = plan.identities.iter().map(|it| it.producer_id).collect();
-        self.mark_claimed(&producer_ids);
+        let Some(under_way) = self.bridge.leases.begin_request(self.id, &plan.identities) else {
+            return Err(Closed::new(CloseCode::TakenOver, "a lease was taken over"));
+        };
+        self.mark_claimed(&plan.identities);
         let frame = plan.request(call.body, version, |_, _| true);
         let patience = Duration::from_millis(plan.timeout_ms as u64) + ROUND_TRIPS;
         let bytes = frame.len();
@@ -67,8 +70,7 @@ impl Session {
         self.held_bytes += bytes;
         self.bridge.metrics.requests.inc();
         let (events, bridge) = (self.events.clone(), self.bridge.clone());
-        let (under_way, begun) = (bridge.leases.under_way(producer_ids), Instant::now());
-        let held = bridge.hold(bytes);
+        let (held, begun) = (bridge.hold(bytes), Instant::now());
         let reply = Reply::new(move |body| {
             drop((under_way, held));
             bridge.metrics.produced(begun.elapsed());
@@ -79,9 +81,9 @@ impl Session {
         Ok(())
     }
 
-    fn mark_claimed(&mut self, producer_ids: &[i64]) {
+    fn mark_claimed(&mut self, identities: &[Identity]) {
         for lease in &mut self.leases {
-            lease.claimed |= producer_ids.contains(&lease.producer_id);
+            lease.claimed |= identities.iter().any(|it| it.producer_id == lease.producer_id);
         }
     }
 
