@@ -297,3 +297,23 @@ async fn what_a_token_grants_is_what_its_bearer_may_do() {
     let answer = client.ask(stream, &kafka::produce(&[("clicks", 0, batch)])).await.unwrap();
     assert_eq!(kafka::outcomes(&answer)[0].2, 0);
 }
+
+#[tokio::test]
+async fn t2_a_key_without_a_name_that_is_replaced_ends_its_sessions() {
+    let (issuer, another, folder) = (Issuer::new(), Issuer::new(), Folder::new());
+    let nameless = |issuer: &Issuer| {
+        let mut key = issuer.jwks()["keys"][1].clone();
+        key.as_object_mut().unwrap().remove("kid");
+        serde_json::json!({ "keys": [key] }).to_string()
+    };
+    let bench = Bench::new(1, |config| {
+        with_tokens(config, &issuer, &folder);
+        folder.write("jwks.json", nameless(&issuer));
+    });
+    let header = serde_json::json!({"alg": "ES256"});
+    let token = issuer.sign("ES256", &header, &claims("alice"));
+    let mut page = Client::connect(bench.bridge.address(), &Greeting::token(&token)).await.unwrap();
+    folder.write("jwks.json", nameless(&another));
+    bench.bridge.reload();
+    assert_eq!(page.gone_within(std::time::Duration::from_secs(3)).await, Some(4401));
+}

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::keys::KeyPrint;
+
 /// What a token, or the lack of one, grants.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
@@ -27,8 +29,8 @@ pub(crate) struct Grant {
 pub(crate) struct Proof {
     /// Its `jti`.
     pub(crate) id: Option<Box<str>>,
-    /// The name of the key that it was signed with.
-    pub(crate) key: Option<Box<str>>,
+    /// The key that it was signed with.
+    pub(crate) key: KeyPrint,
 }
 
 /// Whether producer ids are lent.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Deserialize;
 
-use super::keys::{Algorithm, KeySet};
+use super::keys::{Algorithm, KeyPrint, KeySet};
 use super::{Denial, Grant, LeaseGrant, Proof, Topics};
 use crate::config;
 
@@ -91,16 +91,12 @@ pub(super) fn check(
         native: ottla.native,
         origin: ottla.origin,
         expires: Some(UNIX_EPOCH + Duration::from_secs(claims.exp + config.leeway_s)),
-        proof: Some(Proof { id: claims.jti.map(Into::into), key: key.map(Into::into) }),
+        proof: Some(Proof { id: claims.jti.map(Into::into), key }),
     })
 }
 
-/// The claims of a token whose signature is right, and the key's name.
-fn verified(
-    token: &str,
-    keys: &KeySet,
-    allowed: &[String],
-) -> Result<(Claims, Option<String>), Denial> {
+/// The claims of a token whose signature is right, and its key.
+fn verified(token: &str, keys: &KeySet, allowed: &[String]) -> Result<(Claims, KeyPrint), Denial> {
     let mut parts = token.split('.');
     let (Some(header), Some(claims), Some(signature), None) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -119,10 +115,10 @@ fn verified(
         .ok_or(Denial("the token's algorithm is not allowed"))?;
     let signature = Base64UrlUnpadded::decode_vec(signature)
         .map_err(|_| Denial("the token's signature is not base64url"))?;
-    if !keys.verify(header.kid.as_deref(), algorithm, message.as_bytes(), &signature) {
-        return Err(Denial("the token is not signed with a known key"));
-    }
-    Ok((json(claims)?, header.kid))
+    let key = keys
+        .verify(header.kid.as_deref(), algorithm, message.as_bytes(), &signature)
+        .ok_or(Denial("the token is not signed with a known key"))?;
+    Ok((json(claims)?, key))
 }
 
 fn json<T: for<'a> Deserialize<'a>>(part: &str) -> Result<T, Denial> {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use ring::hmac;
 use ring::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
+use ring::{digest, hmac};
 use serde::Deserialize;
 
 use crate::config::ConfigError;
@@ -32,6 +32,10 @@ impl Algorithm {
     }
 }
 
+/// What a key is known by: a hash of its name and of all that it is made of, for not all have
+/// names.
+pub(crate) type KeyPrint = [u8; 32];
+
 /// All keys.
 #[derive(Debug, Default)]
 pub(super) struct KeySet(Vec<Key>);
@@ -39,6 +43,7 @@ pub(super) struct KeySet(Vec<Key>);
 #[derive(Debug)]
 struct Key {
     id: Option<String>,
+    print: KeyPrint,
     material: Material,
 }
 
@@ -106,12 +111,13 @@ impl KeySet {
             if jwk.usage.as_deref().is_some_and(|usage| usage != "sig") {
                 continue;
             }
+            let print = jwk.print();
             let material = jwk.material().map_err(|why| format!("key {place}: {why}"))?;
             let Some(material) = material else { continue };
             if jwk.alg.as_deref().is_some_and(|alg| alg != material.algorithm().name()) {
                 continue;
             }
-            keys.push(Key { id: jwk.kid, material });
+            keys.push(Key { id: jwk.kid, print, material });
         }
         if keys.is_empty() {
             return Err("it has no key for HS256, RS256 or ES256".to_owned());
@@ -119,29 +125,27 @@ impl KeySet {
         Ok(Self(keys))
     }
 
-    /// Whether there is a key of that name, or any where none was named.
-    pub(super) fn has(&self, id: Option<&str>) -> bool {
-        id.is_none() || self.0.iter().any(|key| key.id.as_deref() == id)
+    /// Whether the key is still there.
+    pub(super) fn has(&self, print: &KeyPrint) -> bool {
+        self.0.iter().any(|key| key.print == *print)
     }
 
-    /// Whether `signature` is that of `message`, made with the key of that name, or with the only
-    /// key there is.
+    /// The key that `signature` of `message` was made with, if that is the key of that name, or the
+    /// only key there is.
     pub(super) fn verify(
         &self,
         id: Option<&str>,
         algorithm: Algorithm,
         message: &[u8],
         signature: &[u8],
-    ) -> bool {
+    ) -> Option<KeyPrint> {
         let key = match (id, self.0.as_slice()) {
             (Some(id), keys) => keys.iter().find(|key| key.id.as_deref() == Some(id)),
             (None, [only]) => Some(only),
             (None, _) => None,
         };
-        let Some(key) = key.filter(|key| key.material.algorithm() == algorithm) else {
-            return false;
-        };
-        match &key.material {
+        let key = key.filter(|key| key.material.algorithm() == algorithm)?;
+        let verified = match &key.material {
             Material::Secret(key) => hmac::verify(key, message, signature).is_ok(),
             Material::Rsa { n, e } => RsaPublicKeyComponents { n, e }
                 .verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signature)
@@ -151,11 +155,19 @@ impl KeySet {
                     .verify(message, signature)
                     .is_ok()
             }
-        }
+        };
+        verified.then_some(key.print)
     }
 }
 
 impl Jwk {
+    fn print(&self) -> KeyPrint {
+        let parts = [&self.kid, &self.k, &self.n, &self.e, &self.x, &self.y];
+        let text = parts.map(|part| part.as_deref().unwrap_or_default()).join("\0");
+        let hash = digest::digest(&digest::SHA256, text.as_bytes());
+        hash.as_ref().first_chunk().copied().unwrap_or_default()
+    }
+
     /// What the key is made of; `None` for kinds that are not known.
     fn material(&self) -> Result<Option<Material>, &'static str> {
         match (self.kty.as_str(), self.crv.as_deref()) {

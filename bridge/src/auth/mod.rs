@@ -56,7 +56,7 @@ impl Authenticator {
     /// what may have changed since is looked at.
     pub(crate) fn still_allows(&self, grant: &Grant, origin: Option<&str>) -> Result<(), Denial> {
         if let (By::Tokens(keys), Some(proof)) = (&self.by, &grant.proof) {
-            if !keys.has(proof.key.as_deref()) {
+            if !keys.has(&proof.key) {
                 return Err(Denial("the token's key is known no more"));
             }
             let revoked = |list: &[String], what: &str| list.iter().any(|one| one == what);
