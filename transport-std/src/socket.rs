@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -83,7 +84,10 @@ impl Socket {
     }
 
     /// Writes from `slices` in order, as much as the socket takes.
-    pub(crate) fn poll_write_vectored(&self, slices: &[&[u8]]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write_vectored<S>(&self, slices: &[S]) -> Poll<io::Result<usize>>
+    where
+        S: Deref<Target = [u8]>,
+    {
         let mut vectors = [IoSlice::new(&[]); SLICES_PER_WRITE];
         let mut filled = 0;
         let mut full = 0;
@@ -147,6 +151,11 @@ impl Read for &Socket {
 impl Write for &Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         or_would_block(self.poll_write_vectored(&[bytes]))
+    }
+
+    /// TLS has a slice for each of its records, of 16 KiB at most.
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        or_would_block(self.poll_write_vectored(slices))
     }
 
     fn flush(&mut self) -> io::Result<()> {
