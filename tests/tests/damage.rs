@@ -202,7 +202,7 @@ fn check(broker: &Broker, number: usize, outcome: &Outcome) {
             assert_eq!(metadata.partition, partition, "{}", truth());
             let in_batch = (number / PARTITIONS.len()) as i64;
             let told = match meaning {
-                Some((0, base)) if base >= 0 => metadata.offset == Some(base + in_batch),
+                Some((0, base)) if base >= 0 => metadata.offset == base.checked_add(in_batch),
                 Some((0 | 46, _)) => metadata.offset.is_none(), // DUPLICATE_SEQUENCE_NUMBER
                 _ => false,
             };
@@ -216,14 +216,19 @@ fn check(broker: &Broker, number: usize, outcome: &Outcome) {
     }
 }
 
-/// Every cut and every single flip of every answer in an undisturbed run.
+/// Every cut and every single flip of every answer in an undisturbed run, and every number that
+/// may be in it as large as it can be.
 fn exhaustive(answers: &[usize]) -> VecDeque<(usize, Harm)> {
     let mut inputs = VecDeque::new();
     for (nth, &size) in answers.iter().enumerate() {
         for at in 0..size {
             let masks = (0..8).map(|bit| 1 << bit).chain([0xff]);
             let flips = masks.map(|mask| Harm::Flip(vec![(at, mask)]));
-            let harms = [Harm::Cut(at), Harm::Stall(at)].into_iter().chain(flips);
+            // Most numbers are small.
+            let largest =
+                |len: usize| (at..size.min(at + len)).map(|i| (i, 0xff >> (i == at) as u8));
+            let numbers = [4, 8].map(|len| Harm::Flip(largest(len).collect()));
+            let harms = [Harm::Cut(at), Harm::Stall(at)].into_iter().chain(flips).chain(numbers);
             inputs.extend(harms.map(|harm| (nth, harm)));
         }
     }

@@ -183,7 +183,7 @@ impl<X: Platform> Outcome<X> {
         match self {
             Self::Acknowledged { base_offset, log_append_time } => Ok(RecordMetadata {
                 partition,
-                offset: base_offset.map(|base| base + i64::from(index)),
+                offset: base_offset.and_then(|base| base.checked_add(index.into())),
                 timestamp: log_append_time.unwrap_or(timestamp),
             }),
             Self::Failed(error) => Err((**error).clone()),

@@ -280,7 +280,7 @@ impl<X: Platform> Sender<X> {
         let (known, before) = (topic.lanes.len(), topic.count);
         let most = answer.partitions.iter().map(|partition| partition.index).max().unwrap_or(-1);
         // The count of partitions is that of the array: an index beyond it is not believed.
-        let count = (most + 1).clamp(0, answer.partitions.len() as i32) as usize;
+        let count = most.saturating_add(1).clamp(0, answer.partitions.len() as i32) as usize;
         for partition in known..count {
             self.add_lane(index, partition as i32);
         }
