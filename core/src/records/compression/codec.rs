@@ -16,7 +16,7 @@ pub enum Codec {
     Gzip,
     /// Snappy blocks in the framing of xerial's snappy-java, id 2.
     Snappy,
-    /// The LZ4 frame format with independent blocks of 64 KiB, id 3.
+    /// The LZ4 frame format with independent blocks of up to 4 MiB, id 3.
     Lz4,
     /// Zstandard (RFC 8878, KIP-110), id 4.
     Zstd,

@@ -14,6 +14,8 @@ use crate::records::crc::Tables;
 
 /// Magic, deflate, no flags, no time, no extra flags, unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+/// A member gets room for so many bytes at first, and then for as many as it has.
+const FIRST_ROOM: usize = 16 << 10;
 /// zlib's level where -1 is asked for.
 const DEFAULT_LEVEL: u8 = 6;
 
@@ -114,7 +116,7 @@ fn inflate_member(
     let start = out.len();
     let mut end = start;
     loop {
-        let more = (end - start).max(2 * input.len()).max(256);
+        let more = (end - start).max((2 * input.len()).clamp(256, FIRST_ROOM));
         out.resize(end.saturating_add(more).min(max_len), 0);
         let (status, read, written) = inflate(
             state,
@@ -148,4 +150,19 @@ fn check_trailer(input: &mut &[u8], member: &[u8]) -> Result<(), CompressionErro
     }
     *input = rest;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Their number costs what it must: memory is not cleared for each by the size of all.
+    #[test]
+    fn many_members_take_no_more_memory_than_their_contents() {
+        let mut empty = HEADER.to_vec();
+        empty.extend_from_slice(&[3, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let mut out = Vec::new();
+        assert_eq!(decompress(&empty.repeat(10_000), &mut out, 1 << 20), Ok(()));
+        assert!(out.is_empty() && out.capacity() <= 2 * FIRST_ROOM, "{}", out.capacity());
+    }
 }
