@@ -50,7 +50,7 @@ pub struct FlashEntry {
     pub partition: i32,
     /// The batch's length in bytes.
     pub len: usize,
-    order: u32,
+    pub(crate) order: u32,
     replaces: u32,
     topic_len: usize,
 }
@@ -178,6 +178,11 @@ impl<F: NorFlash> FlashRing<F> {
             Ok(())
         })?;
         Ok(first)
+    }
+
+    /// No batch that is stored has this order or a later one.
+    pub(crate) fn next_order(&self) -> u32 {
+        self.order
     }
 
     /// The name of a batch's topic.

@@ -40,24 +40,30 @@ pub fn keep<X: Platform, T: Transport, F: NorFlash>(
 
 /// Sends again what an earlier run left in flash, and returns how many batches that were. To be
 /// awaited before the first new record is sent. A batch that is damaged, or whose partition is
-/// gone, is removed.
+/// gone, is removed; one that can't be read now stays.
 ///
 /// # Errors
-/// [`SendError`] where the cluster can't be reached within `max.block.ms` or refuses a topic; what
-/// was not sent stays in flash.
+/// [`SendError`] where the cluster can't be reached within `max.block.ms`, or, when all others were
+/// sent, where it refuses a topic; what was not sent stays in flash.
 pub async fn resend_all<X: Platform, F: NorFlash>(
     producer: &Producer<X>,
     ring: &RefCell<FlashRing<F>>,
 ) -> Result<u32, SendError> {
     let mut count = 0;
     let mut deliveries = VecDeque::new();
+    let mut refused = Ok(());
+    // What is stored from now on is on its way already.
+    let end = ring.borrow().next_order();
     let mut last: Option<FlashEntry> = None;
-    while let Ok(Some(entry)) = { ring.borrow_mut().next_after(last.as_ref()) } {
+    while let Ok(Some(entry)) = { ring.borrow_mut().next_after(last.as_ref()) }
+        && entry.order < end
+    {
         last = Some(entry);
         let Ok(topic) = ({ ring.borrow_mut().topic(&entry) }) else { continue };
         loop {
             // Bytes that can't be read are no batch, which the producer sees.
-            let read = |bytes: &mut [u8]| drop(ring.borrow_mut().read(&entry, bytes));
+            let mut is_read = true;
+            let read = |bytes: &mut [u8]| is_read = ring.borrow_mut().read(&entry, bytes).is_ok();
             match producer.try_resend(&topic, entry.partition, entry.key, entry.len, read) {
                 Ok(delivery) => {
                     deliveries.push_back(delivery);
@@ -70,15 +76,27 @@ pub async fn resend_all<X: Platform, F: NorFlash>(
                         let _ = oldest.await;
                     }
                 }
-                Err(SendError::MetadataPending)
-                    if producer.partitions(&topic).await? > entry.partition as u32 => {}
-                Err(SendError::MetadataPending | SendError::InvalidRecord(_)) => {
-                    let _ = ring.borrow_mut().remove(entry.key);
+                Err(SendError::MetadataPending) => match producer.partitions(&topic).await {
+                    Ok(partitions) if partitions > entry.partition as u32 => {}
+                    Ok(_) => {
+                        let _ = ring.borrow_mut().remove(entry.key);
+                        break;
+                    }
+                    Err(error @ SendError::Topic { .. }) => {
+                        refused = refused.and(Err(error));
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                },
+                Err(SendError::InvalidRecord(_)) => {
+                    if is_read {
+                        let _ = ring.borrow_mut().remove(entry.key);
+                    }
                     break;
                 }
                 Err(error) => return Err(error),
             }
         }
     }
-    Ok(count)
+    refused.map(|()| count)
 }
