@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::ProducerConfig;
 use crate::protocol::frame::SIZE_LENGTH;
-use crate::records::compression::{Codec, Compression, lz4_table, worst_case};
+use crate::records::compression::{Codec, Compression, SNAPPY_TABLE, lz4_table, worst_case};
 
 /// Whether memory can be taken at the start, and connections be fewer than brokers.
 pub(crate) const FIXED_MEMORY: bool = cfg!(feature = "fixed-memory");
@@ -137,7 +137,7 @@ impl ProducerConfig {
 const fn table_size(codec: Codec, largest_batch: usize) -> usize {
     match codec {
         Codec::None => 0,
-        Codec::Snappy => 32 * 1024,
+        Codec::Snappy => SNAPPY_TABLE,
         Codec::Lz4 => lz4_table(largest_batch),
         Codec::Gzip => 310 * 1024,
         Codec::Zstd => 400 * 1024,
@@ -169,7 +169,7 @@ mod tests {
                 .insert(topic.into(), TopicOverrides { compression, ..Default::default() });
         }
         let budget = config.memory(1);
-        assert_eq!(budget.codec_tables, (32 + 32) * 1024);
+        assert_eq!(budget.codec_tables, 32 * 1024 + SNAPPY_TABLE);
         assert_eq!(budget.codec_output, 2 * worst_case(config.max_request_size));
     }
 

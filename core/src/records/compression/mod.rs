@@ -148,6 +148,14 @@ pub(crate) const fn lz4_table(len: usize) -> usize {
     if size < LEAST { LEAST } else { size }
 }
 
+/// Bytes of the snappy encoder's table: few on small machines.
+pub(crate) const SNAPPY_TABLE: usize =
+    if cfg!(any(target_pointer_width = "64", target_family = "wasm")) {
+        32 * 1024
+    } else {
+        2 * 1024
+    };
+
 /// Replaces the contents of `out` with `input` decompressed, if that is at most `max_len` bytes.
 ///
 /// `out` grows as bytes are produced, never by what the input claims.

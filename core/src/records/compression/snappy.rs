@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::{Codec, CompressionError, Encoder, append};
+use super::{Codec, CompressionError, Encoder, SNAPPY_TABLE, append};
 
 const MAGIC: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
 /// The magic, version 1, and version 1 as the oldest that can read it.
@@ -16,10 +16,8 @@ const HEADER: [u8; 16] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0, 0, 0, 0, 
 /// xerial's default, which keeps positions within 16 bits.
 const BLOCK_LEN: usize = 32 * 1024;
 
-/// The positions that the encoder remembers, as a power of two: 32 KiB of memory, or 2 KiB on
-/// small machines.
-const TABLE_BITS: u32 =
-    if cfg!(any(target_pointer_width = "64", target_family = "wasm")) { 14 } else { 10 };
+/// The positions that the encoder remembers, as a power of two.
+const TABLE_BITS: u32 = (SNAPPY_TABLE / size_of::<u16>()).ilog2();
 /// Copies shorter than this don't pay.
 const MIN_MATCH: usize = 4;
 /// Bytes at the end of a block that are not searched for matches.
@@ -272,4 +270,18 @@ fn take_le(block: &mut &[u8], len: usize) -> Result<usize, CompressionError> {
     let (bytes, rest) = block.split_at_checked(len).ok_or(TRUNCATED)?;
     *block = rest;
     Ok(bytes.iter().rev().fold(0, |value, byte| value << 8 | usize::from(*byte)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ProducerConfig;
+
+    #[test]
+    fn the_memory_budget_has_the_table_that_there_is() {
+        let config =
+            ProducerConfig { compression: Codec::Snappy.into(), ..ProducerConfig::small() };
+        let table = SnappyEncoder::new().table;
+        assert_eq!(config.memory(1).codec_tables, size_of_val(&*table));
+    }
 }
