@@ -21,7 +21,7 @@ impl Aborted {
 
     /// Whether a batch is hidden. To be asked of every batch, in order.
     pub(crate) fn hides(&mut self, batch: &BatchHeader) -> bool {
-        let last = batch.base_offset + i64::from(batch.last_offset_delta);
+        let last = batch.base_offset.saturating_add(i64::from(batch.last_offset_delta));
         while let Some((_, producer_id)) = self.to_come.pop_if(|(first, _)| *first <= last) {
             self.open.insert(producer_id);
         }

@@ -46,7 +46,7 @@ pub(crate) fn read(
         };
         bytes = &bytes[batch.bytes().len()..];
         let header = batch.header();
-        next = Some(header.base_offset + i64::from(header.last_offset_delta) + 1);
+        next = Some(header.base_offset.saturating_add(i64::from(header.last_offset_delta) + 1));
         if fetched.aborted.hides(header) || header.attributes.is_control() {
             continue;
         }
@@ -55,7 +55,7 @@ pub(crate) fn read(
             batch.records(&mut scratch, BATCH_MAX).map_err(|error| corrupt(partition, &error))?;
         for record in records {
             let record = record.map_err(|error| corrupt(partition, &error))?;
-            let offset = header.base_offset + i64::from(record.offset_delta);
+            let offset = header.base_offset.saturating_add(i64::from(record.offset_delta));
             if offset >= first {
                 reader.record(&Stored { partition, offset, record })?;
             }
