@@ -164,6 +164,16 @@ impl SaslConfig {
 }
 
 impl SaslConfig {
+    /// Whether any were given, of whichever mechanism.
+    fn has_credentials(&self) -> bool {
+        let Self { username, password, token, oidc, aws, .. } = self;
+        username.is_some()
+            || password.is_some()
+            || token.is_some()
+            || oidc.client_id.is_some()
+            || aws.access_key_id.is_some()
+    }
+
     /// A token, a provider, or a server that is known with all that it asks for.
     fn check_token(&self) -> Result<(), (&'static str, Cow<'static, str>)> {
         let OidcConfig { token_endpoint_url, client_id, client_secret, .. } = &self.oidc;
@@ -207,6 +217,11 @@ impl SecurityConfig {
                 return Err(invalid(("security.protocol", problem.into())));
             }
             self.sasl.check().map_err(invalid)?;
+        } else if self.sasl.has_credentials() {
+            // Brokers hang up on who doesn't log in, and never say why.
+            let problem = "doesn't log in, though there is something to log in with: SASL_SSL and \
+                           SASL_PLAINTEXT do";
+            return Err(invalid(("security.protocol", problem.into())));
         }
         if self.protocol.uses_tls() && self.tls.certificate.is_some() != self.tls.key.is_some() {
             let problem = "a certificate and its key belong together: set both, or neither";

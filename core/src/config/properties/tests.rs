@@ -405,6 +405,8 @@ fn no_secret_is_shown() {
         assert!(message.contains(key) && !message.contains("hunter2"), "{message}");
     }
     let config = with(&[
+        ("security.protocol", "SASL_SSL"),
+        ("sasl.mechanism", "OAUTHBEARER"),
         ("sasl.password", "hunter2"),
         ("sasl.oauthbearer.token", "hunter2"),
         ("ssl.keystore.key", "-----BEGIN PRIVATE KEY-----hunter2"),
@@ -419,7 +421,9 @@ fn a_protocol_needs_what_it_needs() {
     let iam = [scram[0], ("sasl.mechanism", "AWS_MSK_IAM"), ("sasl.aws.access.key.id", "a")];
     let server = ("sasl.oauthbearer.token.endpoint.url", "https://id.example/token");
     let oauth = [scram[0], ("sasl.mechanism", "OAUTHBEARER"), server];
-    let rows: [(&[(&str, &str)], &str); 7] = [
+    let forgotten = [("sasl.username", "a"), ("sasl.password", "b")];
+    let rows: [(&[(&str, &str)], &str); 8] = [
+        (&forgotten, "security.protocol: doesn't log in"),
         (&iam, "sasl.aws.secret.access.key: an access key has an id and a secret"),
         (&scram[..1], "sasl.mechanism: not set; one of PLAIN"),
         (&scram, "sasl.username: set sasl.username and sasl.password"),
