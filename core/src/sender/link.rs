@@ -322,7 +322,8 @@ impl<X: Platform> Sender<X> {
         line!(Debug, "node {id}: wants to be left alone for {millis} ms");
         self.metrics.throttle_time.record_duration(time);
         if let Some(node) = self.nodes.get_mut(&id) {
-            node.throttled_until = Some(now + time);
+            // An answer that comes later may ask for less.
+            node.throttled_until = node.throttled_until.max(Some(now + time));
         }
     }
 

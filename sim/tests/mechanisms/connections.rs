@@ -99,3 +99,28 @@ fn a_lost_connection_leaves_it_open_whether_the_record_was_written() {
     assert_eq!((error.written, error.attempts), (Written::Maybe, 1));
     assert_eq!(world.log("t", 0), ["x"]);
 }
+
+/// C5: of two throttled answers the longer time counts, also if the shorter one comes later.
+#[test]
+fn a_shorter_throttle_ends_no_longer_one() {
+    let mut world = World::new(1, &[("t", 2)], &[("linger.ms", "0")]);
+    world.know("t");
+    assert!(world.wait(world.send_to(0, "first")).0.is_ok());
+    world.hold(1, true);
+    let on_their_way = [0, 1].map(|partition| {
+        let delivery = world.send_to(partition, "a");
+        world.settle();
+        delivery
+    });
+    for millis in [3_000, 10] {
+        fault(&world, RequestFault::Throttle(Duration::from_millis(millis)));
+    }
+    world.hold(1, false);
+    for delivery in on_their_way {
+        assert!(world.wait(delivery).0.is_ok());
+    }
+    assert_eq!(world.producer.metrics().throttle_time.count, 2);
+    let (outcome, waited) = world.wait(world.send_to(0, "b"));
+    assert!(outcome.is_ok());
+    assert!(waited >= Duration::from_millis(2900), "{waited:?}");
+}
