@@ -24,6 +24,8 @@ pub(super) struct Lane<X: Platform> {
     pub(super) leader: Option<NodeId>,
     /// −1 where the brokers don't tell.
     pub(super) leader_epoch: i32,
+    /// The next epoch is believed though it be lower: the topic may be another one.
+    pub(super) epoch_doubted: bool,
     /// The node in whose ready queue the lane stands.
     pub(super) queued_at: Option<NodeId>,
     /// It is among those that linger until the leader has nothing in flight.
@@ -69,6 +71,7 @@ impl<X: Platform> Lane<X> {
             topic,
             leader: None,
             leader_epoch: -1,
+            epoch_doubted: false,
             queued_at: None,
             lingers: false,
             retries: VecDeque::with_capacity(reserved),

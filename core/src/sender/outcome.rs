@@ -12,6 +12,7 @@ use crate::accumulator::delivery::Outcome;
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
 use crate::interceptor::Acknowledgement;
 use crate::log::line;
+use crate::protocol::api_key::BROKERS;
 use crate::protocol::produce::PartitionProduceResponse;
 use crate::sync::{Lock, Platform};
 use crate::time::Instant;
@@ -26,6 +27,10 @@ impl<X: Platform> Sender<X> {
     ) {
         if answer.error.refreshes_metadata() {
             self.metadata.want_all();
+            // Where topics have no ids, nothing else tells that this one was created anew, and that
+            // its epochs begin again.
+            let lane = &mut self.lanes[sent.lane as usize];
+            lane.epoch_doubted = BROKERS && self.topics[lane.topic].id.is_zero();
         }
         match answer.error {
             ErrorCode::None => {

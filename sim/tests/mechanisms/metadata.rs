@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kafka_protocol::messages::ApiKey;
 use ottla_core::{Reason, Record, SendError};
-use ottla_sim::cluster::RequestFault;
+use ottla_sim::cluster::{ApiRanges, RequestFault};
 
 use crate::world::{World, poll, refusal};
 
@@ -234,4 +234,52 @@ fn an_answer_with_too_many_brokers_is_taken_in() {
     world.cluster(|cluster, now| cluster.move_leader("t", 0, Some(1), now).unwrap());
     world.know("t");
     assert!(world.wait(world.send_to(0, "x")).0.is_ok());
+}
+
+/// E2.8: brokers without topic ids don't tell that a topic was created anew. Its epochs begin again
+/// all the same, so a lower one is believed when the leader refuses.
+#[test]
+fn a_topic_created_anew_has_other_epochs_where_brokers_know_no_ids() {
+    let mut world = World::new(2, &[("t", 1)], &[("linger.ms", "0")]);
+    world.cluster(|cluster, now| {
+        for id in [1, 2] {
+            cluster.node_mut(id).unwrap().apis = ApiRanges::kafka_2_1();
+        }
+        cluster.config_mut().leader_hints = false;
+        cluster.config_mut().transaction_version = 0;
+        for leader in [1, 2, 1, 2] {
+            cluster.move_leader("t", 0, Some(leader), now).unwrap();
+        }
+    });
+    world.know("t");
+    assert!(world.wait(world.send_to(0, "old")).0.is_ok());
+    world.cluster(|cluster, _| cluster.delete_topic("t").unwrap());
+    let delivery = world.send_to(0, "new");
+    world.pass(Duration::from_secs(2));
+    world.cluster(|cluster, now| {
+        cluster.create_topic("t", 1, now).unwrap();
+        assert_eq!(cluster.leader("t", 0).unwrap().0, Some(1), "another than before");
+    });
+    let (outcome, waited) = world.wait(delivery);
+    assert!(outcome.is_ok() && waited < Duration::from_secs(10), "{outcome:?} {waited:?}");
+}
+
+/// E2.8: while a cluster is upgraded from a Kafka that knows no epochs, those of its brokers that
+/// tell none are believed too.
+#[test]
+fn a_leader_is_believed_without_an_epoch() {
+    let mut world = World::new(2, &[("t", 1)], &[("linger.ms", "0")]);
+    world.cluster(|cluster, now| {
+        let apis = ApiRanges::current().with_max(ApiKey::Metadata, 6);
+        cluster.node_mut(2).unwrap().apis = apis;
+        cluster.move_leader("t", 0, Some(1), now).unwrap();
+    });
+    world.know("t");
+    assert!(world.wait(world.send_to(0, "a")).0.is_ok());
+    world.cluster(|cluster, now| {
+        cluster.stop_node(1);
+        cluster.elect_leaders(now).unwrap();
+    });
+    let (outcome, waited) = world.wait(world.send_to(0, "b"));
+    assert!(outcome.is_ok() && waited < Duration::from_secs(30), "{outcome:?} {waited:?}");
 }
