@@ -44,7 +44,7 @@ impl<X: Platform> Sender<X> {
                 let bytes = batch.records_len();
                 line!(Debug, "{}: {bytes} bytes were too many for the broker", self.spot(lane));
                 let topic = &self.topics[self.lanes[lane as usize].topic];
-                topic.state.ratio.reset_after_split(observed);
+                topic.state.on_too_large(batch.len(), observed);
                 self.replace(lane, batch, portions, Vec::new());
             }
             Err(_) => {

@@ -24,6 +24,8 @@ pub(crate) struct TopicState<X: Platform> {
     acks: Acks,
     pub(crate) compression: Compression,
     pub(crate) ratio: CompressionRatioEstimator,
+    /// The smallest batch that the broker found too large.
+    refused: AtomicU32,
     pub(crate) metrics: X::Lock<TopicMetrics>,
     /// Rises when the metadata or the load changes, so that handles notice with one plain load.
     pub(super) version: AtomicU32,
@@ -70,6 +72,7 @@ impl<X: Platform> TopicState<X> {
             acks: shared.config.acks_of(name),
             compression: shared.config.compression_of(name),
             ratio: CompressionRatioEstimator::new(),
+            refused: AtomicU32::new(u32::MAX),
             metrics: X::Lock::new(TopicMetrics::default()),
             version: AtomicU32::new(1),
             published: X::Lock::new(published),
@@ -91,6 +94,14 @@ impl<X: Platform> TopicState<X> {
             self.ratio.observe(ratio);
         }
         Some(ratio)
+    }
+
+    /// The broker found a batch of `len` bytes too large: the next ones stay below that.
+    pub(crate) fn on_too_large(&self, len: usize, ratio: Ratio) {
+        // Only the sender writes.
+        let refused = self.refused.load(Ordering::Relaxed).min(len as u32);
+        self.refused.store(refused, Ordering::Relaxed);
+        self.ratio.reset_after_split(ratio);
     }
 
     /// Publishes what the metadata says and wakes everybody who waits for it.
@@ -158,8 +169,9 @@ impl<X: Platform> TopicState<X> {
     /// The size of records that are expected to compress to `batch_size`.
     fn uncompressed_target(&self, config: &ProducerConfig) -> usize {
         let batch_size = config.batch_size;
-        // Nobody minds a batch a little over `batch.size`; one over the other limit is refused.
-        let compressed = batch_size.min(config.max_request_size / 20 * 19);
+        // Nobody minds a batch a little over `batch.size`; one over the other limits is refused.
+        let limit = config.max_request_size.min(self.refused.load(Ordering::Relaxed) as usize);
+        let compressed = batch_size.min(limit / 20 * 19);
         let records = compressed.saturating_sub(BATCH_OVERHEAD);
         let target = BATCH_OVERHEAD.saturating_add(self.ratio.estimate().uncompressed(records));
         target.clamp(batch_size, config.largest_batch())

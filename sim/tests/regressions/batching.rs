@@ -36,3 +36,26 @@ fn a_single_record_that_is_too_large_fails_with_the_brokers_word() {
     let (outcome, _) = world.wait(world.send_to(0, "small"));
     assert!(outcome.is_ok(), "its sequence numbers are not missed: {outcome:?}");
 }
+
+/// E6.17: where `batch.size` is the broker's limit, every other full batch was too large for it.
+#[test]
+fn batches_that_were_too_large_are_smaller_from_then_on() {
+    let settings = [("batch.size", "16384"), ("linger.ms", "1000"), ("compression.type", "lz4")];
+    let mut world = World::new(1, &[("t", 1)], &settings);
+    world.know("t");
+    world.cluster(|cluster, _| cluster.config_mut().max_message_bytes = 16_384);
+    let mut random = 1_u64;
+    let mut half = || {
+        let noise = (0..8).map(|_| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            format!("{:08x}", random >> 32)
+        });
+        format!("{}{:>64}", noise.collect::<String>(), "")
+    };
+    for _ in 0..1_000 {
+        (0..200).for_each(|_| drop(world.send_to(0, &half())));
+        world.settle();
+    }
+    let metrics = world.producer.metrics();
+    assert!(metrics.batch_splits <= 2, "{} splits", metrics.batch_splits);
+}
