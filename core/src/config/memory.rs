@@ -109,8 +109,12 @@ impl ProducerConfig {
         if fixed { (self.buffer_memory / self.batch_size).min(MOST_RESERVED) } else { 0 }
     }
 
-    /// How large a batch may grow that is expected to shrink to `batch.size`.
+    /// How large a batch may grow that is expected to shrink to `batch.size`. Not beyond that where
+    /// buffers of this size are all there is.
     pub(crate) fn largest_batch(&self) -> usize {
+        if self.is_preallocated() {
+            return self.batch_size;
+        }
         let most = self.batch_size.saturating_mul(MOST_GROWTH);
         most.min(self.buffer_memory / SMALLEST_PART).max(self.batch_size)
     }
@@ -155,6 +159,19 @@ mod tests {
     fn the_small_profile_fits_a_microcontroller() {
         let budget = ProducerConfig::small().memory(2);
         assert!(budget.total() < 32 * 1024, "\n{budget}");
+    }
+
+    /// A larger one would be made of two buffers that are there from the start, and not be one of
+    /// them afterwards.
+    #[test]
+    #[cfg(feature = "fixed-memory")]
+    fn preallocated_buffers_are_not_exchanged_for_larger_ones() {
+        let mut config = ProducerConfig::small();
+        config.buffer_memory = 64 * config.batch_size;
+        config.compression = Codec::Lz4.into();
+        assert_eq!(config.largest_batch(), config.batch_size);
+        config.preallocate = false;
+        assert_eq!(config.largest_batch(), 4 * config.batch_size);
     }
 
     #[test]
