@@ -27,6 +27,8 @@ struct Queue<X: Platform> {
     batches: VecDeque<Box<ProducerBatch<X>>>,
     /// Whose share of the pool its batches count for.
     account: Account,
+    /// How large the last batch was when it left; without a bound if it was full.
+    grown: usize,
     closed: bool,
 }
 
@@ -49,6 +51,8 @@ pub(crate) enum Appended<X: Platform> {
         account: Account,
         /// The last batch had no room for the record: this is a batch boundary.
         after_full: bool,
+        /// How large the batch before grew; without a bound if it was full.
+        grown: usize,
     },
     /// The producer is closed.
     Closed,
@@ -58,7 +62,7 @@ impl<X: Platform> Partition<X> {
     /// With room for `reserved` batches.
     pub(crate) fn new(index: i32, lane: u32, closed: bool, reserved: usize) -> Self {
         let batches = VecDeque::with_capacity(reserved);
-        let queue = Queue { batches, account: Account::default(), closed };
+        let queue = Queue { batches, account: Account::default(), grown: 0, closed };
         Self { index, lane, queued: AtomicU32::new(0), queue: X::Lock::new(queue) }
     }
 
@@ -126,7 +130,8 @@ impl<X: Platform> Partition<X> {
             }
             let Some(buffer) = buffer.take() else {
                 let after_full = !queue.batches.is_empty();
-                return Appended::NeedsBuffer { account: queue.account, after_full };
+                let grown = if after_full { usize::MAX } else { queue.grown };
+                return Appended::NeedsBuffer { account: queue.account, after_full, grown };
             };
             let opened = Some(buffer.number);
             let limits = limits(&buffer);
@@ -195,6 +200,7 @@ impl<X: Platform> Partition<X> {
                 return None;
             }
             let mut batch = queue.batches.pop_front()?;
+            queue.grown = if batch.is_closed() { usize::MAX } else { batch.len() };
             batch.close();
             self.queued.store(queue.batches.len() as u32, Ordering::Relaxed);
             Some(batch)

@@ -196,8 +196,8 @@ pub(crate) fn append<X: Platform>(
             }
             Ok(delivery)
         }
-        Appended::NeedsBuffer { account, .. } => {
-            let wanted = handle.state().memory_for(shared, size, account);
+        Appended::NeedsBuffer { account, grown, .. } => {
+            let wanted = handle.state().memory_for(shared, size, account, grown);
             Err(Refusal::Need(Need::Memory(wanted)))
         }
         Appended::Closed => Err(SendError::Closed.into()),

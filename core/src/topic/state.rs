@@ -177,11 +177,21 @@ impl<X: Platform> TopicState<X> {
         target.clamp(batch_size, config.largest_batch())
     }
 
-    /// The memory a batch that begins with a record of `size` wants at best, and at least.
-    pub(super) fn memory_for(&self, shared: &Shared<X>, size: usize, account: Account) -> Wanted {
-        let least = size.max(shared.config.batch_size);
+    /// The memory a batch that begins with a record of `size` wants at best, and at least. `grown`
+    /// is what the partition's last one came to: where it was less than `batch.size`, no more is
+    /// taken from the others.
+    pub(super) fn memory_for(
+        &self,
+        shared: &Shared<X>,
+        size: usize,
+        account: Account,
+        grown: usize,
+    ) -> Wanted {
+        let batch_size = shared.config.batch_size;
+        let least = size.max(batch_size);
         let best = match self.compression.codec() {
             Codec::None => least,
+            _ if grown < batch_size => least,
             _ => self.uncompressed_target(&shared.config).max(least),
         };
         Wanted { best, least, account }

@@ -179,3 +179,29 @@ fn flush_hears_of_memory_that_comes_back_unused() {
     assert!(flag.0.load(Ordering::Relaxed));
     assert!(look(&mut flush).is_ready());
 }
+
+/// E6.17, C4: batches that may grow beyond `batch.size` as they will be compressed took the memory
+/// of all others, though they got few records; and short memory sent them as they were.
+#[test]
+fn many_partitions_share_memory_though_they_compress_well() {
+    let settings = [
+        ("compression.type", "lz4"),
+        ("batch.size", "16384"),
+        ("buffer.memory", "8388608"),
+        ("linger.ms", "1000"),
+    ];
+    let mut world = World::new(1, &[("t", 300)], &settings);
+    world.know("t");
+    let text = "x".repeat(100);
+    (0..2_000).for_each(|_| drop(world.send_to(0, &text)));
+    world.pass(Duration::from_secs(2));
+    let before = world.producer.metrics().batch_size.count;
+    let producer = world.producer.clone();
+    for n in 0..30_000 {
+        let record = Record::new(text.as_bytes()).partition(n % 300);
+        world.wait(Box::pin(producer.send("t", record))).0.unwrap();
+    }
+    world.pass(Duration::from_secs(2));
+    let batches = world.producer.metrics().batch_size.count - before;
+    assert!(batches <= 300, "{batches} batches for 300 partitions");
+}
