@@ -196,14 +196,7 @@ impl<X: Platform> Partition<X> {
     ) -> Option<Box<ProducerBatch<X>>> {
         self.queue.with(|queue| {
             let first = queue.batches.front()?;
-            if !wanted(first) {
-                return None;
-            }
-            let mut batch = queue.batches.pop_front()?;
-            queue.grown = if batch.is_closed() { usize::MAX } else { batch.len() };
-            batch.close();
-            self.queued.store(queue.batches.len() as u32, Ordering::Relaxed);
-            Some(batch)
+            if wanted(first) { queue.pop(&self.queued) } else { None }
         })
     }
 
@@ -225,6 +218,18 @@ impl<X: Platform> Partition<X> {
     /// Takes no more records.
     pub(crate) fn close(&self) {
         self.queue.with(|queue| queue.closed = true);
+    }
+}
+
+impl<X: Platform> Queue<X> {
+    /// Takes the oldest batch. Not in [`Partition::pop_if`], of which each caller has its own.
+    #[inline(never)]
+    fn pop(&mut self, queued: &AtomicU32) -> Option<Box<ProducerBatch<X>>> {
+        let mut batch = self.batches.pop_front()?;
+        self.grown = if batch.is_closed() { usize::MAX } else { batch.len() };
+        batch.close();
+        queued.store(self.batches.len() as u32, Ordering::Relaxed);
+        Some(batch)
     }
 }
 

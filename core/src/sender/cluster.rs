@@ -350,14 +350,15 @@ impl<X: Platform> Sender<X> {
     /// another.
     pub(super) fn set_leader(&mut self, id: LaneId, leader: Option<NodeId>, epoch: i32) -> bool {
         let lane = &mut self.lanes[id as usize];
-        let doubted = mem::take(&mut lane.epoch_doubted);
-        // One that has no epoch (before Kafka 2.1) is believed, as it may be the only one to ask.
-        if (0..lane.leader_epoch).contains(&epoch) && !doubted {
+        let doubted = BROKERS && mem::take(&mut lane.epoch_doubted);
+        // Who tells no epoch (Kafka before 2.1) is believed, as it may be the only one to ask.
+        let epoch = if BROKERS && epoch < 0 { lane.leader_epoch } else { epoch };
+        if epoch < lane.leader_epoch && !doubted {
             return false;
         }
         let leader = leader.filter(|leader| self.nodes.contains_key(leader));
         let newer = epoch > lane.leader_epoch;
-        lane.leader_epoch = if epoch < 0 { lane.leader_epoch } else { epoch };
+        lane.leader_epoch = epoch;
         let other = lane.leader != leader;
         lane.leader = leader;
         if other {

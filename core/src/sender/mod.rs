@@ -78,6 +78,7 @@ use crate::time::{Instant, earliest};
 use crate::transport::NodeId;
 
 pub(crate) use link::Wish;
+pub(crate) use split::SPLIT;
 pub use store::{StoreTicket, ToStore};
 
 /// Whether there are those who wait with a deadline of their own.

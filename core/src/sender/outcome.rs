@@ -29,8 +29,10 @@ impl<X: Platform> Sender<X> {
             self.metadata.want_all();
             // Where topics have no ids, nothing else tells that this one was created anew, and that
             // its epochs begin again.
-            let lane = &mut self.lanes[sent.lane as usize];
-            lane.epoch_doubted = BROKERS && self.topics[lane.topic].id.is_zero();
+            if BROKERS {
+                let lane = &mut self.lanes[sent.lane as usize];
+                lane.epoch_doubted = self.topics[lane.topic].id.is_zero();
+            }
         }
         match answer.error {
             ErrorCode::None => {

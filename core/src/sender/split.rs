@@ -25,7 +25,7 @@ struct Portion {
 }
 
 /// Whether it is compiled in; without it such a batch fails.
-pub(super) const SPLIT: bool = cfg!(feature = "split");
+pub(crate) const SPLIT: bool = cfg!(feature = "split");
 
 /// Whole uncompressed batches are at most this many times `max.request.size`.
 const MOST_EXPANSION: usize = 64;

@@ -15,6 +15,7 @@ use crate::protocol::api_key::BROKERS;
 use crate::records::{
     BATCH_OVERHEAD, BatchBuilder, Codec, Compression, CompressionRatioEstimator, Compressor, Ratio,
 };
+use crate::sender::SPLIT;
 use crate::shared::Shared;
 use crate::sync::{Arc, Lock, Platform};
 
@@ -170,7 +171,8 @@ impl<X: Platform> TopicState<X> {
     fn uncompressed_target(&self, config: &ProducerConfig) -> usize {
         let batch_size = config.batch_size;
         // Nobody minds a batch a little over `batch.size`; one over the other limits is refused.
-        let limit = config.max_request_size.min(self.refused.load(Ordering::Relaxed) as usize);
+        let refused = if SPLIT { self.refused.load(Ordering::Relaxed) } else { u32::MAX };
+        let limit = config.max_request_size.min(refused as usize);
         let compressed = batch_size.min(limit / 20 * 19);
         let records = compressed.saturating_sub(BATCH_OVERHEAD);
         let target = BATCH_OVERHEAD.saturating_add(self.ratio.estimate().uncompressed(records));
