@@ -9,6 +9,13 @@
 //!
 //! Nothing is written twice between two erasures, so flash that checks its words (ECC) serves too.
 //! The commit mark is written last: a batch without it was interrupted by a reset and is no batch.
+//! Nothing is written behind such a batch.
+//!
+//! A word that was being written when the power failed may be an error to read on such flash, each
+//! time; so may any word, once, on a bus. What an unread word says is taken to be what loses
+//! nothing: a batch is not removed, is whole (its producer sees if it is not), and a sector whose
+//! next header is unread holds further batches, unless all behind it is erased. Such a sector is
+//! neither written nor erased until the next start.
 
 use alloc::string::String;
 use alloc::vec;
@@ -32,8 +39,10 @@ const LARGEST_UNIT: usize = 32;
 #[derive(Debug)]
 pub struct FlashRing<F> {
     flash: F,
-    /// How many batches each sector holds.
+    /// How many batches each sector holds, and one more where some can't be read.
     live: Vec<u16>,
+    /// Batches that others replaced, and whose marks could not be written.
+    replaced: Vec<u64>,
     sector: usize,
     /// Where in the sector the next batch begins.
     offset: usize,
@@ -59,7 +68,7 @@ pub struct FlashEntry {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum FlashRingError<E> {
-    /// Each sector holds a batch that is not acknowledged.
+    /// Each sector holds a batch that is not acknowledged, or can't be read.
     Full,
     /// The batch is longer than a sector.
     TooLarge,
@@ -70,7 +79,9 @@ pub enum FlashRingError<E> {
 impl<E: fmt::Debug> fmt::Display for FlashRingError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full => f.write_str("the flash is full of batches that are not acknowledged"),
+            Self::Full => f.write_str(
+                "the flash is full of batches that are not acknowledged or can't be read",
+            ),
             Self::TooLarge => f.write_str("the batch is longer than a sector of the flash"),
             Self::Flash(error) => write!(f, "the flash failed: {error:?}"),
         }
@@ -85,25 +96,50 @@ impl<F: NorFlash> FlashRing<F> {
         assert!(Self::UNIT <= LARGEST_UNIT && F::ERASE_SIZE.is_multiple_of(Self::UNIT));
 
     /// Takes the flash with what an earlier run left in it. Flash that never held batches is taken
-    /// as empty.
+    /// as empty. What can't be read is left alone until the next start.
     ///
     /// # Errors
-    /// Those of the flash.
+    /// That of the flash, where nothing of it can be read.
     pub fn open(flash: F) -> Result<Self, F::Error> {
         const { Self::FITS };
         let sectors = flash.capacity() / F::ERASE_SIZE;
-        let live = vec![0; sectors];
-        let mut ring = Self { flash, live, sector: 0, offset: F::ERASE_SIZE, order: 0 };
-        ring.for_each(Self::drop_replaced)?;
+        let (live, replaced) = (vec![0; sectors], Vec::new());
+        let mut ring = Self { flash, live, replaced, sector: 0, offset: F::ERASE_SIZE, order: 0 };
+        ring.for_each(Self::drop_replaced);
         ring.for_each(|ring, entry| {
             let sector = entry.key as usize / F::ERASE_SIZE;
-            ring.live[sector] += u16::from(ring.is_live(&entry)?);
+            ring.live[sector] += u16::from(ring.is_live(&entry));
             if entry.order >= ring.order {
                 (ring.order, ring.sector) = (entry.order + 1, sector);
             }
-            Ok(())
-        })?;
+        });
+        ring.leave_unread()?;
         Ok(ring)
+    }
+
+    /// Keeps the sectors in which something is unread.
+    fn leave_unread(&mut self) -> Result<(), F::Error> {
+        let sectors = self.live.len();
+        let mut unread = 0;
+        for sector in 0..sectors {
+            let mut last = None;
+            let outcome = loop {
+                match self.next_in_sector(sector, last) {
+                    Ok(Some(entry)) => last = Some(entry),
+                    outcome => break outcome,
+                }
+            };
+            if let Err(error) = outcome {
+                unread += 1;
+                self.live[sector] += 1;
+                if unread == sectors && self.order == 0 {
+                    return Err(error);
+                }
+            }
+        }
+        // Batches that the next start reads may be later than all that this one does.
+        self.order += (unread * (F::ERASE_SIZE / Self::entry_size(0, 0))) as u32;
+        Ok(())
     }
 
     /// Stores a batch; returns its key.
@@ -114,9 +150,17 @@ impl<F: NorFlash> FlashRing<F> {
         let replaces = batch.replaces.map_or(NOTHING, |key| key as u32);
         let key = self.append(batch.topic, batch.partition, batch.bytes, replaces)?;
         if let Some(old) = batch.replaces {
-            self.remove(old).map_err(FlashRingError::Flash)?;
+            self.replace(old);
         }
         Ok(key)
+    }
+
+    /// Removes one of two copies. Where its mark can't be written, the next start sees again which
+    /// one it is.
+    fn replace(&mut self, key: u64) {
+        if self.remove(key).is_err() {
+            self.replaced.push(key);
+        }
     }
 
     fn append(
@@ -129,8 +173,8 @@ impl<F: NorFlash> FlashRing<F> {
         let size = Self::entry_size(topic.len(), bytes.len());
         self.make_room(size)?;
         let start = self.sector * F::ERASE_SIZE + self.offset;
-        // Whatever happens to it, these bytes are used.
-        self.offset += size;
+        // Behind a batch that is not whole none is found.
+        let end = core::mem::replace(&mut self.offset, F::ERASE_SIZE) + size;
         let lengths = (topic.len() as u32) << 24 | bytes.len() as u32;
         let fields = [MAGIC, lengths, partition as u32, self.order, replaces];
         let mut header = [0; HEADER];
@@ -142,6 +186,7 @@ impl<F: NorFlash> FlashRing<F> {
             at = self.program(at, part).map_err(FlashRingError::Flash)?;
         }
         self.program(at, &[0; 1]).map_err(FlashRingError::Flash)?;
+        self.offset = end;
         self.order += 1;
         self.live[start / F::ERASE_SIZE] += 1;
         Ok(start as u64)
@@ -161,23 +206,16 @@ impl<F: NorFlash> FlashRing<F> {
     }
 
     /// The batch that was stored first after `previous`, or first of all.
-    ///
-    /// # Errors
-    /// Those of the flash.
-    pub fn next_after(
-        &mut self,
-        previous: Option<&FlashEntry>,
-    ) -> Result<Option<FlashEntry>, F::Error> {
+    pub fn next_after(&mut self, previous: Option<&FlashEntry>) -> Option<FlashEntry> {
         let mut first: Option<FlashEntry> = None;
         self.for_each(|ring, entry| {
             let later = previous.is_none_or(|previous| entry.order > previous.order);
             let earlier = first.is_none_or(|first| entry.order < first.order);
-            if later && earlier && ring.is_live(&entry)? {
+            if later && earlier && ring.is_live(&entry) {
                 first = Some(entry);
             }
-            Ok(())
-        })?;
-        Ok(first)
+        });
+        first
     }
 
     /// No batch that is stored has this order or a later one.
@@ -230,11 +268,13 @@ impl<F: NorFlash> FlashRing<F> {
         let free = others.find(|sector| self.live[*sector] == 0).ok_or(FlashRingError::Full)?;
         let start = (free * F::ERASE_SIZE) as u32;
         self.flash.erase(start, start + F::ERASE_SIZE as u32).map_err(FlashRingError::Flash)?;
+        self.replaced.retain(|key| *key as usize / F::ERASE_SIZE != free);
         (self.sector, self.offset) = (free, 0);
         Ok(())
     }
 
-    /// The first whole batch of a sector behind `last`, removed or not.
+    /// The first whole batch of a sector behind `last`, removed or not. The error says that there
+    /// may be one.
     fn next_in_sector(
         &mut self,
         sector: usize,
@@ -249,59 +289,70 @@ impl<F: NorFlash> FlashRing<F> {
             return Ok(None);
         }
         let mut header = [0; HEADER];
-        self.fetch(start + Self::UNIT, &mut header)?;
+        if let Err(error) = self.fetch(start + Self::UNIT, &mut header) {
+            let erased = self.is_erased(start + Self::UNIT + Self::padded(HEADER), end);
+            return if erased { Ok(None) } else { Err(error) };
+        }
         let [magic, lengths, partition, order, replaces] =
             [0, 4, 8, 12, 16].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|i| header[at + i])));
         let (topic_len, len) = ((lengths >> 24) as usize, (lengths & 0x00ff_ffff) as usize);
         let commit = start + Self::entry_size(topic_len, len) - Self::UNIT;
-        if magic != MAGIC || commit + Self::UNIT > end || !self.is_marked(commit)? {
+        if magic != MAGIC || commit + Self::UNIT > end || self.is_marked(commit) == Some(false) {
             return Ok(None);
         }
         let (key, partition) = (start as u64, partition as i32);
         Ok(Some(FlashEntry { key, partition, len, order, replaces, topic_len }))
     }
 
-    fn is_live(&mut self, entry: &FlashEntry) -> Result<bool, F::Error> {
-        Ok(!self.is_marked(entry.key as usize)?)
+    fn is_live(&mut self, entry: &FlashEntry) -> bool {
+        self.is_marked(entry.key as usize) != Some(true) && !self.replaced.contains(&entry.key)
     }
 
-    /// Looks at all whole batches, removed ones too.
-    fn for_each(
-        &mut self,
-        mut look: impl FnMut(&mut Self, FlashEntry) -> Result<(), F::Error>,
-    ) -> Result<(), F::Error> {
+    /// Looks at all whole batches that can be found, removed ones too.
+    fn for_each(&mut self, mut look: impl FnMut(&mut Self, FlashEntry)) {
         for sector in 0..self.live.len() {
             let mut last = None;
-            while let Some(entry) = self.next_in_sector(sector, last)? {
+            while let Ok(Some(entry)) = self.next_in_sector(sector, last) {
                 last = Some(entry);
-                look(self, entry)?;
+                look(self, entry);
             }
         }
-        Ok(())
     }
 
     /// A reset came after a batch was stored again and before its first copy was removed.
-    fn drop_replaced(&mut self, new: FlashEntry) -> Result<(), F::Error> {
+    fn drop_replaced(&mut self, new: FlashEntry) {
         let sector = new.replaces as usize / F::ERASE_SIZE;
         if sector >= self.live.len() {
-            return Ok(());
+            return;
         }
         let mut last = None;
-        while let Some(old) = self.next_in_sector(sector, last)? {
+        while let Ok(Some(old)) = self.next_in_sector(sector, last) {
             last = Some(old);
             let is_it = old.key == u64::from(new.replaces) && old.order < new.order;
-            if is_it && self.is_live(&old)? {
-                self.remove(old.key)?;
+            if is_it && self.is_live(&old) {
+                // That the old one is whole is certain: the new one was made of it.
+                let commit = new.key as usize + Self::entry_size(new.topic_len, new.len);
+                let is_whole = self.is_marked(commit - Self::UNIT) == Some(true);
+                let dropped = if is_whole { old.key } else { new.key };
+                self.replace(dropped);
             }
         }
-        Ok(())
     }
 
-    /// Whether a mark was written: it is one unit of zeros, and half a mark is none.
-    fn is_marked(&mut self, address: usize) -> Result<bool, F::Error> {
+    /// Whether a mark was written: it is one unit of zeros, and half a mark is none. `None`: it
+    /// can't be read.
+    fn is_marked(&mut self, address: usize) -> Option<bool> {
         let mut mark = [0xff; LARGEST_UNIT];
-        self.fetch(address, &mut mark[..Self::UNIT])?;
-        Ok(mark[..Self::UNIT].iter().all(|byte| *byte == 0))
+        self.fetch(address, &mut mark[..Self::UNIT]).ok()?;
+        Some(mark[..Self::UNIT].iter().all(|byte| *byte == 0))
+    }
+
+    fn is_erased(&mut self, from: usize, to: usize) -> bool {
+        let mut unit = [0; LARGEST_UNIT];
+        (from..to).step_by(Self::UNIT).all(|at| {
+            let read = self.fetch(at, &mut unit[..Self::UNIT]);
+            read.is_ok() && unit[..Self::UNIT].iter().all(|byte| *byte == 0xff)
+        })
     }
 
     /// Writes bytes, and zeros up to the end of the unit; returns where the next unit begins.
@@ -336,7 +387,8 @@ impl<F: NorFlash> FlashRing<F> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::collections::BTreeMap;
+    use alloc::collections::{BTreeMap, BTreeSet};
+    use core::iter;
 
     use embedded_storage::nor_flash::{ErrorType, NorFlashErrorKind, ReadNorFlash};
     use ottla_core::rng::Rng;
@@ -350,11 +402,19 @@ mod tests {
     struct Nor {
         bytes: Vec<u8>,
         operations_left: u32,
+        /// It checks its words: one that was being written or erased can't be read.
+        checks: bool,
+        /// The words that can't be read.
+        torn: BTreeSet<usize>,
     }
 
     impl Nor {
         fn new() -> Self {
-            Self { bytes: vec![0xff; 8 * SECTOR], operations_left: u32::MAX }
+            Self::holding(vec![0xff; 8 * SECTOR])
+        }
+
+        fn holding(bytes: Vec<u8>) -> Self {
+            Self { bytes, operations_left: u32::MAX, checks: false, torn: BTreeSet::new() }
         }
 
         /// How many bytes of this operation still happen, and whether it ends.
@@ -378,6 +438,10 @@ mod tests {
 
         fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
             assert!(offset.is_multiple_of(4) && bytes.len().is_multiple_of(4));
+            let words = offset as usize / 8..(offset as usize + bytes.len()).div_ceil(8);
+            if self.torn.range(words).next().is_some() {
+                return Err(NorFlashErrorKind::Other);
+            }
             bytes.copy_from_slice(&self.bytes[offset as usize..][..bytes.len()]);
             Ok(())
         }
@@ -395,6 +459,11 @@ mod tests {
             assert!([from, to].iter().all(|edge| edge.is_multiple_of(SECTOR as u32)));
             let (len, outcome) = self.spend((to - from) as usize);
             self.bytes[from as usize..][..len].fill(0xff);
+            let words = from as usize / 8..to as usize / 8;
+            self.torn.retain(|word| !words.contains(word));
+            if self.checks && outcome.is_err() && len > 0 {
+                self.torn.extend(words);
+            }
             outcome
         }
 
@@ -404,19 +473,27 @@ mod tests {
             let place = &mut self.bytes[offset as usize..][..len];
             assert!(place.iter().all(|byte| *byte == 0xff), "written twice at {offset}");
             place.copy_from_slice(&bytes[..len]);
+            if self.checks && outcome.is_err() && len > 0 {
+                self.torn.insert((offset as usize + len) / 8);
+            }
             outcome
         }
     }
 
     fn open(bytes: Vec<u8>) -> FlashRing<Nor> {
-        FlashRing::open(Nor { bytes, operations_left: u32::MAX }).unwrap()
+        FlashRing::open(Nor::holding(bytes)).unwrap()
+    }
+
+    /// The ring after a reset.
+    fn reopen(ring: FlashRing<Nor>) -> FlashRing<Nor> {
+        FlashRing::open(Nor { operations_left: u32::MAX, ..ring.release() }).unwrap()
     }
 
     /// All batches in the order of their storing, with their keys.
     fn contents(ring: &mut FlashRing<Nor>) -> Vec<(u64, Vec<u8>)> {
         let mut found = Vec::new();
         let mut last = None;
-        while let Some(entry) = ring.next_after(last.as_ref()).unwrap() {
+        while let Some(entry) = ring.next_after(last.as_ref()) {
             let mut bytes = vec![0; entry.len];
             ring.read(&entry, &mut bytes).unwrap();
             assert_eq!((ring.topic(&entry).unwrap().as_str(), entry.partition), ("t-1", 7));
@@ -458,9 +535,13 @@ mod tests {
         let mut ring = FlashRing::open(Nor::new()).unwrap();
         let first = ring.append("t-1", 7, &[1; 61], NOTHING).unwrap();
         let second = ring.append("t-1", 7, &[2; 61], first as u32).unwrap();
-        // The reset comes before the first one is removed.
-        let mut ring = open(ring.release().bytes);
+        // The reset comes before the first one is removed, and again no mark can be written.
+        let mut ring = FlashRing::open(Nor { operations_left: 0, ..ring.release() }).unwrap();
         assert_eq!(contents(&mut ring), [(second, vec![2; 61])]);
+        ring.flash.operations_left = u32::MAX;
+        ring.remove(second).unwrap();
+        while ring.append("t-1", 7, &[3; 150], NOTHING).is_ok() {}
+        assert_eq!(contents(&mut ring).len(), 8, "the place of the first one is another's");
     }
 
     #[test]
@@ -474,8 +555,8 @@ mod tests {
     /// The power fails at each write in turn: only what was under way may be there or not.
     #[test]
     fn a_power_failure_at_any_write_loses_nothing_that_was_stored() {
-        for operations in 0..400 {
-            let mut nor = Nor::new();
+        for (operations, checks) in (0..400).flat_map(|n| [(n, false), (n, true)]) {
+            let mut nor = Nor { checks, ..Nor::new() };
             nor.operations_left = operations;
             let mut ring = FlashRing::open(nor).unwrap();
             let mut rng = Rng::new(u64::from(operations) / 40);
@@ -503,7 +584,7 @@ mod tests {
                     }
                 }
             }
-            let mut ring = open(ring.release().bytes);
+            let mut ring = reopen(ring);
             let certain = |number: &u8| Some(*number) != doubtful;
             let found: Vec<u8> = contents(&mut ring).iter().map(|(_, b)| b[0]).collect();
             let found: Vec<u8> = found.into_iter().filter(certain).collect();
@@ -511,5 +592,63 @@ mod tests {
             assert_eq!(found, expected, "{operations} operations");
             assert!(ring.append("t-1", 7, &[1; 61], NOTHING).is_ok(), "{operations} operations");
         }
+    }
+
+    /// On flash that checks its words. Each failure costs the batch that was under way at most, so
+    /// the ring is as large as ever afterwards.
+    #[test]
+    fn torn_words_are_left_behind() {
+        for operations in 1..7 {
+            let mut ring = FlashRing::open(Nor { checks: true, ..Nor::new() }).unwrap();
+            let key = ring.append("t-1", 7, &[1; 61], NOTHING).unwrap();
+            ring = reopen(ring);
+            for _ in 0..20 {
+                ring.flash.operations_left = 1 + operations;
+                ring.append("t-1", 7, &[2; 61], NOTHING).unwrap_err();
+                ring = reopen(ring);
+                for (key, _) in contents(&mut ring).split_off(1) {
+                    ring.remove(key).unwrap();
+                }
+            }
+            assert_eq!(contents(&mut ring), [(key, vec![1; 61])], "{operations} operations");
+            let more = iter::from_fn(|| ring.append("t-1", 7, &[3; 150], NOTHING).ok()).count();
+            assert_eq!(more, 7, "{operations} operations");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_for_once_is_neither_lost_nor_erased() {
+        let mut ring = FlashRing::open(Nor::new()).unwrap();
+        let keys = [1, 2, 3].map(|n| ring.append("t-1", 7, &[n; 150], NOTHING).unwrap());
+        ring.flash.torn.extend([keys[0] as usize / 8 + 1, keys[2] as usize / 8 + 1]);
+        let mut ring = reopen(ring);
+        assert_eq!(contents(&mut ring), [(keys[1], vec![2; 150])]);
+        let mut expected: Vec<_> = (1..).zip(keys).map(|(n, key)| (key, vec![n; 150])).collect();
+        while let Ok(key) = ring.append("t-1", 7, &[4; 150], NOTHING) {
+            expected.push((key, vec![4; 150]));
+        }
+        assert_eq!(expected.len(), 8);
+        ring.flash.torn.clear();
+        assert_eq!(contents(&mut reopen(ring)), expected);
+    }
+
+    #[test]
+    fn flash_of_which_nothing_can_be_read_is_an_error() {
+        let nor = Nor { torn: (0..SECTOR).collect(), ..Nor::new() };
+        assert_eq!(FlashRing::open(nor).err(), Some(NorFlashErrorKind::Other));
+    }
+
+    /// A program that goes on after a failed write.
+    #[test]
+    fn what_is_stored_after_a_failure_is_found() {
+        let mut ring = FlashRing::open(Nor::new()).unwrap();
+        ring.append("t-1", 7, &[1; 61], NOTHING).unwrap();
+        for operations in 0..6 {
+            ring.flash.operations_left = operations;
+            ring.append("t-1", 7, &[2; 10], NOTHING).unwrap_err();
+            ring.flash.operations_left = u32::MAX;
+            ring.append("t-1", 7, &[3; 10], NOTHING).unwrap();
+        }
+        assert_eq!(contents(&mut reopen(ring)).len(), 7);
     }
 }

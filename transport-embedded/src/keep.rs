@@ -55,7 +55,7 @@ pub async fn resend_all<X: Platform, F: NorFlash>(
     // What is stored from now on is on its way already.
     let end = ring.borrow().next_order();
     let mut last: Option<FlashEntry> = None;
-    while let Ok(Some(entry)) = { ring.borrow_mut().next_after(last.as_ref()) }
+    while let Some(entry) = { ring.borrow_mut().next_after(last.as_ref()) }
         && entry.order < end
     {
         last = Some(entry);

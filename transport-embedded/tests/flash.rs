@@ -21,11 +21,13 @@ const SECTOR: usize = 4096;
 /// Longer than all that is read of flash but batches.
 const SHORTEST_BATCH: usize = 61;
 
-/// Flash of which the next batch can't be read, if that is wanted.
+/// Flash of which the next batch can't be read, or that takes no marks of removal, if that is
+/// wanted.
 #[derive(Clone, Debug)]
 struct Nor {
     bytes: Rc<RefCell<Vec<u8>>>,
     fails: Rc<Cell<bool>>,
+    takes_no_marks: Rc<Cell<bool>>,
 }
 
 impl ErrorType for Nor {
@@ -58,7 +60,12 @@ impl NorFlash for Nor {
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-        self.bytes.borrow_mut()[offset as usize..][..bytes.len()].copy_from_slice(bytes);
+        let place = &mut self.bytes.borrow_mut()[offset as usize..];
+        // A commit mark has nothing behind it.
+        if self.takes_no_marks.get() && bytes == [0; 4] && place.get(4) != Some(&0xff) {
+            return Err(NorFlashErrorKind::Other);
+        }
+        place[..bytes.len()].copy_from_slice(bytes);
         Ok(())
     }
 }
@@ -97,7 +104,11 @@ fn turn<R>(driver: &mut Work, ring: &Ring, future: impl Future<Output = R>) -> R
 
 /// Flash with the batches of an outage, one of each topic in turn, by an earlier run.
 fn after_an_outage(topics: &[&str], count: usize, change: impl Fn(&mut ProducerConfig)) -> Nor {
-    let flash = Nor { bytes: Rc::new(vec![0xff; 16 * SECTOR].into()), fails: Rc::default() };
+    let flash = Nor {
+        bytes: Rc::new(vec![0xff; 16 * SECTOR].into()),
+        fails: Rc::default(),
+        takes_no_marks: Rc::default(),
+    };
     let ring = RefCell::new(FlashRing::open(flash.clone()).unwrap());
     let broker = common::broker();
     let (producer, mut driver) = device(&broker, |config| {
@@ -122,7 +133,7 @@ fn after_an_outage(topics: &[&str], count: usize, change: impl Fn(&mut ProducerC
 fn stored(ring: &Ring) -> usize {
     let mut last = None;
     let next = || {
-        last = ring.borrow_mut().next_after(last.as_ref()).unwrap();
+        last = ring.borrow_mut().next_after(last.as_ref());
         last
     };
     std::iter::from_fn(next).count()
@@ -159,6 +170,15 @@ fn what_is_stored_anew_while_the_rest_is_sent_is_not_sent_once_more() {
     let (outcome, left) = resend(&broker, &flash, true);
     assert_eq!((outcome, left), (Ok(10), 0));
     assert_eq!(values(&broker, "frames"), (0..10).map(common::value).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_batch_is_stored_anew_although_its_first_copy_can_not_be_marked() {
+    let flash = after_an_outage(&["frames"], 3, |config| config.enable_idempotence = false);
+    let broker = common::broker();
+    flash.takes_no_marks.set(true);
+    assert_eq!(resend(&broker, &flash, false).0, Ok(3));
+    assert_eq!(stored(&FlashRing::open(flash).unwrap().into()), 3);
 }
 
 #[test]
