@@ -310,6 +310,14 @@ fn a_wrong_file_is_told_by_line_and_key() {
     assert!(syntax.starts_with(", line 3"), "{syntax}");
     let bounds = told(&format!("{kafka}[limits]\n\nstreams = 99\n"));
     assert_eq!(bounds, ", line 7: limits.streams = 99: it must be 1 to 63");
+    for key in ["limits.session_bytes", "limits.total_bytes", "times.tls_ms", "times.http_ms"]
+        .into_iter()
+        .chain(["times.hello_ms", "times.progress_ms", "times.connect_ms"])
+    {
+        let (section, name) = key.split_once('.').unwrap();
+        let zero = told(&format!("{kafka}[{section}]\n{name} = 0\n"));
+        assert!(zero.starts_with(&format!(", line 6: {key} = 0: it must be 1 ")), "{zero}");
+    }
     let missing = told("[auth]\nmode = \"none\"\n");
     assert_eq!(missing, ": kafka.bootstrap names no server");
     let number = told("[kafka]\npassword = 1234567\n");

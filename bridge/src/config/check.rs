@@ -120,6 +120,17 @@ impl Config {
         within("auth.max_ttl_s", self.auth.max_ttl_s, 1..=LONGEST_S)?;
         within("auth.leeway_s", self.auth.leeway_s, 0..=LONGEST_S)?;
         within("limits.frames_per_s", limits.frames_per_s, 1..=1 << 20)?;
+        within("limits.session_bytes", limits.session_bytes, 1..=usize::MAX)?;
+        within("limits.total_bytes", limits.total_bytes, 1..=usize::MAX)?;
+        for (key, value) in [
+            ("times.tls_ms", times.tls_ms),
+            ("times.http_ms", times.http_ms),
+            ("times.hello_ms", times.hello_ms),
+            ("times.progress_ms", times.progress_ms),
+            ("times.connect_ms", times.connect_ms),
+        ] {
+            within(key, value, 1..=LONGEST_S * 1000)?;
+        }
         within("times.ping_ms", times.ping_ms, 1000..=3_600_000)?;
         within("times.session_ms", times.session_ms, 1000..=7 * 24 * 3_600_000)?;
         within("otlp.interval_ms", self.otlp.interval_ms, 1000..=3_600_000)?;
