@@ -36,7 +36,7 @@ pub(crate) struct Bridge {
     audit: Audit,
     /// Whether a broker has answered lately.
     pub(crate) reached: AtomicBool,
-    /// Bytes of all requests that brokers have.
+    /// Bytes of all requests that brokers have, and of those without a session that are here.
     held_bytes: AtomicUsize,
     /// Requests without a session that are being answered.
     one_shots: AtomicUsize,
@@ -221,6 +221,14 @@ pub(crate) struct Counted {
     bridge: Arc<Bridge>,
     of: fn(&Bridge) -> &AtomicUsize,
     amount: usize,
+}
+
+impl Counted {
+    /// It has become more.
+    pub(crate) fn add(&mut self, amount: usize) {
+        (self.of)(&self.bridge).fetch_add(amount, Relaxed);
+        self.amount += amount;
+    }
 }
 
 impl Drop for Counted {

@@ -11,6 +11,9 @@ use support::fake_broker::{FakeBroker, Manners};
 use support::http::{exchange, one_shot_body, post};
 use support::kafka::{self, Identity};
 use support::tokens::{Folder, Issuer, SHOP, with_tokens};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 const OTTLA: &str = "Content-Type: application/vnd.ottla.v1\r\n";
 
@@ -103,6 +106,53 @@ async fn t28_a_released_ticket_is_of_no_use_while_answers_are_awaited() {
     let again = Client::connect(bridge.address(), &greeting).await.unwrap();
     assert_eq!(again.leases, [Err(LeaseRefusal::Expired)]);
     assert_eq!(broker.produced().len(), 1);
+}
+
+#[tokio::test]
+async fn t28_a_lease_that_goes_while_leaders_are_asked_for_is_of_no_use() {
+    for released in [true, false] {
+        let manners = Manners { slow_topic: Some("slow"), ..Manners::default() };
+        let broker = FakeBroker::start(manners).await;
+        let bridge = ottla_bridge::Running::start(open_config(broker.address.to_string())).unwrap();
+        let address = bridge.address();
+        let (mut page, mut other) = (Client::open(address).await, Client::open(address).await);
+        let lease = page.lease();
+        let request = kafka::produce(&[("slow", 0, kafka::batch(lease.identity, 0, &["x"]))]);
+        let body = one_shot_body(&with_ticket(lease.ticket.clone()), &request);
+        let sent = tokio::spawn(async move { post(address, OTTLA, &body).await });
+        let names_it = |frame: &[u8]| frame.windows(4).any(|part| part == b"slow");
+        while !broker.seen().iter().any(|(key, _, frame)| *key == 3 && names_it(frame)) {
+            tokio::task::yield_now().await;
+        }
+        let producer_id = lease.identity.producer_id;
+        if released {
+            assert_eq!(page.ask_lease(LeaseRequest::Release { producer_id }).await, Ok(None));
+        } else {
+            let resume = LeaseRequest::Resume { ticket: &lease.ticket };
+            assert!(other.ask_lease(resume).await.is_ok());
+        }
+        let reply = sent.await.unwrap().reply();
+        const INVALID_PRODUCER_ID_MAPPING: i16 = 49;
+        let refused = ("slow".to_owned(), 0, INVALID_PRODUCER_ID_MAPPING, -1);
+        assert_eq!(kafka::outcomes(&reply.responses[0]), [refused], "released: {released}");
+        assert!(broker.produced().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn t15_a_body_counts_while_it_is_read() {
+    let bench = Bench::new(1, |config| config.limits.total_bytes = 1000);
+    let address = bench.bridge.address();
+    let head =
+        format!("POST /v1/produce HTTP/1.1\r\nHost: x\r\n{OTTLA}Content-Length: 1001\r\n\r\n");
+    let mut slow = TcpStream::connect(address).await.unwrap();
+    slow.write_all(&[head.as_bytes(), &[0; 1000]].concat()).await.unwrap();
+    let hello = one_shot_body(&Greeting::default(), &[]);
+    let full = async { while post(address, OTTLA, &hello).await.status != 503 {} };
+    assert!(timeout(Duration::from_secs(5), full).await.is_ok(), "there is always room");
+    drop(slow);
+    let room = async { while post(address, OTTLA, &hello).await.status != 200 {} };
+    assert!(timeout(Duration::from_secs(5), room).await.is_ok(), "there is never room again");
 }
 
 #[tokio::test]

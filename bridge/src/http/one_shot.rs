@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -17,7 +17,7 @@ use tokio::time::{Duration, Instant, timeout};
 use super::routes::{Answer, status};
 use super::upgrade::origin;
 use crate::audit::Who;
-use crate::bridge::Bridge;
+use crate::bridge::{Bridge, Counted};
 use crate::one_shot;
 use crate::session::Peer;
 
@@ -110,26 +110,36 @@ fn admit(bridge: &Bridge, ip: IpAddr, headers: &HeaderMap) -> Result<Peer, Statu
 }
 
 async fn serve(bridge: &Arc<Bridge>, peer: &Peer, body: Incoming) -> Result<Vec<u8>, StatusCode> {
-    let config = bridge.config();
-    if !bridge.has_room(&config.limits) {
-        return Err(StatusCode::SERVICE_UNAVAILABLE);
-    }
-    let patience = Duration::from_millis(config.times.progress_ms);
-    let collected = timeout(patience, Limited::new(body, limits::MESSAGE).collect()).await;
-    let body = match collected {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            bridge.deny(
-                &Who { ip: peer.ip, subject: None, session: None },
-                "T14",
-                "a one-shot body above the limit",
-            );
-            return Err(StatusCode::PAYLOAD_TOO_LARGE);
-        }
-        Ok(Err(_)) => return Err(StatusCode::BAD_REQUEST),
-        Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
-    };
+    let patience = Duration::from_millis(bridge.config().times.progress_ms);
+    let collected = timeout(patience, collect(bridge, body)).await;
+    let (body, _held) =
+        collected.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT)).inspect_err(|code| {
+            if *code == StatusCode::PAYLOAD_TOO_LARGE {
+                let who = Who { ip: peer.ip, subject: None, session: None };
+                bridge.deny(&who, "T14", "a one-shot body above the limit");
+            }
+        })?;
     one_shot::answer(bridge, peer, &body).await
+}
+
+/// Reads a body; what is there of it counts: nobody knows yet whose it is.
+async fn collect(bridge: &Arc<Bridge>, body: Incoming) -> Result<(Vec<u8>, Counted), StatusCode> {
+    let limits = bridge.config().limits.clone();
+    let mut body = Limited::new(body, limits::MESSAGE);
+    let (mut bytes, mut held) = (Vec::new(), bridge.hold(0));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => StatusCode::PAYLOAD_TOO_LARGE,
+            false => StatusCode::BAD_REQUEST,
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if !bridge.has_room(&limits) {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        held.add(data.len());
+        bytes.extend_from_slice(&data);
+    }
+    Ok((bytes, held))
 }
 
 /// Counts a body's bytes for its subject; whether it may pass.

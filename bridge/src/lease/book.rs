@@ -1,6 +1,7 @@
 //! The book of leases: plain rules, no clock and no cluster of its own.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ottla_bridge_protocol::LeaseRefusal;
@@ -36,6 +37,20 @@ impl std::fmt::Debug for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Holder({})", self.session)
     }
+}
+
+/// What a ticket lets its bearer write with, without a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proven {
+    pub(crate) producer_id: i64,
+    /// The epochs that it may use.
+    pub(crate) epochs: RangeInclusive<i16>,
+    /// For how many ms.
+    pub(crate) ttl_ms: u32,
+    /// The session that had the lease when the ticket was read.
+    pub(super) holder: Option<SessionId>,
+    /// Another instance's lease, of which nothing was known then.
+    pub(super) foreign: bool,
 }
 
 /// A producer id that is lent.
@@ -225,6 +240,17 @@ impl Book {
         })
     }
 
+    /// Whether a ticket still proves an identity: its lease is not over, and nobody resumed it.
+    pub(super) fn proves(&self, proven: &Proven, identity: Identity) -> bool {
+        let held = self.held.get(&proven.producer_id);
+        let stands = held.map_or(proven.foreign, |held| {
+            let holder = held.session();
+            let stayed = holder.is_none() || holder == proven.holder;
+            held.first_epoch == *proven.epochs.start() && !held.released && stayed
+        });
+        stands && proven.covers(identity)
+    }
+
     /// Counts a request on its way to a broker.
     pub(super) fn begin_request(&mut self, producer_id: i64) {
         if let Some(held) = self.held.get_mut(&producer_id) {
@@ -295,14 +321,24 @@ impl Book {
     }
 }
 
+impl Proven {
+    pub(crate) fn covers(&self, identity: Identity) -> bool {
+        self.producer_id == identity.producer_id && self.epochs.contains(&identity.epoch)
+    }
+}
+
 impl Held {
     /// Who may resume it.
     pub(super) fn subject(&self) -> &str {
         &self.subject
     }
 
+    pub(super) fn session(&self) -> Option<SessionId> {
+        self.holder.as_ref().map(|holder| holder.session)
+    }
+
     fn is_held_by(&self, session: SessionId) -> bool {
-        self.holder.as_ref().is_some_and(|holder| holder.session == session)
+        self.session() == Some(session)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Where leases are asked for: the book, with a clock, a key and the cluster.
 
 use std::fs;
-use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 use zeroize::Zeroizing;
 
-use super::book::{Book, Held, Holder, Refusal, Reserved};
+use super::book::{Book, Held, Holder, Proven, Refusal, Reserved};
 use super::ticket::{Instance, Ticket, TicketKey, subject_hash};
 use crate::config::{self, ConfigError};
 use crate::id::{SessionId, random};
@@ -183,47 +182,57 @@ impl Leases {
         self.book().holds(session, identity)
     }
 
-    /// What a ticket lets its bearer write with, without a session: the producer id, the epochs
-    /// that it may use, and for how many ms.
-    pub(crate) fn read_ticket(
-        &self,
-        ticket: &[u8],
-        subject: &str,
-    ) -> Result<(i64, RangeInclusive<i16>, u32), LeaseRefusal> {
+    /// What a ticket lets its bearer write with, without a session.
+    pub(crate) fn read_ticket(&self, ticket: &[u8], subject: &str) -> Result<Proven, LeaseRefusal> {
         let ticket = self.key.open(ticket).ok_or(LeaseRefusal::BadTicket)?;
         if ticket.subject != subject_hash(subject) {
             return Err(LeaseRefusal::BadTicket);
         }
-        let left = u32::try_from(ticket.expires_ms.saturating_sub(now_ms())).unwrap_or(0);
-        if left == 0 {
+        let ttl_ms = u32::try_from(ticket.expires_ms.saturating_sub(now_ms())).unwrap_or(0);
+        if ttl_ms == 0 {
             return Err(LeaseRefusal::Expired);
         }
         let own = ticket.instance == self.instance;
-        match self.book().peek(ticket.producer_id) {
+        let (last, holder, foreign) = match self.book().peek(ticket.producer_id) {
             Some(held) if held.first_epoch == ticket.first_epoch && !held.released => {
-                Ok((ticket.producer_id, held.first_epoch..=held.epoch, left))
+                (held.epoch, held.session(), false)
             }
-            None if !own => Ok((ticket.producer_id, ticket.first_epoch..=ticket.epoch, left)),
-            _ => Err(LeaseRefusal::Expired),
-        }
+            None if !own => (ticket.epoch, None, true),
+            _ => return Err(LeaseRefusal::Expired),
+        };
+        let (producer_id, epochs) = (ticket.producer_id, ticket.first_epoch..=last);
+        Ok(Proven { producer_id, epochs, ttl_ms, holder, foreign })
     }
 
-    /// Counts a request with batches of these ids as under way until the guard is dropped.
-    pub(crate) fn under_way(self: &Arc<Self>, producer_ids: Vec<i64>) -> UnderWay {
-        let mut book = self.book();
-        producer_ids.iter().for_each(|id| book.begin_request(*id));
-        UnderWay { leases: self.clone(), producer_ids }
-    }
-
-    /// The same for a session, unless it holds one of the leases no more: another may have resumed
-    /// it while the request was being checked.
+    /// Counts a session's request as under way until the guard is dropped, unless it holds one of
+    /// the leases no more: another may have resumed it while the request was being checked.
     pub(crate) fn begin_request(
         self: &Arc<Self>,
         session: SessionId,
         identities: &[Identity],
     ) -> Option<UnderWay> {
+        self.begin(identities, |book, identity| book.holds(session, identity))
+    }
+
+    /// The same without a session, unless a lease was released or resumed since its ticket was
+    /// read: leaders and connections may have been waited for.
+    pub(crate) fn begin_one_shot<'a>(
+        self: &Arc<Self>,
+        tickets: impl Iterator<Item = &'a Proven> + Clone,
+        identities: &[Identity],
+    ) -> Option<UnderWay> {
+        self.begin(identities, |book, identity| {
+            tickets.clone().any(|proven| book.proves(proven, identity))
+        })
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        identities: &[Identity],
+        holds: impl Fn(&Book, Identity) -> bool,
+    ) -> Option<UnderWay> {
         let mut book = self.book();
-        if !identities.iter().all(|identity| book.holds(session, *identity)) {
+        if !identities.iter().all(|identity| holds(&book, *identity)) {
             return None;
         }
         let producer_ids: Vec<i64> = identities.iter().map(|it| it.producer_id).collect();

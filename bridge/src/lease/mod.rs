@@ -5,5 +5,5 @@ mod book;
 mod desk;
 mod ticket;
 
-pub(crate) use book::{Holder, Refusal};
+pub(crate) use book::{Holder, Proven, Refusal};
 pub(crate) use desk::{Granted, Leases, now_ms};

@@ -3,7 +3,6 @@
 
 mod produce;
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -18,7 +17,7 @@ use crate::auth::{Grant, LeaseGrant};
 use crate::bridge::Bridge;
 use crate::http::within_budget;
 use crate::kafka::metadata::{Asked, write_body};
-use crate::lease::Granted;
+use crate::lease::{Granted, Proven};
 use crate::session::{
     METADATA_BYTES, METADATA_VERSION, Peer, lease_frame, picture_for, wanted_of, welcome_for,
 };
@@ -29,7 +28,7 @@ const FRESH: Duration = Duration::from_secs(5);
 const METADATA_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A ticket of the body, as far as it was believed.
-type Ticket<'a> = (&'a [u8], Result<(i64, RangeInclusive<i16>, u32), LeaseRefusal>);
+type Ticket<'a> = (&'a [u8], Result<Proven, LeaseRefusal>);
 
 /// Answers a body. The error is the status to answer with.
 pub(crate) async fn answer(
@@ -142,10 +141,10 @@ fn write(
 /// The lease of a ticket, as it is: whoever has it keeps it.
 fn ticket_answer<'a>((ticket, read): &'a Ticket<'a>) -> LeaseAnswer<'a> {
     match read {
-        Ok((producer_id, epochs, ttl_ms)) => LeaseAnswer::Granted(Lease {
-            producer_id: *producer_id,
-            epoch: *epochs.end(),
-            ttl_ms: *ttl_ms,
+        Ok(proven) => LeaseAnswer::Granted(Lease {
+            producer_id: proven.producer_id,
+            epoch: *proven.epochs.end(),
+            ttl_ms: proven.ttl_ms,
             ticket,
         }),
         Err(reason) => LeaseAnswer::Refused { reason: *reason, retry_after_ms: 0 },

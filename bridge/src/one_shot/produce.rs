@@ -18,6 +18,7 @@ use crate::kafka::batch::{BatchRules, Identity};
 use crate::kafka::produce::{Plan, PlannedPartition, PlannedTopic, Rules};
 use crate::kafka::produce_reply::{self, Outcome, Outcomes};
 use crate::kafka::{BadCall, Call};
+use crate::lease::Proven;
 use crate::session::{PRODUCE_VERSION, Peer, ROUND_TRIPS, batch_rules};
 use crate::upstream::{Lost, Reply, Wanted};
 
@@ -38,11 +39,7 @@ struct OneShotRules<'a> {
 
 impl Rules for OneShotRules<'_> {
     fn holds(&self, identity: Identity) -> bool {
-        self.tickets.iter().any(|(_, read)| {
-            read.as_ref().is_ok_and(|(producer_id, epochs, _)| {
-                *producer_id == identity.producer_id && epochs.contains(&identity.epoch)
-            })
-        })
+        proven(self.tickets).any(|proven| proven.covers(identity))
     }
 
     fn grants(&self, topic: &str) -> bool {
@@ -56,6 +53,10 @@ impl Rules for OneShotRules<'_> {
     fn batches(&self) -> &BatchRules {
         &self.batches
     }
+}
+
+fn proven<'a>(tickets: &'a [Ticket<'a>]) -> impl Iterator<Item = &'a Proven> + Clone {
+    tickets.iter().filter_map(|(_, read)| read.as_ref().ok())
 }
 
 /// A request that was sent on: one part for each leader.
@@ -86,7 +87,7 @@ pub(super) async fn produce(
     learn_leaders(bridge, &plans).await;
     let mut sent = Vec::new();
     for (body, plan) in plans {
-        sent.push(send(bridge, body, plan).await);
+        sent.push(send(bridge, tickets, body, plan).await);
     }
     Ok(gather(bridge, sent).await)
 }
@@ -144,7 +145,7 @@ async fn learn_leaders(bridge: &Bridge, plans: &[(&[u8], Plan)]) {
 }
 
 /// Sends a request's batches, each to its leader.
-async fn send(bridge: &Arc<Bridge>, body: &[u8], plan: Plan) -> Sent {
+async fn send(bridge: &Arc<Bridge>, tickets: &[Ticket<'_>], body: &[u8], plan: Plan) -> Sent {
     let cluster = &bridge.cluster;
     let leader = |topic: &PlannedTopic, partition: &PlannedPartition| {
         cluster.leader(&topic.name, partition.index)
@@ -164,7 +165,6 @@ async fn send(bridge: &Arc<Bridge>, body: &[u8], plan: Plan) -> Sent {
     }
     // One producer's requests take one connection to each broker, and so keep their order.
     let number = plan.identities.first().map_or(0, |identity| identity.producer_id as u64);
-    let producer_ids: Vec<i64> = plan.identities.iter().map(|it| it.producer_id).collect();
     for node in leaders.into_keys() {
         let (tell, told) = oneshot::channel();
         let Some(Ok(connection)) = cluster.connect(node, number).await else {
@@ -174,9 +174,19 @@ async fn send(bridge: &Arc<Bridge>, body: &[u8], plan: Plan) -> Sent {
         };
         let version = connection.versions().select_at_most(ApiKey::Produce, PRODUCE_VERSION);
         let Some(version) = version else { continue };
+        let begun = bridge.leases.begin_one_shot(proven(tickets), &plan.identities);
+        let Some(under_way) = begun else {
+            for topic in &plan.topics {
+                let of_node = |it: &&PlannedPartition| leader(topic, it) == Some(node);
+                for partition in topic.partitions.iter().filter(of_node) {
+                    let refused = Outcome::refused(ErrorCode::InvalidProducerIdMapping);
+                    outcomes.insert(&topic.name, partition.index, refused);
+                }
+            }
+            continue;
+        };
         let frame = plan.request(body, version, |topic, it| leader(topic, it) == Some(node));
         let patience = Duration::from_millis(plan.timeout_ms as u64) + ROUND_TRIPS;
-        let under_way = bridge.leases.under_way(producer_ids.clone());
         let held = bridge.hold(frame.len());
         let reply = Reply::new(move |answer| {
             drop((under_way, held));

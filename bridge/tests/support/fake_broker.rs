@@ -34,6 +34,8 @@ pub(crate) struct Manners {
     pub(crate) advertise: Option<(String, u16)>,
     /// How long the answer to a Produce request takes, by the partition that it begins with.
     pub(crate) delay: fn(i32) -> Duration,
+    /// A topic that is told of half a second after it was asked for.
+    pub(crate) slow_topic: Option<&'static str>,
     /// Whether the answer to a Produce request bears another's correlation id.
     pub(crate) wrong_correlation_id: bool,
     /// The error of each partition.
@@ -43,7 +45,7 @@ pub(crate) struct Manners {
 impl Default for Manners {
     fn default() -> Self {
         let (advertise, delay) = (None, |_| Duration::ZERO);
-        Self { advertise, delay, wrong_correlation_id: false, error: 0 }
+        Self { advertise, delay, slow_topic: None, wrong_correlation_id: false, error: 0 }
     }
 }
 
@@ -125,6 +127,11 @@ impl FakeBroker {
             ApiKey::ApiVersions => versions().encode(&mut out, version),
             ApiKey::Metadata => {
                 let request = MetadataRequest::decode(&mut bytes, version).unwrap();
+                let names = request.topics.iter().flatten().filter_map(|it| it.name.as_ref());
+                if names.map(|name| name.as_str()).any(|name| Some(name) == self.manners.slow_topic)
+                {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
                 self.metadata(&request).encode(&mut out, version)
             }
             ApiKey::InitProducerId => {
