@@ -106,40 +106,25 @@ impl<F: NorFlash> FlashRing<F> {
         let (live, replaced) = (vec![0; sectors], Vec::new());
         let mut ring = Self { flash, live, replaced, sector: 0, offset: F::ERASE_SIZE, order: 0 };
         ring.for_each(Self::drop_replaced);
-        ring.for_each(|ring, entry| {
-            let sector = entry.key as usize / F::ERASE_SIZE;
-            ring.live[sector] += u16::from(ring.is_live(&entry));
-            if entry.order >= ring.order {
-                (ring.order, ring.sector) = (entry.order + 1, sector);
-            }
-        });
-        ring.leave_unread()?;
-        Ok(ring)
-    }
-
-    /// Keeps the sectors in which something is unread.
-    fn leave_unread(&mut self) -> Result<(), F::Error> {
-        let sectors = self.live.len();
         let mut unread = 0;
         for sector in 0..sectors {
-            let mut last = None;
-            let outcome = loop {
-                match self.next_in_sector(sector, last) {
-                    Ok(Some(entry)) => last = Some(entry),
-                    outcome => break outcome,
+            let read = ring.for_each_in(sector, |ring, entry| {
+                ring.live[sector] += u16::from(ring.is_live(&entry));
+                if entry.order >= ring.order {
+                    (ring.order, ring.sector) = (entry.order + 1, sector);
                 }
-            };
-            if let Err(error) = outcome {
+            });
+            if let Err(error) = read {
+                ring.live[sector] += 1;
                 unread += 1;
-                self.live[sector] += 1;
-                if unread == sectors && self.order == 0 {
+                if unread == sectors && ring.order == 0 {
                     return Err(error);
                 }
             }
         }
         // Batches that the next start reads may be later than all that this one does.
-        self.order += (unread * (F::ERASE_SIZE / Self::entry_size(0, 0))) as u32;
-        Ok(())
+        ring.order += (unread * (F::ERASE_SIZE / Self::entry_size(0, 0))) as u32;
+        Ok(ring)
     }
 
     /// Stores a batch; returns its key.
@@ -311,12 +296,22 @@ impl<F: NorFlash> FlashRing<F> {
     /// Looks at all whole batches that can be found, removed ones too.
     fn for_each(&mut self, mut look: impl FnMut(&mut Self, FlashEntry)) {
         for sector in 0..self.live.len() {
-            let mut last = None;
-            while let Ok(Some(entry)) = self.next_in_sector(sector, last) {
-                last = Some(entry);
-                look(self, entry);
-            }
+            let _ = self.for_each_in(sector, &mut look);
         }
+    }
+
+    /// Those of a sector. The error says that there may be more.
+    fn for_each_in(
+        &mut self,
+        sector: usize,
+        mut look: impl FnMut(&mut Self, FlashEntry),
+    ) -> Result<(), F::Error> {
+        let mut last = None;
+        while let Some(entry) = self.next_in_sector(sector, last)? {
+            last = Some(entry);
+            look(self, entry);
+        }
+        Ok(())
     }
 
     /// A reset came after a batch was stored again and before its first copy was removed.
@@ -325,18 +320,15 @@ impl<F: NorFlash> FlashRing<F> {
         if sector >= self.live.len() {
             return;
         }
-        let mut last = None;
-        while let Ok(Some(old)) = self.next_in_sector(sector, last) {
-            last = Some(old);
+        let _ = self.for_each_in(sector, |ring, old| {
             let is_it = old.key == u64::from(new.replaces) && old.order < new.order;
-            if is_it && self.is_live(&old) {
+            if is_it && ring.is_live(&old) {
                 // That the old one is whole is certain: the new one was made of it.
                 let commit = new.key as usize + Self::entry_size(new.topic_len, new.len);
-                let is_whole = self.is_marked(commit - Self::UNIT) == Some(true);
-                let dropped = if is_whole { old.key } else { new.key };
-                self.replace(dropped);
+                let is_whole = ring.is_marked(commit - Self::UNIT) == Some(true);
+                ring.replace(if is_whole { old.key } else { new.key });
             }
-        }
+        });
     }
 
     /// Whether a mark was written: it is one unit of zeros, and half a mark is none. `None`: it
@@ -406,6 +398,8 @@ mod tests {
         checks: bool,
         /// The words that can't be read.
         torn: BTreeSet<usize>,
+        /// How many reads there are before one that fails.
+        reads_left: u32,
     }
 
     impl Nor {
@@ -414,7 +408,8 @@ mod tests {
         }
 
         fn holding(bytes: Vec<u8>) -> Self {
-            Self { bytes, operations_left: u32::MAX, checks: false, torn: BTreeSet::new() }
+            let (operations_left, reads_left) = (u32::MAX, u32::MAX);
+            Self { bytes, operations_left, checks: false, torn: BTreeSet::new(), reads_left }
         }
 
         /// How many bytes of this operation still happen, and whether it ends.
@@ -439,7 +434,8 @@ mod tests {
         fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
             assert!(offset.is_multiple_of(4) && bytes.len().is_multiple_of(4));
             let words = offset as usize / 8..(offset as usize + bytes.len()).div_ceil(8);
-            if self.torn.range(words).next().is_some() {
+            self.reads_left = self.reads_left.wrapping_sub(1);
+            if self.reads_left == 0 || self.torn.range(words).next().is_some() {
                 return Err(NorFlashErrorKind::Other);
             }
             bytes.copy_from_slice(&self.bytes[offset as usize..][..bytes.len()]);
@@ -630,6 +626,22 @@ mod tests {
         assert_eq!(expected.len(), 8);
         ring.flash.torn.clear();
         assert_eq!(contents(&mut reopen(ring)), expected);
+    }
+
+    #[test]
+    fn no_single_failure_of_a_bus_loses_a_batch() {
+        for reads_left in 1..60 {
+            let mut ring = FlashRing::open(Nor::new()).unwrap();
+            let mut keys: Vec<u64> =
+                (1..=4).map(|n| ring.append("t-1", 7, &[n; 61], NOTHING).unwrap()).collect();
+            ring.flash.reads_left = reads_left;
+            let mut ring = reopen(ring);
+            while let Ok(key) = ring.append("t-1", 7, &[5; 61], NOTHING) {
+                keys.push(key);
+            }
+            let found = contents(&mut reopen(ring)).into_iter().map(|(key, _)| key);
+            assert_eq!(found.collect::<Vec<_>>(), keys, "{reads_left} reads");
+        }
     }
 
     #[test]
