@@ -5,7 +5,9 @@ mod support;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
+use kafka_protocol::records::Compression;
 use ottla_bridge_protocol::StreamId;
 use support::bench::Bench;
 use support::client::{Client, Greeting};
@@ -61,6 +63,41 @@ async fn t21_a_noisy_subject_takes_nothing_from_a_quiet_one() {
     assert!((REQUESTS * 9 / 10..=REQUESTS * 11 / 10).contains(&noise), "{noise} : {REQUESTS}");
 }
 
+/// More sessions than the bridge has threads send what takes long to decompress.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn t21_what_takes_long_to_judge_holds_up_nobody_else() {
+    let bench = Bench::new(1, |config| {
+        config.limits.bytes_per_s = 1 << 30;
+        config.limits.subject_bytes_per_s = 1 << 30;
+    });
+    let address = bench.bridge.address();
+    let sessions = 2 * std::thread::available_parallelism().unwrap().get();
+    let busy: Vec<_> = (0..sessions)
+        .map(|_| {
+            tokio::spawn(async move {
+                let mut page = Page::of(Client::open(address).await).await;
+                let (identity, value) = (page.client.identity(), "x".repeat(250 << 10));
+                let now = kafka::now_ms();
+                let batch = kafka::batch_with(identity, 0, &[&value], Compression::Gzip, now);
+                let batches: Vec<_> =
+                    (0..250).map(|number| ("clicks", number, batch.clone())).collect();
+                for _ in 0..3 {
+                    page.client.ask(page.stream, &kafka::produce(&batches)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let mut quiet = Page::of(Client::open(address).await).await;
+    let (begun, mut held_up) = (Instant::now(), Duration::ZERO);
+    while !busy.iter().all(|session| session.is_finished()) {
+        let asked = Instant::now();
+        quiet.produce().await;
+        held_up += Some(asked.elapsed()).filter(|it| it.as_millis() > 50).unwrap_or_default();
+    }
+    let all = begun.elapsed();
+    assert!(held_up < all / 4, "{held_up:?} of {all:?}");
+}
+
 /// About what a request counts for.
 const REQUEST: usize = 1300;
 
@@ -73,7 +110,10 @@ struct Page {
 
 impl Page {
     async fn open(address: SocketAddr, token: &str) -> Self {
-        let mut client = Client::connect(address, &Greeting::token(token)).await.unwrap();
+        Self::of(Client::connect(address, &Greeting::token(token)).await.unwrap()).await
+    }
+
+    async fn of(mut client: Client) -> Self {
         let stream = client.open_stream(Some(0)).await.unwrap();
         Self { client, stream, sequence: 0 }
     }

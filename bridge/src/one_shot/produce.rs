@@ -19,7 +19,7 @@ use crate::kafka::produce::{Plan, PlannedPartition, PlannedTopic, Rules};
 use crate::kafka::produce_reply::{self, Outcome, Outcomes};
 use crate::kafka::{BadCall, Call};
 use crate::lease::Proven;
-use crate::session::{PRODUCE_VERSION, Peer, ROUND_TRIPS, batch_rules};
+use crate::session::{PRODUCE_VERSION, Peer, ROUND_TRIPS, batch_rules, judge};
 use crate::upstream::{Lost, Reply, Wanted};
 
 /// The responses with their sizes, and whether some are missing.
@@ -123,7 +123,7 @@ fn check<'a>(
         deny("T5", "another request than Produce without a session");
         return Err(StatusCode::BAD_REQUEST);
     }
-    let plan = Plan::new(&call, rules, &mut Vec::new()).map_err(|_| {
+    let plan = judge(&call, rules, &mut Vec::new()).map_err(|_| {
         deny("T17", "a malformed request");
         StatusCode::BAD_REQUEST
     })?;

@@ -34,7 +34,7 @@ use crate::lease::{Granted, Holder, Refusal};
 use crate::upstream::{Connection, Lost};
 
 pub(crate) use greet::{METADATA_BYTES, METADATA_VERSION, lease_frame, welcome_for};
-pub(crate) use produce::{PRODUCE_VERSION, ROUND_TRIPS};
+pub(crate) use produce::{PRODUCE_VERSION, ROUND_TRIPS, judge};
 pub(crate) use requests::{picture_for, wanted_of};
 pub(crate) use rules::{ProduceRules, batch_rules};
 pub(crate) use run::serve;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use ottla_bridge_protocol::{CloseCode, StreamEnd, StreamId};
 use ottla_core::protocol::api_key::ApiKey;
+use tokio::task::block_in_place;
 use tokio::time::{Duration, Instant};
 
 use super::rules::batch_rules;
@@ -10,7 +11,7 @@ use super::stream::Slot;
 use super::{Closed, Event, ProduceRules, Session};
 use crate::kafka::Call;
 use crate::kafka::batch::Identity;
-use crate::kafka::produce::{Plan, Violation};
+use crate::kafka::produce::{Plan, Rules, Violation};
 use crate::kafka::produce_reply::{self, Outcomes};
 use crate::upstream::{Lost, Reply};
 
@@ -18,6 +19,20 @@ use crate::upstream::{Lost, Reply};
 pub(crate) const PRODUCE_VERSION: i16 = 12;
 /// What a broker gets beyond the request's own timeout.
 pub(crate) const ROUND_TRIPS: Duration = Duration::from_secs(10);
+
+/// A request with more bytes is judged beside the runtime's workers. Its batches may be a hundred
+/// MiB decompressed, and as many sessions as there are workers would hold up all others meanwhile.
+const JUDGED_ASIDE: usize = 16 << 10;
+
+/// Checks a request, holding up nobody else.
+pub(crate) fn judge(
+    call: &Call<'_>,
+    rules: &impl Rules,
+    scratch: &mut Vec<u8>,
+) -> Result<Plan, Violation> {
+    let mut judge = || Plan::new(call, rules, scratch);
+    if call.body.len() > JUDGED_ASIDE { block_in_place(judge) } else { judge() }
+}
 
 impl Session {
     pub(super) fn on_produce(&mut self, id: StreamId, call: &Call<'_>) -> Result<(), Closed> {
@@ -35,7 +50,7 @@ impl Session {
             limits: &self.config.limits,
             batches: &self.batch_rules,
         };
-        let plan = match Plan::new(call, &rules, &mut self.scratch) {
+        let plan = match judge(call, &rules, &mut self.scratch) {
             Ok(plan) => plan,
             Err(violation) => {
                 self.on_violation(id, &violation);
