@@ -277,7 +277,12 @@ impl<S: Socket> Bridge<S> {
 
     /// There is no WebSocket any more; there will be another, unless that can't help.
     fn lose(&mut self, error: WsError, now: Instant) {
-        let greeting = matches!(self.life.phase, Phase::Greeting { .. } | Phase::WantsToken);
+        let greeting = match self.life.phase {
+            Phase::Greeting { .. } => true,
+            // Where there has been a session, the program may get one again: it was only offline.
+            Phase::WantsToken => self.terms.is_none(),
+            _ => false,
+        };
         let refused = matches!(error, WsError::Closed { code: Some(code), .. }
             if CloseCode::from_u16(code) == Some(CloseCode::Unauthenticated));
         self.life.refused_tokens += u32::from(refused && greeting);

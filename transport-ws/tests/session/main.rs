@@ -204,6 +204,20 @@ fn a_token_that_is_refused_twice_ends_it() {
 }
 
 #[test]
+fn a_token_that_can_not_be_had_for_a_while_ends_nothing() {
+    let mut world = World::new(&[]);
+    world.know();
+    world.no_token = true;
+    world.cut();
+    let delivery = world.send(0, "kept");
+    world.pass(60 * SECOND);
+    world.no_token = false;
+    world.pass(40 * SECOND);
+    assert!(delivery.try_get().unwrap().is_ok());
+    assert_eq!(world.log(0), ["kept"]);
+}
+
+#[test]
 fn who_is_not_allowed_gives_up() {
     let mut world = World::new(&[]);
     world.know();

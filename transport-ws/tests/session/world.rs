@@ -67,6 +67,8 @@ pub(crate) struct World {
     pub(crate) opened: Vec<Instant>,
     /// The bridge can't be reached.
     pub(crate) unreachable: bool,
+    /// The program has no token for now.
+    pub(crate) no_token: bool,
     /// Codes that the client closed with.
     pub(crate) closes: Vec<u16>,
     /// The WebSocket is cut before the message in which this byte would pass, up or down.
@@ -105,6 +107,7 @@ impl World {
             bridge: None,
             opened: Vec::new(),
             unreachable: false,
+            no_token: false,
             closes: Vec::new(),
             cut_up: None,
             cut_down: None,
@@ -149,6 +152,7 @@ impl World {
         let Some(action) = self.wire.borrow_mut().actions.pop_front() else { return false };
         let now = self.clock.now();
         match action {
+            Action::WantToken if self.no_token => self.transport.no_token("offline", now),
             Action::WantToken => self.transport.set_token("token", now),
             Action::Open => {
                 self.opened.push(now);
