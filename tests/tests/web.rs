@@ -125,6 +125,13 @@ fn a_module_that_stops_rejects_what_is_pending() {
 }
 
 #[test]
+fn a_data_base_that_fails_leaves_nothing_behind() {
+    let Setting { kafka, bridge, .. } = Setting::shared();
+    kafka.create_topic("failing-store", 1, 1, &[]);
+    App::shared().run(Runtime::NODE_24, "failing_store.mjs", [bridge.url()]);
+}
+
+#[test]
 fn workerd_produces_over_tcp() {
     in_workerd("workerd-tcp", "worker.mjs", |setting| {
         format!("brokers={}", setting.kafka.bootstrap())

@@ -284,9 +284,13 @@ class Durable {
     this.#sizes.set(key, size);
   }
 
-  #discard(key) {
+  #shrink(key) {
     this.#bytes -= this.#sizes.get(key) ?? 0;
     this.#sizes.delete(key);
+  }
+
+  #discard(key) {
+    this.#shrink(key);
     const kept = this.#held.get(key);
     if (kept?.error) return;
     if (kept?.owners.length && this.onDiscard) return this.onDiscard(key, kept.owners);
@@ -307,13 +311,10 @@ class Durable {
     await undefined;
     for (;;) {
       // After a crash nothing more is known of what is stored.
-      if (!this.#engine) return;
+      if (!this.#engine) return this.#stopWriting();
       const leases = this.#newLeases();
       const [put, remove] = [this.#put.splice(0), this.#remove.splice(0)];
-      if (!leases && put.length === 0 && remove.length === 0) {
-        this.#writing = undefined;
-        return;
-      }
+      if (!leases && put.length === 0 && remove.length === 0) return this.#stopWriting();
       const gone = new Set(remove);
       const kept = put.filter(({ key }) => !gone.has(key));
       const entries = kept.map(({ number, slots, anew, ...entry }) => entry);
@@ -323,14 +324,26 @@ class Durable {
         this.#releaseWithout([...remove, ...entries.filter((it) => it.error).map((it) => it.key)]);
       } catch (error) {
         put.forEach((entry) => this.#written(entry, -1, error));
+        // What has its outcome must not be there when its lease is over.
+        this.#remove.push(...remove);
+        if (leases) this.#changes = -1;
+        // If not even that can be written, it waits until something happens.
+        if (put.length === 0) return this.#stopWriting();
       }
       this.#producer.wake();
     }
   }
 
+  #stopWriting() {
+    this.#writing = undefined;
+  }
+
   #written({ number, slots, key: own }, key, cause) {
     if (number === undefined) return;
-    if (key < 0) this.#held.delete(own);
+    if (key < 0) {
+      this.#held.delete(own);
+      this.#shrink(own);
+    }
     this.#engine?.stored(number, key);
     for (const [slot] of slots) {
       if (!slot) continue;
@@ -358,15 +371,16 @@ class Durable {
     if (!this.#engine) return;
     this.pump();
     while (this.#writing) await this.#writing;
+    if (!this.#engine) return;
     // What is held for its owners, the next host asks the leases' sequences about.
     const isHeld = [...this.#held.values()].some(({ error }) => !error);
-    if (this.#sizes.size === 0 && !isHeld) {
+    if (this.#sizes.size === 0 && !isHeld && this.#remove.length === 0) {
       for (const { producerId } of readLeases(this.#link)) this.#link.release(producerId);
       await this.#store.write({ put: [], remove: [], leases: [] }).catch(() => {});
     }
     this.#engine = undefined;
-    this.#store.close();
-    this.#unlock();
+    this.#caughtUp();
+    this.abandon();
   }
 
   /** The module has crashed: what is stored waits for the next page. */
@@ -376,7 +390,7 @@ class Durable {
     this.abandon();
   }
 
-  /** The page gives the queue up before there was a session. */
+  /** The page lets go of the queue. */
   abandon() {
     this.#store.close();
     this.#unlock();

@@ -35,7 +35,7 @@ class Store {
   }
 
   /** Writes all of it or nothing, and is done when the device has it. */
-  write({ put, remove, leases }) {
+  async write({ put, remove, leases }) {
     const written = this.#base.transaction(['batches', 'leases'], 'readwrite', {
       durability: put.length > 0 ? 'strict' : 'relaxed',
     });
