@@ -46,4 +46,18 @@ await slow.send({ topic: 'edge-slow', value: 'at last' });
 const after = slow.metrics();
 assert(after.metadataUpdates > before.metadataUpdates, 'it was asked');
 assert.equal(after.recordsRetried, before.recordsRetried);
-await slow.close();
+const last = slow.send({ topic: 'edge-slow', value: 'without a limit' });
+await slow.close({ timeout: Infinity });
+await last;
+delay = 0;
+
+// An answer that never comes holds up no other request for longer than the producer waits for it.
+const hung = await connect({ url, config: { 'request.timeout.ms': 1000, 'delivery.timeout.ms': 10_000 } });
+await hung.send({ topic: 'edge-slow', value: 'answered' });
+const { fetch: counted } = globalThis;
+globalThis.fetch = (to, { signal }) => {
+  globalThis.fetch = counted;
+  return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+};
+await hung.send({ topic: 'edge-slow', value: 'sent again' });
+await hung.close();

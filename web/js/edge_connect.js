@@ -97,7 +97,7 @@ class EdgeProducer {
   async #end(timeout) {
     const { producer } = this.#kept;
     let timer;
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, timeout, true)));
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, Math.min(timeout, 0x7fffffff), true)));
     const isLate = await Promise.race([producer.flush(), late]);
     clearTimeout(timer);
     for (const reports of this.#reports) reports.finish();

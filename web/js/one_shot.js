@@ -51,6 +51,9 @@ export class OneShotChannel {
   #streams = new Map();
   #produce = [];
   #posting = false;
+  /** The requests of the body that is on its way, and what ends that. */
+  #delivering = [];
+  #giveUp;
   #session = 0;
 
   constructor(url, token) {
@@ -107,7 +110,7 @@ export class OneShotChannel {
     if (type === HELLO) this.#greet(payload);
     else if (type === OPEN) this.#opened(stream);
     else if (type === DATA) this.#receive(stream, payload);
-    else if (type === CLOSE && this.#streams.delete(stream)) this.#say(CLOSE, stream, [0]);
+    else if (type === CLOSE) this.#closed(stream);
     else if (type === LEASE) this.#leased(payload[0]);
     else if (type === AUTH) this.#say(AUTH_OK, 0, new Bytes().u32(FOREVER_MS).done());
     else if (type === PING) this.#say(PONG, 0, payload);
@@ -116,6 +119,13 @@ export class OneShotChannel {
   #opened(stream) {
     this.#streams.set(stream, { rest: new Uint8Array(), waiting: [] });
     this.#say(OPENED, stream, new Bytes().u32(Math.min(WINDOW, this.#welcome.window)).done());
+  }
+
+  #closed(stream) {
+    if (!this.#streams.delete(stream)) return;
+    this.#say(CLOSE, stream, [0]);
+    // The module waits no longer for its answer: nor do the requests behind it.
+    if (this.#delivering.some((request) => request.stream === stream)) this.#giveUp.abort();
   }
 
   async #greet(hello) {
@@ -197,7 +207,9 @@ export class OneShotChannel {
     this.token = token;
     const hello = this.#hello({ tickets: [this.#lease.ticket] });
     const stream = join(batch.map(({ request }) => request));
-    const answered = await this.#fetch(join([hello, ...pieces(1, stream)]));
+    this.#delivering = batch;
+    this.#giveUp = new AbortController();
+    const answered = await this.#fetch(join([hello, ...pieces(1, stream)]), this.#giveUp.signal);
     if (session !== this.#session) return;
     let responses = new Uint8Array();
     if (answered.status === 200) {
@@ -309,10 +321,10 @@ export class OneShotChannel {
     this.#wake();
   }
 
-  async #fetch(body) {
+  async #fetch(body, signal) {
     try {
       const headers = { 'content-type': 'text/plain' };
-      const answer = await fetch(this.#url, { method: 'POST', body, headers });
+      const answer = await fetch(this.#url, { method: 'POST', body, headers, signal });
       return { status: answer.status, body: new Uint8Array(await answer.arrayBuffer()) };
     } catch {
       return { status: 0 };
