@@ -86,6 +86,14 @@ assert.ok(stranger.abortable);
 await assert.rejects(tx.commit(), (error) => error.abortable && unknown.test(error.code));
 await assert.rejects(tx.sendOffsets('g', []), { code: 'INVALID_TXN_STATE' });
 
+// Nothing of a call that is refused is left for the next.
+tx = await producer.transaction();
+const [offset] = offsets;
+await refused(tx.sendOffsets({}, offsets), 'INVALID_GROUP_ID', /groupId/);
+await refused(tx.sendOffsets('g', [offset, { ...offset, metadata: 5 }]), 'INVALID_OFFSET', /metadata/);
+assert.equal(producer.metrics().promisesOpen, 0);
+await tx.abort();
+
 // Nothing of what waits for its topic gets into the transaction after.
 tx = await producer.transaction();
 const unsent = tx.send({ topic: 'small-too', value: 'never' });

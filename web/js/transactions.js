@@ -88,6 +88,9 @@ export class Transaction {
     this.#check();
     const { groupId, generationId = -1, memberId = '', groupInstanceId } =
       typeof group === 'string' ? { groupId: group } : group;
+    if ([groupId, memberId, groupInstanceId ?? ''].some((text) => typeof text !== 'string')) {
+      throw new OttlaError('INVALID_GROUP_ID', 'a group has a groupId, and its names are texts');
+    }
     const list = offsets.map(checkedOffset);
     if (list.length === 0) return;
     await this.#producer.ask((engine, slot) => {
@@ -152,12 +155,14 @@ export class Transaction {
 }
 
 /** In the order of the module's arguments. */
-function checkedOffset({ topic, partition, offset, leaderEpoch, metadata = '' }) {
+function checkedOffset({ topic, partition, offset, leaderEpoch, metadata }) {
   const number = Number(offset);
+  const note = metadata ?? '';
+  if (typeof note !== 'string') throw new OttlaError('INVALID_OFFSET', "an offset's metadata is a text");
   if (typeof topic !== 'string' || !Number.isInteger(partition) || !Number.isSafeInteger(number)) {
     throw new OttlaError('INVALID_OFFSET', 'an offset has a topic, a partition and an offset');
   }
-  return [topic, partition, number, leaderEpoch ?? -1, metadata];
+  return [topic, partition, number, leaderEpoch ?? -1, note];
 }
 
 function aborted(cause) {
