@@ -16,8 +16,14 @@ async function locks() {
 const nobody = new URL(url);
 nobody.port = 1;
 
+const unhandled = [];
+addEventListener('unhandledrejection', ({ reason }) => unhandled.push(reason));
+const token = () => {
+  throw new Error('nobody has logged in');
+};
+
 async function giveUp(timeout) {
-  const { code } = await connect({ url: nobody, shared: true, timeout }).catch((error) => error);
+  const { code } = await connect({ url: nobody, token, shared: true, timeout }).catch((error) => error);
   if (code !== 'UNREACHABLE') throw new Error(`not UNREACHABLE: ${code}`);
 }
 
@@ -79,6 +85,7 @@ async function run() {
     if (Date.now() - begun > 20_000) throw new Error(`still there: ${left}`);
     await pause(100);
   }
+  if (unhandled.length > 0) throw new Error(`unhandled: ${unhandled}`);
   const producer = await connect({ url, shared: true });
   await producer.send({ topic, value: `${label}:0`, partition: 0 });
   await leavesNobodyListening(producer);

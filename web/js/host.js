@@ -61,6 +61,7 @@ class Host {
   #alive = new Set();
   #reporting = false;
   #onToken = [];
+  #noToken = '';
 
   constructor(name, channel) {
     this.#name = name;
@@ -104,6 +105,8 @@ class Host {
   hear(message) {
     const { type, tab } = message;
     if (type === 'token') return this.#onToken.splice(0).forEach((resolve) => resolve(message.token));
+    // Another tab may have one.
+    if (type === 'no token') return (this.#noToken = `: ${message.why}`);
     if (!this.#producer) return undefined;
     if (type === 'hello') return this.#to(tab, this.#hello());
     if (message.to !== this.#id) return undefined;
@@ -121,7 +124,7 @@ class Host {
     this.#all.postMessage({ type: 'token' });
     return new Promise((resolve, reject) => {
       this.#onToken.push(resolve);
-      const late = () => reject(new OttlaError('UNAUTHENTICATED', 'no tab has a token'));
+      const late = () => reject(new OttlaError('UNAUTHENTICATED', `no tab has a token${this.#noToken}`));
       setTimeout(late, TOKEN_PATIENCE_MS);
     });
   }

@@ -222,8 +222,12 @@ class Tab {
 
   async #tellToken() {
     const { token } = this.#options;
-    const given = typeof token === 'function' ? await token() : token;
-    this.#out.postMessage({ type: 'token', token: given });
+    try {
+      const given = typeof token === 'function' ? await token() : token;
+      this.#out.postMessage({ type: 'token', token: given });
+    } catch (error) {
+      this.#out.postMessage({ type: 'no token', why: String(error?.message ?? error) });
+    }
   }
 
   /** A new host: what it has not found stored was never sent, and is sent now. */
@@ -302,7 +306,7 @@ class Tab {
 
   async #close(timeout) {
     let timer;
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, timeout)));
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, Math.min(timeout, 0x7fffffff))));
     await Promise.race([this.flush(), late]);
     clearTimeout(timer);
     const message = 'the producer was closed; what is stored is sent all the same';
