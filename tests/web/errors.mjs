@@ -82,6 +82,8 @@ for (const where of [{ brokers }, { url }]) {
   const writer = producer.writable('errors').getWriter();
   await refused(writer.write(5).then(() => writer.close()), 'INVALID_RECORD', /value/);
   await refused(send({ value: 'x'.repeat(2 ** 21) }), 'RECORD_TOO_LARGE', /max.request.size/);
+  // More than the module could have, which would end it.
+  await refused(send({ value: new Uint8Array(2 ** 31) }), 'RECORD_TOO_LARGE', /too large/);
   const missing = /partition 77 .* partition count 2/;
   const held = refused(send({ value: 'v', partition: 77 }), 'NOT_IN_METADATA', missing, { retriable: true });
   const others = [send({ value: 'to another partition' }), producer.sendBatch('errors', [{ value: 'v', partition: 1 }])];

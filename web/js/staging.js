@@ -5,6 +5,8 @@ import { OttlaError } from './errors.js';
 const HEAD = 48;
 /** So much is handed over at once without waiting for the end of the task. */
 const FULL = 256 * 1024;
+/** Room at first. */
+const LEAST = 16 * 1024;
 
 const encoder = new TextEncoder();
 
@@ -38,6 +40,8 @@ export class Staging {
     const timestamp = milliseconds(record.timestamp);
     let room = HEAD + most(key) + most(value);
     for (const [name, content] of headers) room += 8 + most(name) + most(content);
+    // The module's memory must not be at stake for a record that can't be sent anyway.
+    if (room > 2 ** 30) throw new OttlaError('RECORD_TOO_LARGE', 'record too large');
     this.#reserve(room);
 
     const start = this.#size;
@@ -84,7 +88,8 @@ export class Staging {
     const needed = this.#size + room;
     // The views are cut off whenever the module's memory has grown.
     if (needed <= this.#bytes.length && this.#bytes.buffer === this.#memory.buffer) return;
-    const capacity = Math.max(needed, this.#bytes.length, FULL + 16 * 1024);
+    // As much as is needed: the module keeps it, also when the producer has ended.
+    const capacity = Math.max(needed, Math.min(2 * this.#bytes.length, FULL + LEAST), LEAST);
     const address = this.#engine.reserve(capacity);
     this.#bytes = new Uint8Array(this.#memory.buffer, address, capacity);
     this.#view = new DataView(this.#memory.buffer, address, capacity);
@@ -129,7 +134,7 @@ function most(content) {
 /** Pairs of name and content, with the trace context last. */
 function headersOf({ headers, traceparent }) {
   if (headers === undefined && traceparent === undefined) return NONE;
-  const pairs = Array.isArray(headers) ? headers : Object.entries(headers ?? {});
+  const pairs = headers?.[Symbol.iterator] ? [...headers] : Object.entries(headers ?? {});
   const list = pairs.map(([name, content]) => [String(name), field(content, 'header')]);
   if (traceparent !== undefined) list.push(['traceparent', String(traceparent)]);
   return list;
