@@ -14,6 +14,7 @@ use core::task::Waker;
 use super::waiters::Ticket;
 use super::waiters::Waiters;
 use crate::forget::forget;
+use crate::protocol::api_key::BROKERS;
 use crate::time::Instant;
 
 /// Which node's batches a buffer counts for: an index the sender hands out; 0 is "no leader known".
@@ -223,7 +224,8 @@ impl BufferPool {
     fn put_back(&mut self, grant: Grant) {
         let Grant { mut bytes, reserved, account } = grant;
         self.held[usize::from(account.0)] -= reserved;
-        if reserved == self.poolable && bytes.capacity() == self.poolable && self.poolable > 0 {
+        let is_one = reserved == self.poolable && bytes.capacity() == self.poolable;
+        if is_one && self.poolable > 0 && !(BROKERS && self.closed) {
             bytes.clear();
             self.free.push(bytes);
         } else {
@@ -261,9 +263,14 @@ impl BufferPool {
         self.waiters.overdue(now)
     }
 
-    /// Refuses all further requests and returns everybody who waits.
+    /// Refuses all further requests and returns everybody who waits. Memory goes back to the
+    /// allocator: handles of the producer may live on for long. A page that closes ends.
     pub(crate) fn close(&mut self) -> Vec<Waker> {
         self.closed = true;
+        if BROKERS {
+            self.available = self.free_bytes();
+            self.free = Vec::new();
+        }
         self.waiters.wakers()
     }
 
@@ -386,5 +393,17 @@ mod tests {
             pool.deallocate(buffer);
         }
         assert_eq!((pool.free.len(), pool.free_bytes()), (4, 2_100));
+    }
+
+    #[test]
+    #[cfg(feature = "brokers")]
+    fn a_closed_pool_keeps_no_memory() {
+        let mut pool = BufferPool::new(2_000, 500, Vec::new());
+        let [first, second] = [0, 0].map(|_| pool.try_allocate(500, Account(0)).unwrap());
+        pool.deallocate(first);
+        assert_eq!(pool.free.len(), 1);
+        pool.close();
+        pool.deallocate(second);
+        assert_eq!((pool.free.capacity(), pool.free_bytes()), (0, 2_000));
     }
 }
