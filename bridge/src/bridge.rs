@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::admission::Admission;
 use crate::audit::{Audit, Who};
 use crate::auth::Authenticator;
-use crate::config::{Auth, Config, ConfigError, Limits};
+use crate::config::{Auth, Config, ConfigError, Limits, Times};
 use crate::id::SessionId;
 use crate::lease::Leases;
 use crate::limits::Bucket;
@@ -78,25 +78,7 @@ impl Bridge {
     /// anybody is asked who he is stay: each was checked together with the others.
     pub(crate) fn replace(&self, config: Config) -> Result<(), ConfigError> {
         let former = self.config();
-        let begun = |config: &Config| {
-            let auth = &config.auth;
-            (auth.mode, auth.allow_anonymous_network, config.times.connect_ms)
-        };
-        let same = [
-            (format!("{:?}", begun(&former)), format!("{:?}", begun(&config))),
-            (format!("{:?}", former.listen), format!("{:?}", config.listen)),
-            (format!("{:?}", former.admin), format!("{:?}", config.admin)),
-            (format!("{:?}", former.kafka), format!("{:?}", config.kafka)),
-            (format!("{:?}", former.leases), format!("{:?}", config.leases)),
-            (format!("{:?}", former.otlp), format!("{:?}", config.otlp)),
-        ];
-        if same.iter().any(|(former, now)| former != now) {
-            tracing::warn!(
-                "changes of listen, admin, kafka, leases, otlp, auth.mode, \
-                 auth.allow_anonymous_network and times.connect_ms need a restart"
-            );
-        }
-        let config = Config {
+        let kept = Config {
             listen: former.listen.clone(),
             admin: former.admin.clone(),
             kafka: former.kafka.clone(),
@@ -105,10 +87,18 @@ impl Bridge {
             auth: Auth {
                 mode: former.auth.mode,
                 allow_anonymous_network: former.auth.allow_anonymous_network,
-                ..config.auth
+                ..config.auth.clone()
             },
-            ..config
+            times: Times { connect_ms: former.times.connect_ms, ..config.times.clone() },
+            ..config.clone()
         };
+        if format!("{kept:?}") != format!("{config:?}") {
+            tracing::warn!(
+                "changes of listen, admin, kafka, leases, otlp, auth.mode, \
+                 auth.allow_anonymous_network and times.connect_ms need a restart"
+            );
+        }
+        let config = kept;
         config.check()?;
         let auth = Arc::new(Authenticator::new(&config.auth)?);
         *self.auth.write().unwrap_or_else(PoisonError::into_inner) = auth;

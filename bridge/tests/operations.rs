@@ -223,13 +223,15 @@ fn figures(body: &[u8]) -> Vec<(String, i64)> {
     figures
 }
 
+/// What is wrong with a configuration after `change`.
+fn check(change: fn(&mut Config)) -> Result<(), String> {
+    let mut config = open_config("localhost:9092".to_owned());
+    change(&mut config);
+    config.check().map_err(|error| error.to_string())
+}
+
 #[test]
 fn t31_what_others_can_reach_has_to_be_meant() {
-    let check = |change: fn(&mut Config)| {
-        let mut config = open_config("localhost:9092".to_owned());
-        change(&mut config);
-        config.check().map_err(|error| error.to_string())
-    };
     assert_eq!(check(|_| {}), Ok(()));
     let admin = check(|config| config.admin.address = "0.0.0.0:9081".parse().unwrap());
     assert!(admin.unwrap_err().contains("admin.public"));
@@ -342,11 +344,6 @@ fn an_address_that_is_taken_is_named() {
 
 #[test]
 fn a_value_that_nothing_could_run_with_is_refused() {
-    let check = |change: fn(&mut Config)| {
-        let mut config = open_config("localhost:9092".to_owned());
-        change(&mut config);
-        config.check().map_err(|error| error.to_string())
-    };
     let none = check(|config| config.limits.connects_per_ip_per_s = 0);
     assert!(none.unwrap_err().starts_with("limits.connects_per_ip_per_s = 0"));
     let ages = check(|config| config.limits.timestamp_past_s = u64::MAX / 2);

@@ -121,12 +121,12 @@ pub(crate) fn produce(args: ProduceArgs) -> Result<Outcome, Failure> {
     let (events, received) = mpsc::sync_channel(chunks);
     let transactional = matches!(client, Client::Transactional(_));
     stop_on_interrupt(&supervisor, &shared, &events, &progress, transactional)?;
-    let warnings = match (logs, verbose) {
-        (true, _) => Warn::Never,
-        (_, true) => Warn::Always,
-        _ => Warn::UntilAcknowledged,
+    let warn = match args.verbose {
+        0 => Warn::UntilAcknowledged,
+        1 => Warn::Always,
+        logger::LOGS.. => Warn::Never,
     };
-    let watcher = Watcher::start(supervisor.clone(), shared.clone(), progress.clone(), warnings);
+    let watcher = Watcher::start(supervisor.clone(), shared.clone(), progress.clone(), warn);
     let limit = supervisor.config().max_request_size;
     let pump = Pump { args, sources, limit, shared: shared.clone(), events };
     // Never joined: on Ctrl-C it may be waiting for input that doesn't come.

@@ -361,13 +361,12 @@ impl<X: Platform> Sender<X> {
         lane.leader_epoch = epoch;
         let other = lane.leader != leader;
         lane.leader = leader;
+        if other && let Some(node) = leader.and_then(|leader| self.nodes.get(&leader)) {
+            lane.partition.set_account(node.account);
+        }
         if other {
             let leader = leader.map_or(-1, |leader| leader.0);
             line!(Debug, "{}: leader is node {leader}, leader epoch {epoch}", self.spot(id));
-        }
-        let lane = &mut self.lanes[id as usize];
-        if other && let Some(node) = leader.and_then(|leader| self.nodes.get(&leader)) {
-            lane.partition.set_account(node.account);
         }
         other || (newer && leader.is_some())
     }
