@@ -5,6 +5,7 @@
 //! it.
 
 use super::crc32c::crc32c_append;
+#[cfg(feature = "std")]
 use super::header::BATCH_OVERHEAD;
 
 /// Pieces are as large as a hardware CRC likes them, and smaller than any cache of the second
@@ -17,13 +18,18 @@ pub(super) struct RunningCrc {
     crc: u32,
     /// Where in the batch the next piece begins.
     end: usize,
+    /// There is none, and no code for it, where there is no hardware CRC: small processors have no
+    /// cache to miss, and a page has one thread.
+    #[cfg(not(feature = "std"))]
+    _never: core::convert::Infallible,
 }
 
 impl RunningCrc {
-    /// None where there is no hardware CRC: small processors have no cache to miss, and a page has
-    /// one thread.
     pub(super) fn new() -> Option<Self> {
-        cfg!(feature = "std").then_some(Self { crc: 0, end: BATCH_OVERHEAD })
+        #[cfg(feature = "std")]
+        return Some(Self { crc: 0, end: BATCH_OVERHEAD });
+        #[cfg(not(feature = "std"))]
+        None
     }
 
     /// Takes the next piece of `batch` if it is complete.
