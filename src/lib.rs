@@ -60,6 +60,8 @@
 //! # }).unwrap();
 //! ```
 //!
+//! A program that wants no I/O thread does the work itself: [`one_thread`].
+//!
 //! # Transactions
 //!
 //! A [`transaction::TransactionalProducer`] sends records, and commits a
@@ -93,6 +95,7 @@ mod contained;
 mod deliveries;
 mod delivery;
 pub mod durability;
+pub mod one_thread;
 mod producer;
 pub mod producer_0_8;
 mod start;

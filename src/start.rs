@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use ottla_core::producer_with;
 #[cfg(feature = "oidc")]
 use ottla_core::sasl::{Mechanism, TokenSource};
+use ottla_core::{Driver, producer_with};
 use ottla_transport_std::{IoThread, Native, NativeClock, Reactor, TcpTransport};
 #[cfg(feature = "oidc")]
 use ottla_transport_std::{TokenError, Tokens};
@@ -81,11 +81,18 @@ pub(crate) fn complete(mut config: ProducerConfig) -> Result<ProducerConfig, Sta
     Ok(config)
 }
 
-/// Puts the core, the TCP transport and the I/O thread together. No broker is spoken to yet.
-pub(crate) fn start(
+/// A producer and what does its work.
+pub(crate) struct Parts {
+    pub(crate) producer: ottla_core::Producer<Native>,
+    pub(crate) reactor: Reactor,
+    pub(crate) driver: Driver<Native, TcpTransport>,
+}
+
+/// Puts the core and the TCP transport together. No broker is spoken to yet.
+pub(crate) fn assemble(
     mut config: ProducerConfig,
     interceptors: Interceptors,
-) -> Result<(ottla_core::Producer<Native>, IoThread), StartError> {
+) -> Result<Parts, StartError> {
     if config.client_id.is_empty() {
         config.client_id = next_client_id();
     }
@@ -96,6 +103,15 @@ pub(crate) fn start(
     let interceptors = interceptors.into_iter().map(contain).collect();
     let (producer, driver) =
         producer_with::<Native, _>(config, interceptors, NativeClock, seed(), transport)?;
+    Ok(Parts { producer, reactor, driver })
+}
+
+/// Has an I/O thread do the work.
+pub(crate) fn start(
+    config: ProducerConfig,
+    interceptors: Interceptors,
+) -> Result<(ottla_core::Producer<Native>, IoThread), StartError> {
+    let Parts { producer, reactor, driver } = assemble(config, interceptors)?;
     let io_thread = IoThread::spawn(&producer.config().client_id, reactor, driver)?;
     Ok((producer, io_thread))
 }

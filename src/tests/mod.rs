@@ -3,6 +3,7 @@
 mod executors;
 mod failures;
 mod life;
+mod one_thread;
 mod sending;
 
 use std::time::Duration;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::Wake;
 
-/// The thread works, and nothing has asked for more since it began to.
+/// The thread works, or does what is none of ours, and nothing has asked for more since it began to
+/// work.
 const WORKING: u8 = 0;
 /// Somebody has asked for work since.
 const RUNG: u8 = 1;
@@ -36,7 +37,7 @@ impl Alarm {
     /// `interrupt` ends the sleep of the thread: the present one, or else the next.
     pub(crate) fn new(interrupt: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
-            state: AtomicU8::new(WORKING),
+            state: AtomicU8::new(RUNG), // to begin with
             stopped: AtomicBool::new(false),
             interrupt: Box::new(interrupt),
         }
@@ -47,6 +48,12 @@ impl Alarm {
         if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP {
             (self.interrupt)();
         }
+    }
+
+    /// Whether work was asked for that has not begun. May be late to notice another thread's ring.
+    #[inline]
+    pub(crate) fn is_rung(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == RUNG
     }
 
     /// Asks the thread to end.

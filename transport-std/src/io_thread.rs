@@ -4,16 +4,15 @@ use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Context;
 use std::thread::{self, JoinHandle, ThreadId};
-use std::time::Duration;
 
 use ottla_core::Driver;
-use ottla_core::time::{Clock, Instant};
 use ottla_core::transport::Transport;
 
 use crate::alarm::Alarm;
-use crate::platform::{Native, NativeClock};
+use crate::io_loop::{Turns, Work, work_of};
+use crate::platform::Native;
 use crate::reactor::Reactor;
 
 /// Handle of the I/O thread. Dropping it stops the driver and waits for the thread's end; dropped
@@ -39,28 +38,22 @@ impl IoThread {
         T: Transport + Send + 'static,
         T::Connection: Send,
     {
-        Self::run(&format!("ottla-io | {client_id}"), reactor, move |cx| match driver.poll(cx) {
-            Poll::Ready(()) => ControlFlow::Break(()),
-            Poll::Pending => ControlFlow::Continue(driver.next_wake()),
-        })
+        let name = format!("ottla-io | {client_id}");
+        Self::run(&name, reactor, move |cx| work_of(&mut driver, cx))
     }
 
-    /// Starts a thread that calls `work` whenever its waker was woken, a socket is ready, or the
-    /// instant has come that it last returned; until it breaks.
+    /// Starts a thread that takes turns at `work` until it breaks.
     fn run(
         name: &str,
-        mut reactor: Reactor,
-        work: impl FnMut(&mut Context<'_>) -> ControlFlow<(), Option<Instant>> + Send + 'static,
+        reactor: Reactor,
+        mut work: impl FnMut(&mut Context<'_>) -> Work + Send + 'static,
     ) -> io::Result<Self> {
-        let interrupt = reactor.interrupt()?;
-        let alarm = Arc::new(Alarm::new(move || {
-            // Fails only if the poller is gone, and with it the thread.
-            let _ = interrupt.wake();
-        }));
-        let its_alarm = Arc::clone(&alarm);
-        let thread = thread::Builder::new()
-            .name(name.replace('\0', ""))
-            .spawn(move || work_until_done(&its_alarm, &mut reactor, work))?;
+        let mut turns = Turns::new(reactor)?;
+        let alarm = turns.alarm();
+        let thread = thread::Builder::new().name(name.replace('\0', "")).spawn(move || {
+            // An error means that the poller is broken; dropping the driver fails what is open.
+            while let Ok(ControlFlow::Continue(())) = turns.turn(None, &mut work) {}
+        })?;
         Ok(Self { id: thread.thread().id(), thread: Some(thread), alarm })
     }
 
@@ -102,32 +95,16 @@ impl fmt::Debug for IoThread {
     }
 }
 
-fn work_until_done(
-    alarm: &Arc<Alarm>,
-    reactor: &mut Reactor,
-    mut work: impl FnMut(&mut Context<'_>) -> ControlFlow<(), Option<Instant>>,
-) {
-    let waker = Waker::from(Arc::clone(alarm));
-    let mut cx = Context::from_waker(&waker);
-    while alarm.begin_work() {
-        let ControlFlow::Continue(next_wake) = work(&mut cx) else { return };
-        let timeout = if alarm.may_sleep() {
-            next_wake.map(|at| at.since(NativeClock.now()))
-        } else {
-            Some(Duration::ZERO) // only collects what sockets have become ready
-        };
-        if reactor.turn(timeout).is_err() {
-            return; // the poller is broken; dropping the driver fails what is open
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::sync::mpsc;
+    use std::time::Duration;
+
+    use ottla_core::time::Clock;
 
     use super::*;
+    use crate::platform::NativeClock;
 
     const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -7,7 +7,8 @@
 //! 1. [`Reactor::new`] opens the poller (epoll, kqueue, IOCP).
 //! 2. [`TcpTransport::new`] makes connections whose readiness that reactor reports.
 //! 3. [`IoThread::spawn`] runs the producer's driver on one thread: it sleeps in the reactor until
-//!    a socket is ready, a deadline has come, or a sender woke it.
+//!    a socket is ready, a deadline has come, or a sender woke it. Or [`IoLoop::new`] does, on the
+//!    program's own thread, whenever that takes a turn.
 //!
 //! Tools that ask a broker single questions do so over a [`BlockingConnection`].
 //!
@@ -20,6 +21,7 @@ mod blocking;
 mod connection;
 mod dial;
 mod error;
+mod io_loop;
 mod io_thread;
 #[cfg(feature = "oidc")]
 mod oidc;
@@ -35,6 +37,7 @@ mod transport;
 pub use blocking::{Answer, BlockingConnection, BlockingError};
 pub use connection::TcpConnection;
 pub use error::{AddressFailure, TcpError};
+pub use io_loop::IoLoop;
 pub use io_thread::IoThread;
 #[cfg(feature = "oidc")]
 pub use oidc::{TokenError, Tokens};

@@ -31,6 +31,13 @@ impl Payload {
         self.bytes.len() / self.record
     }
 
+    /// The record of this number; after the last comes the first again.
+    #[must_use]
+    pub fn record(&self, number: u64) -> &[u8] {
+        let start = (number % self.records() as u64) as usize * self.record;
+        &self.bytes[start..start + self.record]
+    }
+
     /// The next record; after the last the first again.
     #[must_use]
     pub fn next_record(&mut self) -> &[u8] {

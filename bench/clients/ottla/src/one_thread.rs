@@ -1,0 +1,99 @@
+//! ottla without an I/O thread: the sending thread does the I/O, in turns.
+
+use std::time::Duration;
+
+use contract::{Payload, Task};
+use ottla::one_thread::{self, Deliveries, IoLoop, Producer, Topic};
+use ottla::{ProducerConfig, Record, SendError};
+
+/// What a program has at hand that reads records from a file or a socket.
+const AT_HAND: usize = 64;
+/// Outcomes are looked for whenever so many more records were sent.
+const LOOK_INTERVAL: u64 = 1024;
+const NOW: Option<Duration> = Some(Duration::ZERO);
+
+pub(crate) struct OneThread {
+    producer: Producer,
+    io: IoLoop,
+    topic: Topic,
+    sent: Deliveries,
+    acknowledged: u64,
+}
+
+impl OneThread {
+    pub(crate) fn start(task: &Task, config: ProducerConfig) -> Self {
+        let (producer, io) = one_thread::start(config).expect("the configuration is good");
+        let topic = producer.topic(&task.topic);
+        Self { producer, io, topic, sent: Deliveries::new(), acknowledged: 0 }
+    }
+
+    /// Sends so many one by one and awaits their outcomes.
+    pub(crate) fn send_each(&mut self, payload: &mut Payload, records: u64) -> u64 {
+        for index in 0..records {
+            let record = Record::new(payload.next_record());
+            match self.topic.try_send_into(record, &mut self.sent) {
+                Err(SendError::BufferFull | SendError::MetadataPending) => self.wait(record),
+                outcome => outcome.expect("it is accepted"),
+            }
+            self.take_turn();
+            if index % LOOK_INTERVAL == 0 {
+                self.look();
+            }
+        }
+        self.finish()
+    }
+
+    /// Sends so many, those at hand at once, and awaits their outcomes.
+    pub(crate) fn send_together(&mut self, payload: &Payload, records: u64) -> u64 {
+        let mut at_hand = Vec::with_capacity(AT_HAND);
+        let mut next = 0;
+        while next < records {
+            let end = records.min(next + AT_HAND as u64);
+            at_hand.clear();
+            at_hand.extend((next..end).map(|index| Record::new(payload.record(index))));
+            self.send_all(&at_hand);
+            next = end;
+            self.take_turn();
+            self.look();
+        }
+        self.finish()
+    }
+
+    fn send_all(&mut self, mut records: &[Record<'_>]) {
+        while let Err(error) = self.topic.try_send_all(&mut records, &mut self.sent) {
+            let (SendError::BufferFull | SendError::MetadataPending, [first, rest @ ..]) =
+                (&error, records)
+            else {
+                panic!("{error}")
+            };
+            self.wait(*first);
+            records = rest;
+        }
+    }
+
+    /// Sends a record when there is memory for it.
+    fn wait(&mut self, record: Record<'_>) {
+        let sending = self.io.block_on(self.topic.send(record)).expect("the poller works");
+        self.sent.push(sending.expect("it is accepted"));
+    }
+
+    fn take_turn(&mut self) {
+        if self.io.wants_turn() {
+            self.io.turn(NOW).expect("the poller works");
+        }
+    }
+
+    fn finish(&mut self) -> u64 {
+        self.io.block_on(self.producer.flush()).expect("the poller works");
+        self.look();
+        assert!(self.sent.is_empty(), "a flush waits for every outcome");
+        std::mem::take(&mut self.acknowledged)
+    }
+
+    fn look(&mut self) {
+        while let Some((records, outcome)) = self.sent.try_next() {
+            outcome.expect("they are acknowledged");
+            self.acknowledged += u64::from(records);
+        }
+    }
+}
