@@ -50,6 +50,11 @@ impl Client {
         self.name != CODEC
     }
 
+    /// Whether it can be used by one thread only.
+    pub(crate) fn has_one_thread(self) -> bool {
+        [ONE_THREAD, TOGETHER].contains(&self.name)
+    }
+
     pub(crate) fn is_node(self) -> bool {
         matches!(self.program, Program::Node(_))
     }
@@ -67,6 +72,8 @@ impl fmt::Display for Client {
 }
 
 pub(crate) const OTTLA: &str = "ottla";
+pub(crate) const ONE_THREAD: &str = "ottla, one thread";
+pub(crate) const TOGETHER: &str = "ottla, one thread, 64 a call";
 pub(crate) const BARE: &str = "bare socket";
 pub(crate) const COPY: &str = "copy, CRC, write";
 pub(crate) const KEEP: &str = "copy, CRC, write, keep";
@@ -74,12 +81,14 @@ pub(crate) const CODEC: &str = "the codec alone";
 pub(crate) const BY_HAND: &str = "rskafka, batches by hand";
 
 /// All of them.
-pub(crate) const CLIENTS: [Client; 18] = [
+pub(crate) const CLIENTS: [Client; 20] = [
     Client::new(BARE, Program::Rust("bench-socket"), "bare", (12_000, 2_000), 50),
     Client::new(COPY, Program::Rust("bench-socket"), "copy", (10_000, 1_800), 50),
     Client::new(KEEP, Program::Rust("bench-socket"), "keep", (10_000, 1_800), 50),
     Client::new(CODEC, Program::Rust("bench-codec"), "", (4_000, 1_200), 50),
     Client::new(OTTLA, Program::Rust("bench-ottla"), "", (4_000, 1_200), 50),
+    Client::new(ONE_THREAD, Program::Rust("bench-ottla"), "each", (4_000, 1_200), 50),
+    Client::new(TOGETHER, Program::Rust("bench-ottla"), "together", (6_000, 1_400), 50),
     Client::new("Java", Program::Java, "", (1_600, 700), 6_000),
     Client::new("librdkafka", Program::Rust("bench-librdkafka"), "", (1_200, 390), 50),
     Client::new("franz-go", Program::Go, "", (2_400, 1_100), 500),

@@ -26,7 +26,7 @@ pub(crate) enum Mode {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Field {
     Native,
-    /// Native clients, without the limits.
+    /// Native clients, without the limits and those of one thread.
     Clients,
     /// Those, and the codec alone.
     Codecs,
@@ -229,6 +229,9 @@ impl Workload {
 
     /// Whether a client takes part.
     pub(crate) fn includes(&self, client: Client) -> bool {
+        if client.has_one_thread() && self.field != Field::Native {
+            return false;
+        }
         match self.field {
             Field::Native => !client.is_node() && client.sends(),
             Field::Clients => !client.is_node() && !client.is_limit(),
