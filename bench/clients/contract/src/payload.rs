@@ -31,10 +31,10 @@ impl Payload {
         self.bytes.len() / self.record
     }
 
-    /// The record of this number; after the last comes the first again.
+    /// The record at this place, less than [`records`](Self::records).
     #[must_use]
-    pub fn record(&self, number: u64) -> &[u8] {
-        let start = (number % self.records() as u64) as usize * self.record;
+    pub fn record(&self, place: usize) -> &[u8] {
+        let start = place * self.record;
         &self.bytes[start..start + self.record]
     }
 

@@ -46,13 +46,15 @@ impl OneThread {
     /// Sends so many, those at hand at once, and awaits their outcomes.
     pub(crate) fn send_together(&mut self, payload: &Payload, records: u64) -> u64 {
         let mut at_hand = Vec::with_capacity(AT_HAND);
-        let mut next = 0;
-        while next < records {
-            let end = records.min(next + AT_HAND as u64);
+        let mut places = (0..payload.records()).cycle();
+        let mut left = records;
+        while left > 0 {
+            let count = left.min(AT_HAND as u64);
             at_hand.clear();
-            at_hand.extend((next..end).map(|index| Record::new(payload.record(index))));
+            let places = places.by_ref().take(count as usize);
+            at_hand.extend(places.map(|place| Record::new(payload.record(place))));
             self.send_all(&at_hand);
-            next = end;
+            left -= count;
             self.take_turn();
             self.look();
         }
