@@ -5,7 +5,7 @@
 //! its bytes are still in the processor's cache when they are written to the socket, and nothing
 //! wakes anybody. The price is that a turn takes as long as writing to sockets takes, encryption
 //! included, and that nothing moves between turns: no batch leaves, no answer is read, no deadline
-//! is kept.
+//! is kept. (Brokers' names are looked up on helper threads that live no longer than that takes.)
 //!
 //! ```
 //! use std::time::Duration;
