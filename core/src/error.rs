@@ -145,6 +145,7 @@ impl core::error::Error for SendError {}
 
 /// Why an accepted record was not acknowledged.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct DeliveryError {
     /// What happened.
     pub reason: Reason,

@@ -8,6 +8,7 @@ use crate::time::micros;
 
 /// A sum with its count and maximum, from which averages follow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub struct Summary {
     /// How many values.
     pub count: u64,

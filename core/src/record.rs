@@ -76,6 +76,7 @@ impl<'a> Record<'a> {
 
 /// Where a record landed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct RecordMetadata {
     /// The partition.
     pub partition: i32,

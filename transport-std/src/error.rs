@@ -42,6 +42,7 @@ pub enum TcpError {
 
 /// What happened at one address.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct AddressFailure {
     /// The address.
     pub address: SocketAddr,

@@ -50,6 +50,7 @@ impl fmt::Debug for BlockingConnection {
 
 /// An answer's body and the version that it is in.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Answer {
     /// The version of the request.
     pub version: i16,
