@@ -25,6 +25,8 @@ pub(crate) type Work = ControlFlow<(), Option<Instant>>;
 pub struct IoLoop<T: Transport> {
     turns: Turns,
     driver: Driver<Native, T>,
+    /// The producer was closed and all of its work is done.
+    done: bool,
 }
 
 impl<T: Transport> IoLoop<T> {
@@ -33,7 +35,7 @@ impl<T: Transport> IoLoop<T> {
     /// # Errors
     /// The operating system's, when no file descriptor is left.
     pub fn new(reactor: Reactor, driver: Driver<Native, T>) -> io::Result<Self> {
-        Ok(Self { turns: Turns::new(reactor)?, driver })
+        Ok(Self { turns: Turns::new(reactor)?, driver, done: false })
     }
 
     /// Waits until there is something to do, at most so long (`None`: as long as that takes), and
@@ -43,9 +45,16 @@ impl<T: Transport> IoLoop<T> {
     /// # Errors
     /// The operating system's poller's. Dropping the loop then fails what is open.
     pub fn turn(&mut self, at_most: Option<Duration>) -> io::Result<bool> {
-        let Self { turns, driver } = self;
-        let flow = turns.turn(at_most, |cx| work_of(driver, cx))?;
-        Ok(flow.is_continue())
+        if !self.done {
+            self.rest_and_work(at_most)?;
+        }
+        Ok(!self.done)
+    }
+
+    fn rest_and_work(&mut self, at_most: Option<Duration>) -> io::Result<()> {
+        let Self { turns, driver, done } = self;
+        *done = turns.turn(at_most, |cx| work_of(driver, cx))?.is_break();
+        Ok(())
     }
 
     /// Takes turns until `future` has its value: a flush, say, or a send that waits.
@@ -60,7 +69,8 @@ impl<T: Transport> IoLoop<T> {
             if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                 return Ok(output);
             }
-            self.turn(None)?;
+            // Also when all is done: somebody else may have to wake the future.
+            self.rest_and_work(None)?;
         }
     }
 
