@@ -96,15 +96,20 @@ const scenarios = {
     stored.set('gone', Array.from({ length: 31 }, (_, index) => `gone:${index}`));
   },
 
-  /** Left before there is a producer: the next page sends what waited. */
+  /** Tabs that are left before there is a producer: the next page sends what waited in all of them. */
   async loader() {
     await browser.start('about:blank');
-    const tab = await browser.open(page('early', 0, { flags: 'never' }, 'loading'));
-    await until('the page has sent', () => check() && connected.has('early'));
-    const url = page('next', 0, {}, 'loading');
-    await browser.command(tab, 'Page.navigate', { url });
+    const tabs = [];
+    for (const label of ['early', 'other']) {
+      tabs.push(await browser.open(page(label, 0, { flags: 'never' }, 'loading')));
+      await until('the page has sent', () => check() && connected.has(label));
+    }
+    await browser.command(tabs[1], 'Page.navigate', { url: `${address}/package.json` });
+    await browser.command(tabs[0], 'Page.navigate', { url: page('next', 0, {}, 'loading') });
     await isDone('next');
-    stored.set('early', Array.from({ length: 5 }, (_, index) => `early:${index}`));
+    for (const label of ['early', 'other']) {
+      stored.set(label, Array.from({ length: 5 }, (_, index) => `${label}:${index}`));
+    }
   },
 
   /** More pages than a session resumes leases of end before anything they stored is sent. */

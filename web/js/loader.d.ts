@@ -8,7 +8,10 @@ export interface Loader {
 }
 
 export interface LoaderOptions {
-  /** Where localStorage keeps what is left when the page goes before there is a producer. */
+  /**
+   * What begins the names under which localStorage keeps what is left when a page goes before there
+   * is a producer; a colon follows. `'ottla'` if missing.
+   */
   key?: string;
   /** How many records may wait; 1000 if missing. */
   max?: number;

@@ -9,6 +9,8 @@
 export function load(start, { key = 'ottla', max = 1000 } = {}) {
   let queue = [];
   let producer;
+  // Many pages may go at once: each has a place of its own.
+  const own = `${key}:${Math.random()}`;
   const send = (record, options) => {
     if (producer) return producer.send(record, options);
     if (queue.length >= max) return Promise.reject(new Error('too much waits for the producer'));
@@ -17,14 +19,17 @@ export function load(start, { key = 'ottla', max = 1000 } = {}) {
   const keep = () => {
     try {
       const text = JSON.stringify(queue.map(({ record }) => record));
-      if (!producer && queue.length) localStorage.setItem(key, text);
+      if (queue.length) localStorage.setItem(own, text);
     } catch {} // There is no storage for this page.
   };
   const recall = () => {
     try {
-      const kept = JSON.parse(localStorage.getItem(key)) ?? [];
-      localStorage.removeItem(key);
-      for (const record of kept) send(record).catch(() => {});
+      for (const name of Object.keys(localStorage)) {
+        if (!name.startsWith(`${key}:`)) continue;
+        const kept = localStorage.getItem(name);
+        localStorage.removeItem(name);
+        for (const record of JSON.parse(kept) ?? []) send(record).catch(() => {});
+      }
     } catch {}
   };
   const begin = async (pause) => {
@@ -44,7 +49,7 @@ export function load(start, { key = 'ottla', max = 1000 } = {}) {
   let done;
   const ready = new Promise((resolve) => (done = resolve));
   addEventListener('pagehide', keep);
-  addEventListener('pageshow', ({ persisted }) => persisted && localStorage.removeItem(key));
+  addEventListener('pageshow', ({ persisted }) => persisted && localStorage.removeItem(own));
   recall();
   begin(1000);
   return { send, ready };
