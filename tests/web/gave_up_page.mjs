@@ -67,13 +67,23 @@ async function hearsFromTheNextHost() {
       const isOutcome = message.type === 'rows' && message.rows.some(([, kind]) => kind === 'done');
       return isOutcome ? lost() : postMessage.call(this, message);
     };
-    sent = second.send({ topic, value: `${label}:2`, partition: 0 });
+    sent = second.send({ topic, value: `${label}:3`, partition: 0 });
     sent.catch(() => {});
   });
   BroadcastChannel.prototype.postMessage = postMessage;
   await first.close();
   await sent;
   await second.close();
+}
+
+/** Bytes are the program's own again as soon as `send` has returned. */
+async function sendsWhatItWasGiven(producer) {
+  const value = new TextEncoder().encode(`${label}:2`);
+  const sent = producer.send({ topic, value, partition: 0 });
+  value.fill(0);
+  await sent;
+  const error = await producer.send({ topic, value: () => {} }).catch((reason) => reason);
+  if (error.code !== 'INVALID_RECORD') throw new Error(`not INVALID_RECORD: ${error.code}`);
 }
 
 async function run() {
@@ -89,9 +99,10 @@ async function run() {
   const producer = await connect({ url, shared: true });
   await producer.send({ topic, value: `${label}:0`, partition: 0 });
   await leavesNobodyListening(producer);
+  await sendsWhatItWasGiven(producer);
   await producer.close();
   await hearsFromTheNextHost();
-  await tell({ done: true, stored: [0, 1, 2].map((number) => `${label}:${number}`) });
+  await tell({ done: true, stored: [0, 1, 2, 3].map((number) => `${label}:${number}`) });
 }
 
 run().catch((error) => tell({ error: `${label}: ${error.code ?? ''} ${error.stack ?? error}` }));

@@ -17,7 +17,13 @@ async function start() {
 
 const ottla = load(start);
 const values = Array.from({ length: 5 }, (_, number) => `${label}:${number}`);
-const sent = values.map((value) => ottla.send({ topic, value, partition: 0 }));
+const sent = values.map((text, number) => {
+  // Bytes are the program's own again as soon as `send` has returned.
+  const value = number % 2 === 0 ? text : new TextEncoder().encode(text);
+  const waiting = ottla.send({ topic, value, headers: { value }, timestamp: new Date(), partition: 0 });
+  if (value !== text) value.fill(0);
+  return waiting;
+});
 await tell({ connected: true });
 const producer = await ottla.ready;
 await Promise.all(sent);

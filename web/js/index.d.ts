@@ -99,7 +99,7 @@ export class OttlaError extends Error {
 }
 
 export interface Producer extends AsyncDisposable {
-  /** Sends a record; resolves with where it is stored. */
+  /** Sends a record, whose bytes are copied at once; resolves with where it is stored. */
   send(record: ProducerRecord, options?: SendOptions): Sent<RecordMetadata>;
   /** Sends records of one topic with one promise; it resolves when all are stored. */
   sendBatch(

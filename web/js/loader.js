@@ -1,6 +1,8 @@
 // A page's first script: `send` works before the producer is there. What a visitor leaves behind who
 // goes before that waits in localStorage for the next page.
 
+import { copied } from './copy.js';
+
 /**
  * `start` returns a promise of the producer, such as
  * `() => import('ottla').then(({ connect }) => connect({ url }))`; it is called again when it fails.
@@ -14,11 +16,11 @@ export function load(start, { key = 'ottla', max = 1000 } = {}) {
   const send = (record, options) => {
     if (producer) return producer.send(record, options);
     if (queue.length >= max) return Promise.reject(new Error('too much waits for the producer'));
-    return new Promise((resolve, reject) => queue.push({ record, options, resolve, reject }));
+    return new Promise((resolve, reject) => queue.push({ record: copied(record), options, resolve, reject }));
   };
   const keep = () => {
     try {
-      const text = JSON.stringify(queue.map(({ record }) => record));
+      const text = JSON.stringify(queue.map(({ record }) => record), asText);
       if (queue.length) localStorage.setItem(own, text);
     } catch {} // There is no storage for this page.
   };
@@ -28,7 +30,7 @@ export function load(start, { key = 'ottla', max = 1000 } = {}) {
         if (!name.startsWith(`${key}:`)) continue;
         const kept = localStorage.getItem(name);
         localStorage.removeItem(name);
-        for (const record of JSON.parse(kept) ?? []) send(record).catch(() => {});
+        for (const record of JSON.parse(kept, asBytes) ?? []) send(record).catch(() => {});
       }
     } catch {}
   };
@@ -53,4 +55,14 @@ export function load(start, { key = 'ottla', max = 1000 } = {}) {
   recall();
   begin(1000);
   return { send, ready };
+}
+
+/** JSON has no bytes. */
+function asText(name, value) {
+  if (!(value instanceof Uint8Array)) return value;
+  return { u8: Array.from(value, (byte) => String.fromCharCode(byte)).join('') };
+}
+
+function asBytes(name, value) {
+  return value?.u8 === undefined ? value : Uint8Array.from(value.u8, (unit) => unit.charCodeAt());
 }

@@ -1,5 +1,6 @@
 // A tab's producer where all tabs have one connection: the same methods, done by the host.
 
+import { copied } from './copy.js';
 import { DURABLE_OPTIONS } from './durable_options.js';
 import { OttlaError, rejectOnAbort } from './errors.js';
 import { Reports } from './reports.js';
@@ -102,14 +103,14 @@ class Tab {
   }
 
   send(record, { signal } = {}) {
-    const item = { record };
+    const item = {};
     const sent = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }));
     sent.stored = new Promise((resolve, reject) => {
       item.stored = resolve;
       sent.catch(reject);
     });
     sent.stored.catch(() => {});
-    this.#begin(item, signal);
+    this.#begin(item, record, signal);
     return sent;
   }
 
@@ -170,10 +171,16 @@ class Tab {
     this.#unlock?.();
   }
 
-  #begin(item, signal) {
+  #begin(item, record, signal) {
     const number = (this.#next += 1);
     if (this.#closed) return item.reject(new OttlaError('CLOSED', 'the producer is closed'));
     if (signal?.aborted) return item.reject(signal.reason);
+    try {
+      // It is sent at the end of the task, and maybe to the next host too.
+      item.record = copied(record);
+    } catch (error) {
+      return item.reject(new OttlaError('INVALID_RECORD', error.message));
+    }
     item.sent = new Promise((done) => (item.done = done));
     if (signal) rejectOnAbort(signal, item);
     this.#pending.set(number, item);
@@ -197,7 +204,7 @@ class Tab {
     try {
       this.#say('send', { items: [[number, this.#pending.get(number).record]] });
     } catch (error) {
-      this.#settle([number, 'failed', plain(error)]);
+      this.#settle([number, 'failed', plain({ message: error.message })]);
     }
   }
 
