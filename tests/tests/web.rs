@@ -132,6 +132,13 @@ fn a_data_base_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
+fn what_never_comes_does_not_hold_up_who_connects() {
+    let Setting { kafka, bridge, .. } = Setting::shared();
+    kafka.create_topic("late", 1, 1, &[]);
+    App::shared().run(Runtime::NODE_24, "late.mjs", [bridge.url()]);
+}
+
+#[test]
 fn workerd_produces_over_tcp() {
     in_workerd("workerd-tcp", "worker.mjs", |setting| {
         format!("brokers={}", setting.kafka.bootstrap())

@@ -50,6 +50,12 @@ await refused({ mechanism: 'SCRAM-SHA-512', ...wrong }, /refused the SCRAM-SHA-5
 await refused({ mechanism: 'OAUTHBEARER', token: 'wrong-secret' }, /refused the OAUTHBEARER login/);
 const down = () => Promise.reject(new Error('the token server is down'));
 await refused({ mechanism: 'OAUTHBEARER', token: down }, /no token: the token server is down/);
+// One that does not answer has a while, here a short one.
+const { setTimeout: later } = globalThis;
+globalThis.setTimeout = (callback, ms, ...given) => later(callback, ms === 20_000 ? 100 : ms, ...given);
+const silent = () => new Promise(() => {});
+await refused({ mechanism: 'OAUTHBEARER', token: silent }, /no token: the function did not answer in time/);
+globalThis.setTimeout = later;
 const unsigned = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wrong-secret' };
 for (const credentials of [unsigned, async () => unsigned]) {
   const sasl = { mechanism: 'AWS_MSK_IAM', region: 'eu-west-1', credentials };

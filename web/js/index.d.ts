@@ -189,7 +189,10 @@ export interface BridgeOptions extends CommonOptions {
   brokers?: never;
   /** The bridge's address: `https://…`, `wss://…`, or relative to the page. */
   url: string | URL;
-  /** Proves to the bridge who this is; a function is asked whenever a fresh one is needed. */
+  /**
+   * Proves to the bridge who this is; a function is asked whenever a fresh one is needed, and has 20 s
+   * to answer.
+   */
   token?: string | (() => string | Promise<string>);
   /** How long `connect` tries, in ms; 30 s if missing. Later losses are always mended. */
   timeout?: number;

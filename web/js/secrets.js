@@ -1,3 +1,5 @@
+import { answer } from './token.js';
+
 /**
  * What logins need that has to be fetched, for the module (web/src/secrets.rs). Asked by each login,
  * also by one that renews a session, so that it gets what is valid then; those that wait at the same
@@ -41,7 +43,7 @@ export class Secrets {
     try {
       // The module is in the middle of something: nothing of the user's runs within that.
       await undefined;
-      const text = await this.#fetch();
+      const text = await answer(this.#fetch);
       if (typeof text === 'string') return { found: true, text };
       return { found: false, text: 'what was returned is no text' };
     } catch (error) {
