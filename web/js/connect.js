@@ -1,7 +1,8 @@
 import { sessionUrl } from './address.js';
 import { openSession, sessionError } from './bridge.js';
 import { crash } from './crash.js';
-import { check, checked, configuration, random } from './options.js';
+import { within } from './errors.js';
+import { check, checked, configuration, inTime, random } from './options.js';
 import { followPage, sendLastWords } from './page.js';
 import { Producer } from './producer.js';
 import { settings } from './settings.js';
@@ -12,7 +13,9 @@ import { settings } from './settings.js';
  * runtime has TCP; `loadLasting` is for the module that stores batches, in pages.
  */
 export function makeConnect({ load, loadLasting, connectBrokers }) {
-  return async function connect(options) {
+  return connect;
+
+  async function connect(options) {
     const { brokers, url } = options ?? {};
     if ((brokers === undefined) === (url === undefined)) {
       throw configuration('connect needs either url or brokers');
@@ -23,25 +26,31 @@ export function makeConnect({ load, loadLasting, connectBrokers }) {
     }
     check(options, 'url token timeout signal config durable shared onDurable');
     sessionUrl(url);
+    return inTime(options, begin);
+  }
+
+  async function begin(options) {
     if (options.shared) {
-      const { canShare, connectTab } = await import('./tab.js');
+      const { canShare, connectTab } = await within(options.signal, import('./tab.js'));
       if (canShare()) return connectTab(options, connect, check);
     }
     if (options.durable) {
       if (!loadLasting) throw configuration('durable is for pages');
       return connectDurable(loadLasting(), options);
     }
-    return overBridge(await load(), options);
-  };
+    return overBridge(await within(options.signal, load()), options);
+  }
 }
 
 async function connectDurable(module, options) {
-  const { openQueue, DURABLE_CONFIG } = await import('./durable.js');
+  // If it fails, whoever awaits it later hears of that.
+  module.catch(() => {});
+  const { openQueue, DURABLE_CONFIG } = await within(options.signal, import('./durable.js'));
   const durable = await openQueue(options, check);
   try {
     await options.onDurable?.(durable);
     const config = { ...DURABLE_CONFIG, ...options.config };
-    return await overBridge(await module, { ...options, config }, durable);
+    return await overBridge(await within(options.signal, module), { ...options, config }, durable);
   } catch (error) {
     durable.abandon();
     throw error;
@@ -54,7 +63,7 @@ function whole(module) {
   return module;
 }
 
-/** A producer over a bridge; `options.channel` where that is no WebSocket. */
+/** A producer over a bridge; `options.channel` where that is no WebSocket. Ends with `options.signal`. */
 export async function overBridge(module, options, durable) {
   const { Engine } = whole(module);
   const { clientId, numbers, others } = settings(options.config);

@@ -2,14 +2,12 @@
 // before they are first sent, and the next page sends what is left as it was.
 
 import { DURABLE_OPTIONS } from './durable_options.js';
-import { OttlaError } from './errors.js';
+import { isLate, OttlaError, within } from './errors.js';
 import { openStore } from './store.js';
 
 const MAX_BYTES = 8 * 1024 * 1024;
 /** A bridge takes the tickets of so many earlier pages beside the own one. */
 const FORMER_LEASES = 7;
-/** How long another page may keep the queue to itself, where `connect` has no timeout. */
-const PATIENCE_MS = 30_000;
 /** The bytes of a batch before its records. */
 const HEADER = 61;
 /** Nothing waits longer than a lease lasts at most. */
@@ -22,39 +20,33 @@ export const DURABLE_CONFIG = { 'delivery.timeout.ms': AGE_MS, 'max.block.ms': A
  * Opens the queue of `options.durable` when no other page has it. `check` is from options.js, which by
  * itself would be one more file for every page.
  */
-export async function openQueue({ durable, timeout = PATIENCE_MS, signal }, check) {
+export async function openQueue({ durable, signal }, check) {
   check(Object(durable), DURABLE_OPTIONS);
   const { name = 'default', ...policy } = durable === true ? {} : durable;
   if (!globalThis.indexedDB || !navigator.locks) {
     throw new OttlaError('CONFIGURATION', 'durable needs IndexedDB and Web Locks');
   }
-  const unlock = await lock(`ottla:${name}`, timeout, signal);
+  const unlock = await lock(`ottla:${name}`, signal);
+  const opening = openStore(name);
   try {
-    return new Durable(await openStore(name), policy, unlock);
+    return new Durable(await within(signal, opening), policy, unlock);
   } catch (cause) {
     unlock();
+    opening.then(({ store }) => store.close(), () => {});
+    if (signal.aborted) throw cause;
     const message = `the queue can't be opened: ${cause?.message ?? cause}`;
     throw new OttlaError('QUEUE_FAILED', message, { retriable: true, cause });
   }
 }
 
 /** Resolves with what lets go of the lock. */
-function lock(name, timeout, signal) {
+function lock(name, signal) {
   return new Promise((resolve, reject) => {
-    const end = new AbortController();
-    const patience = setTimeout(() => {
-      const message = 'another page has this queue; connect with `shared` to use it from all';
-      end.abort(new OttlaError('QUEUE_IN_USE', message, { retriable: true }));
-    }, timeout);
-    const abort = () => end.abort(signal.reason);
-    if (signal?.aborted) abort();
-    signal?.addEventListener('abort', abort);
     const hold = () => new Promise((unlock) => resolve(unlock));
-    navigator.locks.request(name, { signal: end.signal }, () => {
-      clearTimeout(patience);
-      signal?.removeEventListener('abort', abort);
-      return hold();
-    }).catch(reject);
+    navigator.locks.request(name, { signal }, hold).catch((error) => {
+      const message = 'another page has this queue; connect with `shared` to use it from all';
+      reject(isLate(signal) ? new OttlaError('QUEUE_IN_USE', message, { retriable: true }) : error);
+    });
   });
 }
 

@@ -1,7 +1,7 @@
-import { OttlaError } from './errors.js';
+import { OttlaError, within } from './errors.js';
 import { OneShotChannel } from './one_shot.js';
 import { overBridge } from './connect.js';
-import { check, configuration } from './options.js';
+import { check, configuration, inTime } from './options.js';
 
 /** What fits in one request. */
 const CONFIG = { 'max.request.size': 48 * 1024, 'buffer.memory': 4 * 1024 * 1024, 'linger.ms': 0 };
@@ -31,7 +31,10 @@ export function makeEdgeConnect(load) {
     }
     const config = { ...CONFIG, ...options.config };
     const channel = new OneShotChannel(options.url, options.token);
-    const producer = await overBridge(await load(), { ...options, config, channel });
+    const producer = await inTime(options, async ({ signal }) => {
+      const module = await within(signal, load());
+      return overBridge(module, { config, channel, signal });
+    });
     return new EdgeProducer({ producer, channel }, waiting);
   };
 }

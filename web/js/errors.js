@@ -49,3 +49,18 @@ export function rejectOnAbort(signal, waiting, then) {
   waiting.reject = done(reject);
   signal.addEventListener('abort', abort);
 }
+
+/** As `promise`, but rejected when `signal` aborts. */
+export function within(signal, promise) {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    promise.then(resolve, reject);
+  });
+}
+
+/** Whether the time that `connect` had is over, rather than that somebody else aborted. */
+export function isLate({ reason }) {
+  return reason?.code === 'UNREACHABLE';
+}

@@ -194,7 +194,10 @@ export interface BridgeOptions extends CommonOptions {
    * to answer.
    */
   token?: string | (() => string | Promise<string>);
-  /** How long `connect` tries, in ms; 30 s if missing. Later losses are always mended. */
+  /**
+   * How long `connect` tries, in ms, with all that it has to load; 30 s if missing. Later losses are
+   * always mended.
+   */
   timeout?: number;
   /** Ends the attempt to connect. */
   signal?: AbortSignal;

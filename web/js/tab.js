@@ -2,7 +2,7 @@
 
 import { copied } from './copy.js';
 import { DURABLE_OPTIONS } from './durable_options.js';
-import { OttlaError, rejectOnAbort } from './errors.js';
+import { OttlaError, rejectOnAbort, within } from './errors.js';
 import { Reports } from './reports.js';
 import { channelNames, plain } from './tab_messages.js';
 import { writable } from './writable.js';
@@ -21,31 +21,22 @@ export function canShare() {
  * is from options.js, which by itself would be one more file for every page.
  */
 export async function connectTab(options, connect, check) {
-  const { durable, timeout = TIMEOUT_MS, signal } = options;
+  const { durable, signal } = options;
   const { name = 'default' } = Object(durable);
   // The host would say so to all tabs.
   check(Object(durable), DURABLE_OPTIONS);
   const tab = new Tab(name, options);
   await tab.lock();
   tab.findHost(connect);
-  const patience = setTimeout(() => tab.fail(UNREACHABLE), timeout);
-  const abort = () => tab.fail(signal.reason);
-  if (signal?.aborted) abort();
-  signal?.addEventListener('abort', abort);
   try {
-    await tab.connected;
+    await within(signal, tab.connected);
     return tab;
   } catch (error) {
     // Nor does it wait for its turn to be the host any more.
     tab.close({ timeout: 0 });
     throw error;
-  } finally {
-    clearTimeout(patience);
-    signal?.removeEventListener('abort', abort);
   }
 }
-
-const UNREACHABLE = new OttlaError('UNREACHABLE', 'no tab has a session', { retriable: true });
 
 class Tab {
   fail;
