@@ -109,7 +109,7 @@ impl<X: Platform, T: Transport> Driver<X, T> {
             if !running {
                 return Poll::Ready(());
             }
-            if self.exchange(cx) {
+            if self.exchange(cx, now) {
                 continue;
             }
             if self.sender.sleep(cx.waker()) {
@@ -176,7 +176,7 @@ impl<X: Platform, T: Transport> Driver<X, T> {
     }
 
     /// Moves bytes on all connections until none goes on. Returns whether anything happened.
-    fn exchange(&mut self, cx: &mut Context<'_>) -> bool {
+    fn exchange(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut connections = mem::take(&mut self.connections);
         self.sender.list_output(&mut self.writing);
         let mut moved = false;
@@ -184,8 +184,7 @@ impl<X: Platform, T: Transport> Driver<X, T> {
             if self.writing.binary_search(node).is_err() && !connection.is_readable() {
                 return true;
             }
-            let mut pipe =
-                Pipe { sender: &mut self.sender, clock: &self.shared.clock, node: *node };
+            let mut pipe = Pipe { sender: &mut self.sender, node: *node, now };
             let outcome = pipe.open(connection, cx).and_then(|opened| {
                 let wrote = pipe.write(connection, cx)?;
                 let read = pipe.read(connection, cx)?;
@@ -198,7 +197,6 @@ impl<X: Platform, T: Transport> Driver<X, T> {
                 }
                 Err(why) => {
                     moved = true;
-                    let now = self.shared.clock.now();
                     match why {
                         Broken::Error(error) if T::Connection::is_distrust(&error) => {
                             self.sender.distrust(*node, &error, now);
@@ -226,8 +224,8 @@ enum Broken<E> {
 /// One connection and the sender's side of it.
 struct Pipe<'a, X: Platform> {
     sender: &'a mut Sender<X>,
-    clock: &'a X::Clock,
     node: NodeId,
+    now: Instant,
 }
 
 impl<X: Platform> Pipe<'_, X> {
@@ -244,7 +242,7 @@ impl<X: Platform> Pipe<'_, X> {
             Poll::Pending => Ok(false),
             Poll::Ready(Err(error)) => Err(Broken::Error(error)),
             Poll::Ready(Ok(())) => {
-                self.sender.handle_opened(self.node, self.clock.now());
+                self.sender.handle_opened(self.node, self.now);
                 Ok(true)
             }
         }
@@ -268,7 +266,7 @@ impl<X: Platform> Pipe<'_, X> {
                 Poll::Ready(Ok(0)) => return Err(Broken::Closed),
                 Poll::Ready(Ok(count)) => {
                     moved = true;
-                    self.sender.handle_written(self.node, count, self.clock.now());
+                    self.sender.handle_written(self.node, count, self.now);
                 }
             }
         }
@@ -286,7 +284,7 @@ impl<X: Platform> Pipe<'_, X> {
             Poll::Ready(Err(error)) => Err(Broken::Error(error)),
             Poll::Ready(Ok(0)) => Err(Broken::Closed),
             Poll::Ready(Ok(count)) => {
-                self.sender.handle_read(self.node, count, self.clock.now());
+                self.sender.handle_read(self.node, count, self.now);
                 Ok(true)
             }
         }

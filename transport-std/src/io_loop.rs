@@ -127,7 +127,7 @@ impl Turns {
         at_most: Option<Duration>,
         work: impl FnOnce(&mut Context<'_>) -> Work,
     ) -> io::Result<ControlFlow<()>> {
-        let rest = if self.alarm.may_sleep() {
+        let rest = if at_most != Some(Duration::ZERO) && self.alarm.may_sleep() {
             let due = self.next_wake.map(|at| at.since(NativeClock.now()));
             due.into_iter().chain(at_most).min()
         } else {
