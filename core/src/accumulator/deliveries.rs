@@ -45,11 +45,26 @@ impl<X: Platform> Deliveries<X> {
     /// one before is the last of these.
     #[inline]
     pub(crate) fn note(&mut self, result: &Arc<BatchResult<X>>, index: u32, timestamp: i64) {
+        self.note_run(result, index, timestamp, 1);
+    }
+
+    /// As [`note`](Self::note) for so many consecutive records, the first with this timestamp.
+    #[inline]
+    pub(crate) fn note_run(
+        &mut self,
+        result: &Arc<BatchResult<X>>,
+        index: u32,
+        timestamp: i64,
+        records: u32,
+    ) {
         match self.runs.back_mut() {
             Some(run) if run.first.is_at(result, index.wrapping_sub(run.records)) => {
-                run.records += 1;
+                run.records += records;
             }
-            _ => self.push(Delivery::new(result.clone(), index, timestamp)),
+            _ => {
+                let first = Delivery::new(result.clone(), index, timestamp);
+                self.runs.push_back(Run { first, records });
+            }
         }
     }
 

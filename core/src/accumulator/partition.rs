@@ -89,24 +89,29 @@ impl<X: Platform> Partition<X> {
     }
 
     /// Appends those of `records`, given with their timestamps, for which the open batch has room,
-    /// and notes its outcome and each one's place in it. Returns by how many bytes that grew and
-    /// whether it is full now; `None` if it has no room for the first, or there is none.
+    /// and notes its outcome, the place and timestamp of the first, and how many they are. Returns
+    /// by how many bytes the batch grew and whether it is full now; `None` if it has no room for
+    /// the first, or there is none.
     pub(crate) fn append_run<'a>(
         &self,
         records: impl Iterator<Item = (RecordFields<'a>, i64)>,
-        mut note: impl FnMut(&Arc<BatchResult<X>>, u32, i64),
+        note: impl FnOnce(&Arc<BatchResult<X>>, u32, i64, u32),
     ) -> Option<(usize, bool)> {
         self.queue.with(|queue| {
             let last = queue.batches.back_mut().filter(|_| !queue.closed)?;
             let before = last.len();
+            let (mut first, mut count) = (None, 0);
             for (fields, timestamp) in records {
                 let Some(index) = last.append(&fields, timestamp) else { break };
-                note(&last.result, index, timestamp);
+                first.get_or_insert((index, timestamp));
+                count += 1;
                 if last.len() - before >= LONGEST_RUN {
                     break;
                 }
             }
-            (last.len() > before).then(|| (last.len() - before, last.is_closed()))
+            let (index, timestamp) = first?;
+            note(&last.result, index, timestamp, count);
+            Some((last.len() - before, last.is_closed()))
         })
     }
 

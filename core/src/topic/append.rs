@@ -81,13 +81,14 @@ pub(super) fn append_to_open<X: Platform, R>(
 }
 
 /// Appends those of `records` with which nothing else is to be done, from the first on, to the
-/// batches that are open where they belong, until one of those is full. Returns how many, and
-/// notes each as [`append_to_open`] does.
+/// batches that are open where they belong, until one of those is full. Returns how many. `note` is
+/// given for each run of them a batch's result, the place and timestamp of the first record in it,
+/// and how many they are.
 pub(super) fn append_runs<X: Platform>(
     handle: &mut impl TopicHandle<X>,
     shared: &Shared<X>,
     records: &[Record<'_>],
-    mut note: impl FnMut(&Arc<BatchResult<X>>, u32, i64),
+    mut note: impl FnMut(&Arc<BatchResult<X>>, u32, i64, u32),
 ) -> usize {
     let now = shared.clock.unix_millis();
     let (mut appended, mut filled) = (0, None);
@@ -102,10 +103,12 @@ pub(super) fn append_runs<X: Platform>(
                 next = plain_place(state, shared, local, rest.as_slice().first());
                 Some((fields(record), record.timestamp.unwrap_or(now)))
             });
-            let grown = target.append_run(run, |result, index, timestamp| {
-                appended += 1;
-                note(result, index, timestamp);
+            let mut length = 0;
+            let grown = target.append_run(run, |result, index, timestamp, count| {
+                note(result, index, timestamp, count);
+                length = count as usize;
             });
+            appended += length;
             let Some((bytes, is_full)) = grown else { return };
             local.on_appended(sticky, bytes, is_full);
             if is_full {

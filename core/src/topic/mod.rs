@@ -94,7 +94,9 @@ impl<X: Platform> Topic<X> {
     ) -> Result<(), SendError> {
         let (shared, handle) = (&self.shared, &mut self.handle);
         while let [first, rest @ ..] = *records {
-            let note = |result: &_, index, timestamp| deliveries.note(result, index, timestamp);
+            let note = |result: &_, index, timestamp, count| {
+                deliveries.note_run(result, index, timestamp, count);
+            };
             let run = append_runs(handle, shared, records, note);
             if run == 0 {
                 deliveries.push(try_send_with_care(shared, handle, *first)?);
