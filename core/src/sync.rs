@@ -39,6 +39,9 @@ pub trait Platform: Sized + 'static {
     type Lock<T>: Lock<T>;
     /// The target's clock.
     type Clock: Clock;
+
+    /// Lets other threads run first that are ready to, where there are threads.
+    fn give_way() {}
 }
 
 /// Bounds of user-supplied objects (partitioner, interceptor) that threads may share.

@@ -1,7 +1,9 @@
 //! What a target with `std` supplies to the core: a mutex and the system's clocks.
 
+use std::cell::Cell;
 use std::sync::LazyLock;
-use std::time::Instant as StdInstant;
+use std::thread;
+use std::time::{Duration, Instant as StdInstant};
 
 use ottla_core::sync::{Lock, Platform};
 use ottla_core::time::{Clock, Instant};
@@ -14,6 +16,30 @@ pub struct Native;
 impl Platform for Native {
     type Lock<T> = NativeLock<T>;
     type Clock = NativeClock;
+
+    /// Not where that takes long: then all processors are busy with others, and whoever gives way
+    /// again and again has less of them than its share.
+    fn give_way() {
+        let left_out = LEFT_OUT.get();
+        if left_out > 0 {
+            return LEFT_OUT.set(left_out - 1);
+        }
+        let given = StdInstant::now();
+        thread::yield_now();
+        if given.elapsed() > LONG {
+            LEFT_OUT.set(LEFT_OUT_AFTER_LONG);
+        }
+    }
+}
+
+/// More than the I/O thread has to do for a batch.
+const LONG: Duration = Duration::from_millis(1);
+/// How many batches are filled then before way is given again.
+const LEFT_OUT_AFTER_LONG: u32 = 1000;
+
+thread_local! {
+    /// How many of those are left.
+    static LEFT_OUT: Cell<u32> = const { Cell::new(0) };
 }
 
 /// A mutex that is never poisoned: the core's critical sections run no user code, so a panic
@@ -97,7 +123,7 @@ mod tests {
     #[test]
     fn clocks_agree_and_move_on() {
         let before = NativeClock.now();
-        std::thread::sleep(Duration::from_millis(2));
+        thread::sleep(Duration::from_millis(2));
         assert!(NativeClock.now().since(before) >= Duration::from_millis(2));
         assert!(NativeClock.unix_millis() > 1_700_000_000_000);
     }

@@ -99,6 +99,11 @@ impl BufferPool {
         self.available + self.free.len() * self.poolable
     }
 
+    /// Bytes of batches that have no outcome.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.total - self.free_bytes()
+    }
+
     /// All bytes, held or not.
     pub(crate) fn total_bytes(&self) -> usize {
         self.total

@@ -237,4 +237,5 @@ fn finish<X: Platform>(state: &TopicState<X>, shared: &Shared<X>, partition: &Pa
         partition.end_sealing(number, batch, ratio);
     }
     shared.post(Event::Filled { lane: partition.lane }, Instant::ZERO);
+    shared.give_way();
 }
