@@ -95,16 +95,7 @@ impl Topic {
         records: &mut &[Record<'_>],
         deliveries: &mut Deliveries,
     ) -> Result<(), SendError> {
-        while let Err(error) = self.try_send_all(records, deliveries) {
-            let (SendError::BufferFull | SendError::MetadataPending, [first, rest @ ..]) =
-                (&error, *records)
-            else {
-                return Err(error);
-            };
-            deliveries.push(self.send(*first).await?);
-            *records = rest;
-        }
-        Ok(())
+        self.topic.send_all(records, deliveries.core_mut()).await
     }
 
     /// [`send_all`](Self::send_all), blocking the thread.

@@ -5,7 +5,6 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
 use core::time::Duration;
 
-use crate::accumulator::batch::SEALED_WHERE_FILLED;
 use crate::accumulator::buffer_pool::BufferPool;
 use crate::config::ProducerConfig;
 use crate::error::SendError;
@@ -14,7 +13,7 @@ use crate::metrics::Metrics;
 use crate::records::{Compression, Compressor};
 use crate::rng::Rng;
 use crate::sorted::SortedMap;
-use crate::sync::{Arc, Lock, Platform};
+use crate::sync::{Arc, Lock, Platform, THREADS};
 use crate::time::{Clock, Instant};
 use crate::topic::{SharedHandle, TopicState, plain_end};
 #[cfg(feature = "transactions")]
@@ -92,7 +91,7 @@ impl<X: Platform> Shared<X> {
     /// Called once a batch by those who fill them: who does that faster than they leave lets the
     /// others run first who send them.
     pub(crate) fn give_way(&self) {
-        if SEALED_WHERE_FILLED && self.pool.with(|pool| pool.held_bytes()) > PILED_UP {
+        if THREADS && self.pool.with(|pool| pool.held_bytes()) > PILED_UP {
             X::give_way();
         }
     }

@@ -13,6 +13,9 @@ pub use alloc::rc::Rc as Arc;
 #[cfg(target_has_atomic = "ptr")]
 pub use alloc::sync::Arc;
 
+/// Whether several threads may share a producer.
+pub(crate) const THREADS: bool = cfg!(feature = "std");
+
 /// Mutual exclusion shaped as a closure, so that no guard can be held over an await or across I/O.
 pub trait Lock<T> {
     /// Wraps `value`.

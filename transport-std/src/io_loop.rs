@@ -53,7 +53,7 @@ impl<T: Transport> IoLoop<T> {
 
     fn rest_and_work(&mut self, at_most: Option<Duration>) -> io::Result<()> {
         let Self { turns, driver, done } = self;
-        *done = turns.turn(at_most, |cx| work_of(driver, cx))?.is_break();
+        *done = !turns.turn(at_most, |cx| work_of(driver, cx))?;
         Ok(())
     }
 
@@ -121,12 +121,13 @@ impl Turns {
     }
 
     /// Rests until the waker was woken, a socket is ready, the instant has come that `work` last
-    /// returned, or `at_most` is over. Then works, unless the alarm was stopped.
+    /// returned, or `at_most` is over. Then works, unless the alarm was stopped. Returns whether
+    /// there will be more to do.
     pub(crate) fn turn(
         &mut self,
         at_most: Option<Duration>,
         work: impl FnOnce(&mut Context<'_>) -> Work,
-    ) -> io::Result<ControlFlow<()>> {
+    ) -> io::Result<bool> {
         let rest = if at_most != Some(Duration::ZERO) && self.alarm.may_sleep() {
             let due = self.next_wake.map(|at| at.since(NativeClock.now()));
             due.into_iter().chain(at_most).min()
@@ -135,10 +136,10 @@ impl Turns {
         };
         self.reactor.turn(rest)?;
         if !self.alarm.begin_work() {
-            return Ok(ControlFlow::Break(()));
+            return Ok(false);
         }
         let work = work(&mut Context::from_waker(&self.waker));
         self.next_wake = work.continue_value().flatten();
-        Ok(if work.is_break() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(work.is_continue())
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::Context;
 use std::thread::{self, JoinHandle, ThreadId};
@@ -52,7 +51,7 @@ impl IoThread {
         let alarm = turns.alarm();
         let thread = thread::Builder::new().name(name.replace('\0', "")).spawn(move || {
             // An error means that the poller is broken; dropping the driver fails what is open.
-            while let Ok(ControlFlow::Continue(())) = turns.turn(None, &mut work) {}
+            while let Ok(true) = turns.turn(None, &mut work) {}
         })?;
         Ok(Self { id: thread.thread().id(), thread: Some(thread), alarm })
     }
@@ -97,6 +96,7 @@ impl fmt::Debug for IoThread {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
     use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
     use std::sync::mpsc;
     use std::time::Duration;

@@ -7,7 +7,7 @@ import { Reports } from './reports.js';
 import { channelNames, plain } from './tab_messages.js';
 import { writable } from './writable.js';
 
-const TIMEOUT_MS = 30_000;
+const CLOSE_TIMEOUT_MS = 30_000;
 /** So long may a worker take before another is tried. */
 const STARTING_MS = 3000;
 
@@ -141,7 +141,7 @@ class Tab {
     await Promise.allSettled(before);
   }
 
-  close({ timeout = TIMEOUT_MS } = {}) {
+  close({ timeout = CLOSE_TIMEOUT_MS } = {}) {
     this.#closed ??= this.#close(timeout);
     return this.#closed;
   }

@@ -7,11 +7,11 @@ use super::delivery::{BatchResult, Delivery};
 use crate::error::{DeliveryError, ErrorCode, Reason, Written};
 use crate::records::batch::write_producer_state;
 use crate::records::{AppendError, BatchBuilder, Ratio, RecordFields};
-use crate::sync::{Arc, Platform};
+use crate::sync::{Arc, Platform, THREADS};
 use crate::time::Instant;
 
 /// Where there are threads, batches are compressed by those that fill them.
-pub(crate) const SEALED_WHERE_FILLED: bool = cfg!(feature = "std");
+pub(crate) const SEALED_WHERE_FILLED: bool = THREADS;
 
 /// Who sent a batch, for the broker's duplicate check: producer id and epoch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

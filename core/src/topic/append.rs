@@ -103,12 +103,10 @@ pub(super) fn append_runs<X: Platform>(
                 next = plain_place(state, shared, local, rest.as_slice().first());
                 Some((fields(record), record.timestamp.unwrap_or(now)))
             });
-            let mut length = 0;
             let grown = target.append_run(run, |result, index, timestamp, count| {
+                appended += count as usize;
                 note(result, index, timestamp, count);
-                length = count as usize;
             });
-            appended += length;
             let Some((bytes, is_full)) = grown else { return };
             local.on_appended(sticky, bytes, is_full);
             if is_full {

@@ -114,6 +114,29 @@ impl<X: Platform> Topic<X> {
         Send::new(&self.shared, AnyHandle::Own(&mut self.handle), record)
     }
 
+    /// [`try_send_all`](Self::try_send_all), waiting as [`send`](Self::send) does. Cancel-safe:
+    /// what `records` is left with has not been sent.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    #[cfg(feature = "waiting")]
+    pub async fn send_all(
+        &mut self,
+        records: &mut &[Record<'_>],
+        deliveries: &mut Deliveries<X>,
+    ) -> Result<(), SendError> {
+        while let Err(error) = self.try_send_all(records, deliveries) {
+            let (SendError::BufferFull | SendError::MetadataPending, [first, rest @ ..]) =
+                (&error, *records)
+            else {
+                return Err(error);
+            };
+            deliveries.push(self.send(*first).await?);
+            *records = rest;
+        }
+        Ok(())
+    }
+
     /// The topic's counters.
     pub fn metrics(&self) -> TopicMetrics {
         self.handle.state.metrics.with(|metrics| *metrics)

@@ -11,7 +11,7 @@ use contract::{Latencies, Mode, Pace, Payload, Task};
 use ottla::{Delivered, Deliveries, Delivery, Record, SendError, Topic};
 
 /// Outcomes are looked for whenever so many more records were sent.
-const LOOK_INTERVAL: u64 = 1024;
+pub(crate) const LOOK_INTERVAL: u64 = 1024;
 /// And so often where latencies are asked for.
 const PACED_LOOK_INTERVAL: Duration = Duration::from_micros(250);
 

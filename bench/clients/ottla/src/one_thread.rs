@@ -6,10 +6,10 @@ use contract::{Payload, Task};
 use ottla::one_thread::{self, Deliveries, IoLoop, Producer, Topic};
 use ottla::{ProducerConfig, Record, SendError};
 
+use crate::lane::LOOK_INTERVAL;
+
 /// What a program has at hand that reads records from a file or a socket.
 const AT_HAND: usize = 64;
-/// Outcomes are looked for whenever so many more records were sent.
-const LOOK_INTERVAL: u64 = 1024;
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
 pub(crate) struct OneThread {
@@ -62,14 +62,13 @@ impl OneThread {
     }
 
     fn send_all(&mut self, mut records: &[Record<'_>]) {
-        while let Err(error) = self.topic.try_send_all(&mut records, &mut self.sent) {
-            let (SendError::BufferFull | SendError::MetadataPending, [first, rest @ ..]) =
-                (&error, records)
-            else {
-                panic!("{error}")
-            };
-            self.wait(*first);
-            records = rest;
+        match self.topic.try_send_all(&mut records, &mut self.sent) {
+            Err(SendError::BufferFull | SendError::MetadataPending) => {
+                let sending = self.topic.send_all(&mut records, &mut self.sent);
+                let sent = self.io.block_on(sending).expect("the poller works");
+                sent.expect("they are accepted");
+            }
+            outcome => outcome.expect("they are accepted"),
         }
     }
 
