@@ -14,8 +14,8 @@ use core::fmt;
 
 use super::header::BATCH_OVERHEAD;
 use super::varint::{
-    ShortNumbers, VARINT_MAX_LEN, VARLONG_MAX_LEN, length_len, put_unsigned, put_varlong,
-    varlong_len, zigzag64,
+    ShortNumbers, VARINT_MAX_LEN, VARLONG_MAX_LEN, double_word, length_len, put_unsigned,
+    put_varlong, varlong_len, zigzag64,
 };
 
 /// The most bytes that a record takes beside its key, value and headers: length, attributes,
@@ -179,7 +179,8 @@ fn body_len(fields: &RecordFields<'_>, offset_delta: u32, timestamp_delta: i64) 
 /// near its batch's first: true of most records, and half as costly as a [`ShortRecord`], without
 /// a branch. Where code has to be small it does not exist.
 struct ValueStart {
-    bytes: [u8; 16],
+    /// The first one lowest.
+    bytes: u128,
     len: usize,
 }
 
@@ -229,9 +230,7 @@ impl ValueStart {
         let start_bits = length_bits + 16;
         let low = start | end << start_bits;
         let high = end >> (u64::BITS - start_bits);
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&low.to_le_bytes());
-        bytes[8..].copy_from_slice(&high.to_le_bytes());
+        let bytes = double_word(low, high);
         Self { bytes, len: (start_bits / 8 + end_len) as usize }
     }
 }
@@ -296,7 +295,7 @@ impl ShortRecord {
         if let Some(key) = fields.key {
             out.extend_from_slice(key);
             let value_number = ShortNumbers::default().and(nullable_number(fields.value));
-            append_start(value_number.bytes(), value_number.len(), out);
+            append_start(value_number.word().into(), value_number.len(), out);
         }
         out.extend_from_slice(fields.value.unwrap_or_default());
         out.push(0);
@@ -321,24 +320,27 @@ fn put_nullable(bytes: Option<&[u8]>, out: &mut Vec<u8>) {
     out.extend_from_slice(bytes.unwrap_or_default());
 }
 
-/// Appends the first `len` of `bytes`. Where the room allows, it copies all of them and takes back
-/// the surplus: a copy of fixed size is a few instructions, one of variable size a function call.
+/// Appends the lowest `len` of `bytes`. Where the room allows, it writes all of them and takes back
+/// the surplus: a write of fixed size is a few instructions, one of variable size a function call.
+///
+/// They come in registers, not as an array: read back at once, a few words just written to memory
+/// wait for everything written before them, which is the last record.
 #[inline]
-fn append_start(bytes: [u8; 16], len: usize, out: &mut Vec<u8>) {
-    if out.capacity() - out.len() >= bytes.len() {
+fn append_start(bytes: u128, len: usize, out: &mut Vec<u8>) {
+    if out.capacity() - out.len() >= size_of_val(&bytes) {
         let end = out.len() + len;
-        out.extend_from_slice(&bytes);
+        out.extend_from_slice(&bytes.to_le_bytes());
         out.truncate(end);
     } else {
-        append_exactly(bytes.get(..len).unwrap_or_default(), out);
+        append_exactly(bytes, len, out);
     }
 }
 
-/// A function of its own, lest the compiler make one copy of variable size of both.
+/// A function of its own, lest the compiler make one write of variable size of both.
 #[cold]
 #[inline(never)]
-fn append_exactly(bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(bytes);
+fn append_exactly(bytes: u128, len: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(bytes.to_le_bytes().get(..len).unwrap_or_default());
 }
 
 #[cfg(test)]

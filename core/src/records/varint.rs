@@ -158,22 +158,24 @@ impl ShortNumbers {
         self.bits as usize / 8
     }
 
-    /// These numbers' bytes, followed by zeros.
+    /// These numbers' bytes, the first one lowest.
     #[inline]
-    pub(super) fn bytes(self) -> [u8; 16] {
-        u128::from(self.word).to_le_bytes()
+    pub(super) const fn word(self) -> u64 {
+        self.word
     }
 
-    /// Up to three bytes of these numbers, followed by all of `others`, in 16 bytes.
+    /// Up to three bytes of these numbers, followed by all of `others`, the first one lowest.
     #[inline]
-    pub(super) fn then(self, others: Self) -> [u8; 16] {
+    pub(super) const fn then(self, others: Self) -> u128 {
         let low = self.word | others.word << self.bits;
         let high = others.word >> (u64::BITS - self.bits);
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&low.to_le_bytes());
-        bytes[8..].copy_from_slice(&high.to_le_bytes());
-        bytes
+        double_word(low, high)
     }
+}
+
+#[inline]
+pub(super) const fn double_word(low: u64, high: u64) -> u128 {
+    low as u128 | (high as u128) << u64::BITS
 }
 
 #[cfg(test)]
@@ -260,7 +262,8 @@ mod tests {
                     let first = ShortNumbers::default().and(a);
                     let others = ShortNumbers::default().and(b).and(b).and(c).and(c);
                     assert_eq!(first.len() + others.len(), expected.len());
-                    assert_eq!(first.then(others)[..expected.len()], expected);
+                    let bytes = first.then(others).to_le_bytes();
+                    assert_eq!(bytes[..expected.len()], expected);
                 }
             }
         }
