@@ -1,8 +1,12 @@
 //! CRC-32C (Castagnoli; RFC 3720 appendix B.4), the checksum of a record batch.
 //!
-//! With the feature `std` the `crc32c` crate computes it, by the processor's own instruction where
-//! there is one. Without, a table does: 8 KiB of it where a word has 64 bits and in WebAssembly,
-//! 1 KiB on smaller machines. In WebAssembly it is computed when it is first needed.
+//! With the feature `std` the `crc-fast` crate computes it, by carry-less multiplications as wide
+//! as the processor has them: a third to a quarter of the time that its own instruction for it
+//! takes. Without, a table does: 8 KiB of it where a word has 64 bits and in WebAssembly, 1 KiB on
+//! smaller machines. In WebAssembly it is computed when it is first needed.
+
+#[cfg(feature = "std")]
+use crc_fast::{CrcAlgorithm, Digest};
 
 /// The polynomial 0x1EDC6F41 with its bits reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
@@ -29,7 +33,11 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
 #[inline]
 pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
     #[cfg(feature = "std")]
-    return ::crc32c::crc32c_append(crc, bytes);
+    {
+        let mut digest = Digest::new_with_init_state(CrcAlgorithm::Crc32Iscsi, (!crc).into());
+        digest.update(bytes);
+        digest.finalize() as u32
+    }
     #[cfg(not(feature = "std"))]
     TABLES.append(crc, bytes)
 }
@@ -117,11 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn tables_of_all_kinds_agree_with_the_crate_at_every_length_and_split() {
+    fn all_ways_agree_with_another_implementation_at_every_length_and_split() {
         static SMALL: Tables<1> = Tables::new(POLYNOMIAL);
         static LATE: LateTables<8> = LateTables::new(POLYNOMIAL);
-        let bytes: Vec<u8> = (0..200u32).map(|i| ((i * i) >> 3) as u8).collect();
-        for len in 0..bytes.len() {
+        let bytes: Vec<u8> = (0..70_000u32).map(|i| (i.wrapping_mul(i) >> 3) as u8).collect();
+        for len in (0..1300).chain(4080..4120).chain([24_576, 65_536, 70_000]) {
             let whole = ::crc32c::crc32c(&bytes[..len]);
             assert_eq!(TABLES.append(0, &bytes[..len]), whole);
             assert_eq!(SMALL.append(0, &bytes[..len]), whole);

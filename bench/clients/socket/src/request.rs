@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use contract::{Payload, Task};
+use crc_fast::CrcAlgorithm;
 
 const BATCH_HEADER: usize = 61;
 /// Where in the batch: its CRC, what that covers from, and the number of records.
@@ -70,7 +71,8 @@ impl Request {
         for value in &self.values {
             bytes[value.clone()].copy_from_slice(payload.next_record());
         }
-        let crc = crc32c::crc32c(&bytes[self.batch + CRC_FROM..]);
+        let covered = &bytes[self.batch + CRC_FROM..];
+        let crc = crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, covered) as u32;
         let at = self.batch + CRC;
         bytes[at..at + 4].copy_from_slice(&crc.to_be_bytes());
     }
