@@ -2,10 +2,12 @@
 //! its other work.
 //!
 //! For programs that have one thread, and for those that want a record to cost as little as it can:
-//! its bytes are still in the processor's cache when they are written to the socket, and nothing
-//! wakes anybody. The price is that a turn takes as long as writing to sockets takes, encryption
-//! included, and that nothing moves between turns: no batch leaves, no answer is read, no deadline
-//! is kept. (Brokers' names are looked up on helper threads that live no longer than that takes.)
+//! its bytes are still in the processor's cache when they are written to the socket, nothing wakes
+//! anybody, and nothing is locked, so that producer and loop stay on the thread that made them.
+//! Other threads can wake a future that [`block_on`](IoLoop::block_on) waits for. The price is that
+//! a turn takes as long as writing to sockets takes, encryption included, and that nothing moves
+//! between turns: no batch leaves, no answer is read, no deadline is kept. (Brokers' names are
+//! looked up on helper threads that live no longer than that takes.)
 //!
 //! ```
 //! use std::time::Duration;
@@ -48,20 +50,20 @@
 //!
 //! [`try_send_all`](Topic::try_send_all) is cheaper still where many records are at hand.
 
-use ottla_transport_std::{Native, TcpTransport};
+use ottla_transport_std::{OneThread, TcpTransport};
 
 use crate::start::{Parts, assemble};
 use crate::{Interceptors, ProducerConfig, StartError};
 
 /// As [`ottla::Producer`](crate::Producer), with futures for [`IoLoop::block_on`] in place of
 /// methods that block.
-pub type Producer = ottla_core::Producer<Native>;
+pub type Producer = ottla_core::Producer<OneThread>;
 /// As [`ottla::Topic`](crate::Topic).
-pub type Topic = ottla_core::Topic<Native>;
+pub type Topic = ottla_core::Topic<OneThread>;
 /// As [`ottla::Delivery`](crate::Delivery).
-pub type Delivery = ottla_core::Delivery<Native>;
+pub type Delivery = ottla_core::Delivery<OneThread>;
 /// As [`ottla::Deliveries`](crate::Deliveries).
-pub type Deliveries = ottla_core::Deliveries<Native>;
+pub type Deliveries = ottla_core::Deliveries<OneThread>;
 /// The producer's work.
 pub type IoLoop = ottla_transport_std::IoLoop<TcpTransport>;
 

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 #[cfg(feature = "oidc")]
 use ottla_core::sasl::{Mechanism, TokenSource};
+use ottla_core::sync::Platform;
 use ottla_core::{Driver, producer_with};
 use ottla_transport_std::{IoThread, Native, NativeClock, Reactor, TcpTransport};
 #[cfg(feature = "oidc")]
@@ -82,17 +83,17 @@ pub(crate) fn complete(mut config: ProducerConfig) -> Result<ProducerConfig, Sta
 }
 
 /// A producer and what does its work.
-pub(crate) struct Parts {
-    pub(crate) producer: ottla_core::Producer<Native>,
+pub(crate) struct Parts<X: Platform> {
+    pub(crate) producer: ottla_core::Producer<X>,
     pub(crate) reactor: Reactor,
-    pub(crate) driver: Driver<Native, TcpTransport>,
+    pub(crate) driver: Driver<X, TcpTransport>,
 }
 
 /// Puts the core and the TCP transport together. No broker is spoken to yet.
-pub(crate) fn assemble(
+pub(crate) fn assemble<X: Platform<Clock = NativeClock>>(
     mut config: ProducerConfig,
     interceptors: Interceptors,
-) -> Result<Parts, StartError> {
+) -> Result<Parts<X>, StartError> {
     if config.client_id.is_empty() {
         config.client_id = next_client_id();
     }
@@ -102,7 +103,7 @@ pub(crate) fn assemble(
     let contain = |interceptor| Arc::new(Contained(interceptor)) as Arc<dyn Interceptor>;
     let interceptors = interceptors.into_iter().map(contain).collect();
     let (producer, driver) =
-        producer_with::<Native, _>(config, interceptors, NativeClock, seed(), transport)?;
+        producer_with::<X, _>(config, interceptors, NativeClock, seed(), transport)?;
     Ok(Parts { producer, reactor, driver })
 }
 
@@ -111,7 +112,7 @@ pub(crate) fn start(
     config: ProducerConfig,
     interceptors: Interceptors,
 ) -> Result<(ottla_core::Producer<Native>, IoThread), StartError> {
-    let Parts { producer, reactor, driver } = assemble(config, interceptors)?;
+    let Parts { producer, reactor, driver } = assemble::<Native>(config, interceptors)?;
     let io_thread = IoThread::spawn(&producer.config().client_id, reactor, driver)?;
     Ok((producer, io_thread))
 }

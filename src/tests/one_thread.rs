@@ -1,5 +1,8 @@
 //! A producer without a thread: the test's own does its work.
 
+use std::future::poll_fn;
+use std::sync::mpsc;
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -74,23 +77,31 @@ fn it_says_when_a_turn_is_worth_it() {
     assert!(io.wants_turn(), "a batch is full");
 }
 
+/// The producer is for one thread, but others may have what it waits for.
 #[test]
 fn another_thread_ends_its_rest() {
     let broker = broker();
     // By name: a thread of the resolver tells the loop what it found.
     let name = format!("localhost:{}", broker.address().port());
     let (producer, mut io) = start(&name, &[("linger.ms", "0")]);
-    let mut topic = producer.topic("shared");
-    send_first(&mut io, &mut topic);
-    let mut its = topic.clone();
-    let sender = thread::spawn(move || {
+    send_first(&mut io, &mut producer.topic("fed"));
+    let (say_where, hears_where) = mpsc::channel::<Waker>();
+    let (give, given) = mpsc::channel();
+    let other = thread::spawn(move || {
+        let waker = hears_where.recv().unwrap();
         thread::sleep(Duration::from_millis(50)); // so that the loop rests
-        its.try_send(Record::new(b"from elsewhere")).unwrap()
+        give.send("from elsewhere").unwrap();
+        waker.wake();
     });
-    while stored_count(&broker, "shared") < 2 {
-        io.turn(None).unwrap();
-    }
-    io.block_on(sender.join().unwrap()).unwrap().unwrap();
+    let got = io.block_on(poll_fn(|cx| match given.try_recv() {
+        Ok(got) => Poll::Ready(got),
+        Err(_) => {
+            say_where.send(cx.waker().clone()).unwrap();
+            Poll::Pending
+        }
+    }));
+    assert_eq!(got.unwrap(), "from elsewhere");
+    other.join().unwrap();
 }
 
 #[test]

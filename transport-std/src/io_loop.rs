@@ -9,11 +9,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ottla_core::Driver;
+use ottla_core::sync::Platform;
 use ottla_core::time::{Clock, Instant};
 use ottla_core::transport::Transport;
 
 use crate::alarm::Alarm;
-use crate::platform::{Native, NativeClock};
+use crate::platform::{NativeClock, OneThread};
 use crate::reactor::Reactor;
 
 /// What the turn's end is: nothing is left to do, or when there is something at the latest.
@@ -24,7 +25,7 @@ pub(crate) type Work = ControlFlow<(), Option<Instant>>;
 /// Dropping it closes the producer by force.
 pub struct IoLoop<T: Transport> {
     turns: Turns,
-    driver: Driver<Native, T>,
+    driver: Driver<OneThread, T>,
     /// The producer was closed and all of its work is done.
     done: bool,
 }
@@ -34,7 +35,7 @@ impl<T: Transport> IoLoop<T> {
     ///
     /// # Errors
     /// The operating system's, when no file descriptor is left.
-    pub fn new(reactor: Reactor, driver: Driver<Native, T>) -> io::Result<Self> {
+    pub fn new(reactor: Reactor, driver: Driver<OneThread, T>) -> io::Result<Self> {
         Ok(Self { turns: Turns::new(reactor)?, driver, done: false })
     }
 
@@ -90,7 +91,10 @@ impl<T: Transport> fmt::Debug for IoLoop<T> {
     }
 }
 
-pub(crate) fn work_of<T: Transport>(driver: &mut Driver<Native, T>, cx: &mut Context<'_>) -> Work {
+pub(crate) fn work_of<X: Platform, T: Transport>(
+    driver: &mut Driver<X, T>,
+    cx: &mut Context<'_>,
+) -> Work {
     match driver.poll(cx) {
         Poll::Ready(()) => ControlFlow::Break(()),
         Poll::Pending => ControlFlow::Continue(driver.next_wake()),

@@ -41,7 +41,7 @@ pub use io_loop::IoLoop;
 pub use io_thread::IoThread;
 #[cfg(feature = "oidc")]
 pub use oidc::{TokenError, Tokens};
-pub use platform::{Native, NativeClock, NativeLock};
+pub use platform::{Native, NativeClock, NativeLock, OneThread};
 pub use reactor::Reactor;
 #[cfg(feature = "tls")]
 pub use tls::Tls;

@@ -1,6 +1,6 @@
 //! What a target with `std` supplies to the core: a mutex and the system's clocks.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant as StdInstant};
@@ -40,6 +40,16 @@ const LEFT_OUT_AFTER_LONG: u32 = 1000;
 thread_local! {
     /// How many of those are left.
     static LEFT_OUT: Cell<u32> = const { Cell::new(0) };
+}
+
+/// The platform of a producer that one thread has for itself. Its locks are cells: a lock waits
+/// until all bytes written before are in the cache, twice for each record.
+#[derive(Clone, Copy, Debug)]
+pub struct OneThread;
+
+impl Platform for OneThread {
+    type Lock<T> = RefCell<T>;
+    type Clock = NativeClock;
 }
 
 /// A mutex that is never poisoned: the core's critical sections run no user code, so a panic
