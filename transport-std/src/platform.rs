@@ -1,7 +1,8 @@
 //! What a target with `std` supplies to the core: a mutex and the system's clocks.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant as StdInstant};
 
@@ -17,30 +18,53 @@ impl Platform for Native {
     type Lock<T> = NativeLock<T>;
     type Clock = NativeClock;
 
-    /// Not where that takes long: then all processors are busy with others, and whoever gives way
+    /// Yields, and now and then pauses, as to yield is of no use while the others have processors
+    /// of their own. Not where that takes long: then all processors are busy, and whoever gives way
     /// again and again has less of them than its share.
     fn give_way() {
-        let left_out = LEFT_OUT.get();
-        if left_out > 0 {
-            return LEFT_OUT.set(left_out - 1);
+        let began = micros();
+        if began < LEFT_OUT_UNTIL.load(Ordering::Relaxed) {
+            return;
         }
-        let given = StdInstant::now();
-        thread::yield_now();
-        if given.elapsed() > LONG {
-            LEFT_OUT.set(LEFT_OUT_AFTER_LONG);
+        if PAUSES.take(began) {
+            thread::sleep(PAUSE);
+        } else {
+            thread::yield_now();
+        }
+        let back = micros();
+        if back - began > LONG {
+            LEFT_OUT_UNTIL.store(back + LEFT_OUT_AFTER_LONG, Ordering::Relaxed);
         }
     }
 }
 
-/// More than the I/O thread has to do for a batch.
-const LONG: Duration = Duration::from_millis(1);
-/// How many batches are filled then before way is given again.
-const LEFT_OUT_AFTER_LONG: u32 = 1000;
+/// When the next pause is due, in microseconds.
+struct Pauses(AtomicU64);
 
-thread_local! {
-    /// How many of those are left.
-    static LEFT_OUT: Cell<u32> = const { Cell::new(0) };
+impl Pauses {
+    /// Whether it is, and no other thread takes it.
+    fn take(&self, now: u64) -> bool {
+        let next = self.0.load(Ordering::Relaxed);
+        let (after, order) = (now + PAUSE_INTERVAL, Ordering::Relaxed);
+        now >= next && self.0.compare_exchange(next, after, order, order).is_ok()
+    }
 }
+
+fn micros() -> u64 {
+    NativeClock.now().as_micros()
+}
+
+/// Linux makes twice as much of it.
+const PAUSE: Duration = Duration::from_micros(50);
+/// In microseconds, as all that follow: so pauses take at most a fifth of the time, however many
+/// batches are always under way to a distant broker.
+const PAUSE_INTERVAL: u64 = 600;
+/// More than the I/O thread has to do for a batch.
+const LONG: u64 = 1000;
+const LEFT_OUT_AFTER_LONG: u64 = 100_000;
+
+static PAUSES: Pauses = Pauses(AtomicU64::new(0));
+static LEFT_OUT_UNTIL: AtomicU64 = AtomicU64::new(0);
 
 /// The platform of a producer that one thread has for itself. Its locks are cells: a lock waits
 /// until all bytes written before are in the cache, twice for each record.
@@ -128,6 +152,20 @@ mod tests {
         let panicked = catch_unwind(AssertUnwindSafe(|| lock.with(|_| panic!("on purpose"))));
         assert!(panicked.is_err());
         assert_eq!(lock.with(|value| *value + 1), 2);
+    }
+
+    #[test]
+    fn one_pause_in_an_interval_is_taken_by_one_thread() {
+        let pauses = Pauses(AtomicU64::new(0));
+        for began in [0, PAUSE_INTERVAL, 10 * PAUSE_INTERVAL] {
+            let taken = || (0..100).filter(|_| pauses.take(began)).count();
+            let by_thread = thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(taken)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+            });
+            assert_eq!(by_thread, 1);
+            assert!(!pauses.take(began + PAUSE_INTERVAL - 1));
+        }
     }
 
     #[test]
