@@ -76,14 +76,16 @@ pub(crate) const ONE_THREAD: &str = "ottla, one thread";
 pub(crate) const TOGETHER: &str = "ottla, one thread, 64 a call";
 pub(crate) const BARE: &str = "bare socket";
 pub(crate) const COPY: &str = "copy, CRC, write";
-pub(crate) const KEEP: &str = "copy, CRC, write, keep";
+pub(crate) const FOLD: &str = "copy, CRC as ottla, write";
+pub(crate) const KEEP: &str = "copy, CRC as ottla, write, keep";
 pub(crate) const CODEC: &str = "the codec alone";
 pub(crate) const BY_HAND: &str = "rskafka, batches by hand";
 
 /// All of them.
-pub(crate) const CLIENTS: [Client; 20] = [
+pub(crate) const CLIENTS: [Client; 21] = [
     Client::new(BARE, Program::Rust("bench-socket"), "bare", (12_000, 2_000), 50),
     Client::new(COPY, Program::Rust("bench-socket"), "copy", (10_000, 1_800), 50),
+    Client::new(FOLD, Program::Rust("bench-socket"), "fold", (10_000, 1_800), 50),
     Client::new(KEEP, Program::Rust("bench-socket"), "keep", (10_000, 1_800), 50),
     Client::new(CODEC, Program::Rust("bench-codec"), "", (4_000, 1_200), 50),
     Client::new(OTTLA, Program::Rust("bench-ottla"), "", (4_000, 1_200), 50),

@@ -45,15 +45,16 @@ impl OneThread {
 
     /// Sends so many, those at hand at once, and awaits their outcomes.
     pub(crate) fn send_together(&mut self, payload: &Payload, records: u64) -> u64 {
-        let mut at_hand = Vec::with_capacity(AT_HAND);
+        let mut at_hand = [Record::new(&[]); AT_HAND];
         let mut places = (0..payload.records()).cycle();
         let mut left = records;
         while left > 0 {
             let count = left.min(AT_HAND as u64);
-            at_hand.clear();
-            let places = places.by_ref().take(count as usize);
-            at_hand.extend(places.map(|place| Record::new(payload.record(place))));
-            self.send_all(&at_hand);
+            let at_hand = &mut at_hand[..count as usize];
+            for (record, place) in at_hand.iter_mut().zip(&mut places) {
+                record.value = Some(payload.record(place));
+            }
+            self.send_all(at_hand);
             left -= count;
             self.take_turn();
             self.look();

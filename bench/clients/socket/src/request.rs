@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use contract::{Payload, Task};
-use crc_fast::CrcAlgorithm;
+use crc_fast::{CrcAlgorithm, checksum};
 
 const BATCH_HEADER: usize = 61;
 /// Where in the batch: its CRC, what that covers from, and the number of records.
@@ -18,6 +18,7 @@ pub(crate) struct Request {
     /// Where the batch begins.
     batch: usize,
     values: Vec<Range<usize>>,
+    checksum: fn(&[u8]) -> u32,
 }
 
 impl Request {
@@ -47,7 +48,8 @@ impl Request {
         let frame = (bytes.len() - 4) as u32;
         bytes[..4].copy_from_slice(&frame.to_be_bytes());
         let kept = if task.way == "keep" { task.buffer_bytes / task.batch_bytes } else { 1 };
-        Self { copies: vec![bytes; kept.max(1)], turn: 0, batch, values }
+        let checksum = if task.way == "copy" { crc32c::crc32c } else { crc_fast };
+        Self { copies: vec![bytes; kept.max(1)], turn: 0, batch, values, checksum }
     }
 
     pub(crate) fn records(&self) -> u64 {
@@ -71,11 +73,15 @@ impl Request {
         for value in &self.values {
             bytes[value.clone()].copy_from_slice(payload.next_record());
         }
-        let covered = &bytes[self.batch + CRC_FROM..];
-        let crc = crc_fast::checksum(CrcAlgorithm::Crc32Iscsi, covered) as u32;
+        let crc = (self.checksum)(&bytes[self.batch + CRC_FROM..]);
         let at = self.batch + CRC;
         bytes[at..at + 4].copy_from_slice(&crc.to_be_bytes());
     }
+}
+
+/// As ottla computes it.
+fn crc_fast(bytes: &[u8]) -> u32 {
+    checksum(CrcAlgorithm::Crc32Iscsi, bytes) as u32
 }
 
 /// Appends a record and says where its value is.
