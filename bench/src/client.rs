@@ -59,9 +59,14 @@ impl Client {
         matches!(self.program, Program::Node(_))
     }
 
+    /// Whether it sends without compression whatever the others do.
+    pub(crate) fn is_plain(self) -> bool {
+        self.name == PLAIN
+    }
+
     /// Whether callgrind can count its instructions.
     pub(crate) fn is_countable(self) -> bool {
-        matches!(self.program, Program::Rust(_)) && !self.is_limit()
+        matches!(self.program, Program::Rust(_)) && !self.is_limit() && !self.is_plain()
     }
 }
 
@@ -72,6 +77,7 @@ impl fmt::Display for Client {
 }
 
 pub(crate) const OTTLA: &str = "ottla";
+pub(crate) const PLAIN: &str = "ottla, uncompressed";
 pub(crate) const ONE_THREAD: &str = "ottla, one thread";
 pub(crate) const TOGETHER: &str = "ottla, one thread, 64 a call";
 pub(crate) const BARE: &str = "bare socket";
@@ -82,13 +88,14 @@ pub(crate) const CODEC: &str = "the codec alone";
 pub(crate) const BY_HAND: &str = "rskafka, batches by hand";
 
 /// All of them.
-pub(crate) const CLIENTS: [Client; 21] = [
+pub(crate) const CLIENTS: [Client; 22] = [
     Client::new(BARE, Program::Rust("bench-socket"), "bare", (12_000, 2_000), 50),
     Client::new(COPY, Program::Rust("bench-socket"), "copy", (10_000, 1_800), 50),
     Client::new(FOLD, Program::Rust("bench-socket"), "fold", (10_000, 1_800), 50),
     Client::new(KEEP, Program::Rust("bench-socket"), "keep", (10_000, 1_800), 50),
     Client::new(CODEC, Program::Rust("bench-codec"), "", (4_000, 1_200), 50),
     Client::new(OTTLA, Program::Rust("bench-ottla"), "", (4_000, 1_200), 50),
+    Client::new(PLAIN, Program::Rust("bench-ottla"), "", (4_000, 1_200), 50),
     Client::new(ONE_THREAD, Program::Rust("bench-ottla"), "each", (4_000, 1_200), 50),
     Client::new(TOGETHER, Program::Rust("bench-ottla"), "together", (6_000, 1_400), 50),
     Client::new("Java", Program::Java, "", (1_600, 700), 6_000),

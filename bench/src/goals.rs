@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{BARE, BY_HAND, CODEC, COPY, FOLD, OTTLA, TOGETHER};
+use crate::client::{BARE, BY_HAND, CODEC, COPY, FOLD, OTTLA, PLAIN, TOGETHER};
 use crate::figures::Figure;
 use crate::report::Results;
 use crate::rounds::Row;
+use crate::run::Run;
 
 /// A promise.
 #[derive(Clone, Debug)]
@@ -136,10 +137,7 @@ impl Goals<'_> {
                 let ratio_of = best.zip(own).map(|(best, own)| best / own);
                 let text = format!("{name} {codec}: records a CPU second, times the best peer's");
                 self.add(text, ratio_of, Wanted::AtLeast(ratio));
-                let codec_alone = self.median(&workload, CODEC, Row::cpu);
-                let plain = self.median(&format!("{size}-none"), OTTLA, Row::cpu);
-                let rest = own.zip(codec_alone).map(|(own, codec)| own - codec);
-                let over_plain = rest.zip(plain).map(|(rest, plain)| rest / plain);
+                let over_plain = self.beside_codec(&format!("beside-{workload}"));
                 let text = format!("{name} {codec}: CPU less the codec's own, over that without");
                 self.add(text, over_plain, Wanted::AtMost(1.3));
                 let own = self.median(&workload, OTTLA, Row::wire);
@@ -149,6 +147,16 @@ impl Goals<'_> {
                 self.add(text, size_of, Wanted::AtMost(1.0));
             }
         }
+    }
+
+    /// What is not the codec's, over what is taken without one: round by round, as both figures
+    /// are of programs that ran next to each other.
+    fn beside_codec(&self, workload: &str) -> Option<f64> {
+        let runs = |client| self.results.row(workload, client).map(|row| row.runs.iter());
+        let own = runs(OTTLA)?.zip(runs(CODEC)?).zip(runs(PLAIN)?);
+        let cpu = |run: &Run| run.cpu_micros_per_record;
+        let shares = own.map(|((own, codec), plain)| (cpu(own) - cpu(codec)) / cpu(plain));
+        Figure::of(shares).map(|figure| figure.median)
     }
 
     fn memory(&mut self) {

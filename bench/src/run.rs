@@ -35,6 +35,7 @@ pub(crate) fn run(
     client: Client,
     command: &[String],
 ) -> Outcome<Run> {
+    let workload = &workload.of(client);
     let (records, warmup) = workload.records(client);
     let words = words(workload, &broker.bootstrap(), records, warmup)?;
     let line = execute(command, &words)?;

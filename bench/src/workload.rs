@@ -1,6 +1,6 @@
 //! What is measured.
 
-use crate::client::{Client, Program};
+use crate::client::{Client, OTTLA, PLAIN, Program};
 
 /// Where the records go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +30,8 @@ pub(crate) enum Field {
     Clients,
     /// Those, and the codec alone.
     Codecs,
+    /// The codec alone and ottla with and without it.
+    Beside,
     /// In Node, one record a call, or many.
     Node(&'static str),
 }
@@ -78,6 +80,8 @@ const BASE: Workload = Workload {
     quick: false,
 };
 const CODEC: Workload = Workload { field: Field::Codecs, ..BASE };
+/// What is not the codec's is the difference of two large figures: many rounds of nothing else.
+const BESIDE: Workload = Workload { field: Field::Beside, rounds: Some(15), ..BASE };
 const SHAPE: Workload = Workload { field: Field::Clients, ..BASE };
 const PACED: Workload =
     Workload { field: Field::Clients, mode: Mode::Pace { rate: 400_000 }, seconds: 6.0, ..BASE };
@@ -85,7 +89,7 @@ const NODE: Workload = Workload { seconds: 2.0, ..BASE };
 
 /// All workloads, in the order of the report.
 fn all() -> Vec<Workload> {
-    [codecs(), shapes(), brokers(), in_node()].concat()
+    [codecs(), beside_codecs(), shapes(), brokers(), in_node()].concat()
 }
 
 /// The sink, both sizes, all codecs.
@@ -113,8 +117,6 @@ fn codecs() -> Vec<Workload> {
             title: "Sink, 1 KB, lz4",
             compression: "lz4",
             record_bytes: 1000,
-            // What is not the codec's is the difference of two large figures.
-            rounds: Some(5),
             ..CODEC
         },
         Workload { id: "100-zstd", title: "Sink, 100 B, zstd", compression: "zstd", ..CODEC },
@@ -123,8 +125,39 @@ fn codecs() -> Vec<Workload> {
             title: "Sink, 1 KB, zstd",
             compression: "zstd",
             record_bytes: 1000,
-            rounds: Some(5), // as with lz4
             ..CODEC
+        },
+    ]
+}
+
+/// What ottla takes beside the codec.
+fn beside_codecs() -> Vec<Workload> {
+    vec![
+        Workload {
+            id: "beside-100-lz4",
+            title: "Beside the codec: 100 B, lz4",
+            compression: "lz4",
+            ..BESIDE
+        },
+        Workload {
+            id: "beside-1000-lz4",
+            title: "Beside the codec: 1 KB, lz4",
+            compression: "lz4",
+            record_bytes: 1000,
+            ..BESIDE
+        },
+        Workload {
+            id: "beside-100-zstd",
+            title: "Beside the codec: 100 B, zstd",
+            compression: "zstd",
+            ..BESIDE
+        },
+        Workload {
+            id: "beside-1000-zstd",
+            title: "Beside the codec: 1 KB, zstd",
+            compression: "zstd",
+            record_bytes: 1000,
+            ..BESIDE
         },
     ]
 }
@@ -234,15 +267,24 @@ impl Workload {
 
     /// Whether a client takes part.
     pub(crate) fn includes(&self, client: Client) -> bool {
-        if client.has_one_thread() && self.field != Field::Native {
+        if client.has_one_thread() && self.field != Field::Native
+            || client.is_plain() && self.field != Field::Beside
+        {
             return false;
         }
         match self.field {
+            Field::Beside => !client.sends() || [OTTLA, PLAIN].contains(&client.name),
             Field::Native => !client.is_node() && client.sends(),
             Field::Clients => !client.is_node() && !client.is_limit(),
             Field::Codecs => !client.is_node() && (!client.is_limit() || !client.sends()),
             Field::Node(way) => client.is_node() && client.way == way,
         }
+    }
+
+    /// As `client` sends it.
+    pub(crate) fn of(&self, client: Client) -> Self {
+        let compression = if client.is_plain() { "none" } else { self.compression };
+        Self { compression, ..self.clone() }
     }
 
     /// How many records a client is given, and how many before those.
