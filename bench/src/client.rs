@@ -61,7 +61,7 @@ impl Client {
 
     /// Whether it sends without compression whatever the others do.
     pub(crate) fn is_plain(self) -> bool {
-        self.name == PLAIN
+        [PLAIN, ONE_THREAD_PLAIN].contains(&self.name)
     }
 
     /// Whether callgrind can count its instructions.
@@ -79,6 +79,7 @@ impl fmt::Display for Client {
 pub(crate) const OTTLA: &str = "ottla";
 pub(crate) const PLAIN: &str = "ottla, uncompressed";
 pub(crate) const ONE_THREAD: &str = "ottla, one thread";
+pub(crate) const ONE_THREAD_PLAIN: &str = "ottla, one thread, uncompressed";
 pub(crate) const TOGETHER: &str = "ottla, one thread, 64 a call";
 pub(crate) const BARE: &str = "bare socket";
 pub(crate) const COPY: &str = "copy, CRC, write";
@@ -88,7 +89,7 @@ pub(crate) const CODEC: &str = "the codec alone";
 pub(crate) const BY_HAND: &str = "rskafka, batches by hand";
 
 /// All of them.
-pub(crate) const CLIENTS: [Client; 22] = [
+pub(crate) const CLIENTS: [Client; 23] = [
     Client::new(BARE, Program::Rust("bench-socket"), "bare", (12_000, 2_000), 50),
     Client::new(COPY, Program::Rust("bench-socket"), "copy", (10_000, 1_800), 50),
     Client::new(FOLD, Program::Rust("bench-socket"), "fold", (10_000, 1_800), 50),
@@ -97,6 +98,7 @@ pub(crate) const CLIENTS: [Client; 22] = [
     Client::new(OTTLA, Program::Rust("bench-ottla"), "", (4_000, 1_200), 50),
     Client::new(PLAIN, Program::Rust("bench-ottla"), "", (4_000, 1_200), 50),
     Client::new(ONE_THREAD, Program::Rust("bench-ottla"), "each", (4_000, 1_200), 50),
+    Client::new(ONE_THREAD_PLAIN, Program::Rust("bench-ottla"), "each", (4_000, 1_200), 50),
     Client::new(TOGETHER, Program::Rust("bench-ottla"), "together", (6_000, 1_400), 50),
     Client::new("Java", Program::Java, "", (1_600, 700), 6_000),
     Client::new("librdkafka", Program::Rust("bench-librdkafka"), "", (1_200, 390), 50),

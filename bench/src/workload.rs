@@ -1,6 +1,6 @@
 //! What is measured.
 
-use crate::client::{Client, OTTLA, PLAIN, Program};
+use crate::client::{Client, ONE_THREAD, OTTLA, Program};
 
 /// Where the records go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,8 +80,8 @@ const BASE: Workload = Workload {
     quick: false,
 };
 const CODEC: Workload = Workload { field: Field::Codecs, ..BASE };
-/// What is not the codec's is the difference of two large figures: many rounds of nothing else.
-const BESIDE: Workload = Workload { field: Field::Beside, rounds: Some(15), ..BASE };
+/// What is not the codec's is the difference of two large figures: many rounds, of nothing else.
+const BESIDE: Workload = Workload { field: Field::Beside, seconds: 1.0, rounds: Some(15), ..BASE };
 const SHAPE: Workload = Workload { field: Field::Clients, ..BASE };
 const PACED: Workload =
     Workload { field: Field::Clients, mode: Mode::Pace { rate: 400_000 }, seconds: 6.0, ..BASE };
@@ -267,14 +267,13 @@ impl Workload {
 
     /// Whether a client takes part.
     pub(crate) fn includes(&self, client: Client) -> bool {
-        if client.has_one_thread() && self.field != Field::Native
-            || client.is_plain() && self.field != Field::Beside
-        {
-            return false;
-        }
         match self.field {
-            Field::Beside => !client.sends() || [OTTLA, PLAIN].contains(&client.name),
+            Field::Beside => {
+                !client.sends() || client.is_plain() || [OTTLA, ONE_THREAD].contains(&client.name)
+            }
+            _ if client.is_plain() => false,
             Field::Native => !client.is_node() && client.sends(),
+            _ if client.has_one_thread() => false,
             Field::Clients => !client.is_node() && !client.is_limit(),
             Field::Codecs => !client.is_node() && (!client.is_limit() || !client.sends()),
             Field::Node(way) => client.is_node() && client.way == way,

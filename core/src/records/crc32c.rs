@@ -43,23 +43,36 @@ pub fn crc32c_append(crc: u32, bytes: &[u8]) -> u32 {
 }
 
 /// The CRC-32C of a message from those of its two parts, the second `second_len` bytes long.
-pub(super) fn crc32c_joined(first: u32, second: u32, second_len: u32) -> u32 {
-    let digits = SHIFTS.iter().zip(second_len.to_le_bytes());
-    let used = digits.filter(|(_, digit)| *digit > 0);
-    used.fold(first, |crc, (shifts, digit)| multiply(crc, shifts[usize::from(digit)])) ^ second
+pub(super) fn crc32c_joined(first: u32, second: u32, second_len: usize) -> u32 {
+    shift_bytes(first, second_len) ^ second
 }
 
 /// How the CRC-32C of a message changes when the bits of `difference` are flipped in it and
 /// `following` unchanged bytes come after them: the change is to be XORed to the old checksum.
 ///
 /// A CRC is linear, so a few changed header bytes cost no second pass over what follows.
-pub fn crc32c_change(difference: &[u8], following: usize) -> u32 {
+pub(super) fn crc32c_change(difference: &[u8], following: usize) -> u32 {
     // The register starts at zero and isn't inverted, unlike in a checksum.
-    let register = !crc32c_append(!0, difference);
-    times_x_to_the(register, following as u64 * 8)
+    shift_bytes(!crc32c_append(!0, difference), following)
+}
+
+/// What the register `crc` becomes by as many zero bytes: `crc * x^(8 * len)` modulo the
+/// polynomial. Each batch needs it twice, so where 4 KiB don't matter there is a table for it:
+/// bit by bit it would be most of a header's cost.
+#[cfg(feature = "std")]
+fn shift_bytes(crc: u32, len: usize) -> u32 {
+    let digits = SHIFTS.iter().zip((len as u32).to_le_bytes());
+    let used = digits.filter(|(_, digit)| *digit > 0);
+    used.fold(crc, |crc, (shifts, digit)| multiply(crc, shifts[usize::from(digit)]))
+}
+
+#[cfg(not(feature = "std"))]
+fn shift_bytes(crc: u32, len: usize) -> u32 {
+    times_x_to_the(crc, len as u64 * 8)
 }
 
 /// `a * x^exponent` modulo the polynomial, bits reversed (bit 31 is the coefficient of x^0).
+#[cfg(any(not(feature = "std"), test))]
 fn times_x_to_the(mut a: u32, mut exponent: u64) -> u32 {
     while exponent > 0 {
         a = multiply(a, POWERS[exponent.trailing_zeros() as usize]);
@@ -80,8 +93,8 @@ static POWERS: [u32; 64] = {
 };
 
 /// `x^(8 * d * 256^n)` modulo the polynomial for each digit `d` that a number of bytes has at place
-/// `n` in base 256: where a join is part of every batch, bit by bit it would be most of its
-/// header's cost.
+/// `n` in base 256.
+#[cfg(feature = "std")]
 static SHIFTS: [[u32; 256]; 4] = {
     let mut shifts = [[1 << 31; 256]; 4];
     let mut i = 0;
@@ -144,11 +157,11 @@ mod tests {
         let bytes: Vec<u8> = (0..70_001u32).map(|i| (i ^ i >> 6) as u8).collect();
         for at in [0, 1, 40, 4096, 70_000, 70_001] {
             let (first, second) = bytes.split_at(at);
-            let joined = crc32c_joined(crc32c(first), crc32c(second), second.len() as u32);
+            let joined = crc32c_joined(crc32c(first), crc32c(second), second.len());
             assert_eq!(joined, crc32c(&bytes), "{at}");
         }
         for len in [0xff_ffff, 0x0100_0000, 0x7fff_fffe] {
-            let bit_by_bit = times_x_to_the(0x1234_5678, u64::from(len) * 8);
+            let bit_by_bit = times_x_to_the(0x1234_5678, len as u64 * 8);
             assert_eq!(crc32c_joined(0x1234_5678, 0, len), bit_by_bit, "{len}");
         }
     }

@@ -186,7 +186,7 @@ pub(super) fn write_header_before(
 ) -> Result<(), InvalidBatchLen> {
     write_fields(batch, header)?;
     let (fields, records) = batch[CRC_START..].split_at(BATCH_OVERHEAD - CRC_START);
-    let crc = crc32c_joined(crc32c(fields), records_crc, records.len() as u32);
+    let crc = crc32c_joined(crc32c(fields), records_crc, records.len());
     write_crc(batch, crc);
     Ok(())
 }
