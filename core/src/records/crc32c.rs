@@ -57,8 +57,8 @@ pub(super) fn crc32c_change(difference: &[u8], following: usize) -> u32 {
 }
 
 /// What the register `crc` becomes by as many zero bytes: `crc * x^(8 * len)` modulo the
-/// polynomial. Each batch needs it twice, so where 4 KiB don't matter there is a table for it:
-/// bit by bit it would be most of a header's cost.
+/// polynomial. Each batch needs it, so where 4 KiB don't matter there is a table for it: bit by bit
+/// it would be most of a header's cost. No batch has 4 GiB.
 #[cfg(feature = "std")]
 fn shift_bytes(crc: u32, len: usize) -> u32 {
     let digits = SHIFTS.iter().zip((len as u32).to_le_bytes());

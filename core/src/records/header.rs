@@ -198,10 +198,7 @@ fn write_crc(batch: &mut [u8], crc: u32) {
 /// Everything but the checksum.
 fn write_fields(batch: &mut [u8], header: &BatchHeader) -> Result<(), InvalidBatchLen> {
     let len = batch.len();
-    let Some(bytes) = batch.first_chunk_mut::<BATCH_OVERHEAD>().filter(|_| len <= MAX_BATCH_LEN)
-    else {
-        return Err(InvalidBatchLen { len });
-    };
+    let bytes = header_of(batch)?;
     bytes[0..8].copy_from_slice(&header.base_offset.to_be_bytes());
     bytes[8..12].copy_from_slice(&((len - LOG_OVERHEAD) as i32).to_be_bytes());
     bytes[12..16].copy_from_slice(&header.partition_leader_epoch.to_be_bytes());
@@ -231,9 +228,7 @@ pub fn write_producer_state(
     base_sequence: i32,
 ) -> Result<(), InvalidBatchLen> {
     let len = batch.len();
-    let Some(bytes) = batch.first_chunk_mut::<BATCH_OVERHEAD>() else {
-        return Err(InvalidBatchLen { len });
-    };
+    let bytes = header_of(batch)?;
     let new = producer_state(producer_id, producer_epoch, base_sequence);
     let mut difference = new;
     for (new, old) in difference.iter_mut().zip(&bytes[PRODUCER_STATE]) {
@@ -245,6 +240,13 @@ pub fn write_producer_state(
         *byte ^= change;
     }
     Ok(())
+}
+
+/// The place of the header in `batch`.
+fn header_of(batch: &mut [u8]) -> Result<&mut [u8; BATCH_OVERHEAD], InvalidBatchLen> {
+    let len = batch.len();
+    let header = batch.first_chunk_mut().filter(|_| len <= MAX_BATCH_LEN);
+    header.ok_or(InvalidBatchLen { len })
 }
 
 fn producer_state(id: i64, epoch: i16, sequence: i32) -> [u8; 14] {
@@ -318,6 +320,16 @@ mod tests {
         assert_eq!(write_header(&mut short, &HEADER), Err(InvalidBatchLen { len: 60 }));
         assert_eq!(write_producer_state(&mut short, 1, 1, 1), Err(InvalidBatchLen { len: 60 }));
         assert_eq!(short, [1; 60]);
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn what_is_too_long_for_a_batch_is_refused() {
+        // Untouched, so that it takes addresses and no memory.
+        let mut long = alloc::vec![0; MAX_BATCH_LEN + 1];
+        let refused = Err(InvalidBatchLen { len: MAX_BATCH_LEN + 1 });
+        assert_eq!(write_header(&mut long, &HEADER), refused);
+        assert_eq!(write_producer_state(&mut long, 1, 1, 1), refused);
     }
 
     #[test]
