@@ -82,8 +82,8 @@ impl Results {
     fn to_markdown(&self) -> String {
         let mut text = format!(
             "# Results\n\nWritten by `cargo xtask bench`; what is compared and how stands in \
-             [README.md](README.md).\n\n{}\nMedian of {} rounds [min–max]; a megabyte is a million \
-             bytes.\n",
+             [README.md](README.md).\n\n{}\nMedian of {} rounds or more [min–max]; a megabyte is a \
+             million bytes.\n",
             self.machine.sentence(),
             self.rounds
         );
