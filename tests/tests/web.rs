@@ -182,6 +182,14 @@ fn a_warm_edge_function_needs_one_request_and_no_further_producer_id() {
     assert_eq!(values.iter().collect::<BTreeSet<_>>().len(), 40);
 }
 
+#[test]
+fn a_lease_that_the_bridge_has_forgotten_costs_an_edge_function_one_record_and_no_more() {
+    let Setting { kafka, bridge, .. } = Setting::shared();
+    kafka.create_topic("edge-moved", 1, 1, &[]);
+    let other = start_open_to_all(kafka);
+    App::shared().run(Runtime::NODE_20, "edge_moved.mjs", [bridge.url(), other.url()]);
+}
+
 /// Kafka, a bridge, a text, and where Java's producer puts each of its keys.
 struct Setting {
     kafka: &'static Cluster,

@@ -103,6 +103,11 @@ for (const where of [{ brokers }, { url }]) {
   const error = await batch.catch((reason) => reason);
   assert.equal(error.code, 'INVALID_RECORD');
   assert.equal(typeof error.outcomes[0].offset, 'number');
+  // Batches that fail for the same reason at the same time have outcomes of their own.
+  const nowhere = [1, 2].map((count) => producer.sendBatch('errors', Array(count).fill({ value: 'v', partition: 77 })));
+  const reasons = (await Promise.allSettled(nowhere)).map(({ reason }) => reason);
+  assert.deepEqual(reasons.map(({ code }) => code), ['NOT_IN_METADATA', 'NOT_IN_METADATA']);
+  assert.deepEqual(reasons.map(({ outcomes }) => outcomes.length), [1, 2]);
   await producer.flush();
 
   // What is aborted while it waits is not sent, and holds up nothing.

@@ -1,9 +1,10 @@
 // A page that gives up a few times: nothing is left that waits to have the connection of all tabs, and
-// whoever waits for it too goes on waiting. Then tabs of which one leaves before the other has heard.
+// whoever waits for it too goes on waiting. Then tabs of which one leaves before the other has heard,
+// and one that can't have the connection at first. With the flag `refused` its worker can't.
 
 import { connect } from 'ottla';
 
-const { url, topic, label } = Object.fromEntries(new URLSearchParams(location.search));
+const { url, topic, label, flags } = Object.fromEntries(new URLSearchParams(location.search));
 const tell = (more) => fetch('/told', { method: 'POST', body: JSON.stringify({ label, stored: [], unknown: [], ...more }) });
 const TRIES = 3;
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -76,6 +77,31 @@ async function hearsFromTheNextHost() {
   await second.close();
 }
 
+/** Who could not take the connection over may be able to later. */
+async function triesAgain() {
+  const first = await connect({ url, shared: true });
+  const second = await connect({ url, shared: true });
+  const { open } = IDBFactory.prototype;
+  const failed = new Promise((fail) => {
+    IDBFactory.prototype.open = () => {
+      fail();
+      throw new Error('not now');
+    };
+  });
+  await first.close();
+  await failed;
+  IDBFactory.prototype.open = open;
+  await second.send({ topic, value: `${label}:4`, partition: 0 });
+  await second.close();
+}
+
+/** A worker that can't have the connection is not in the way of the next. */
+async function isRefused() {
+  const { code } = await connect({ url, shared: true, config: { 'linger.ms': 'x' } }).catch((error) => error);
+  if (code !== 'CONFIGURATION') throw new Error(`not CONFIGURATION: ${code}`);
+  await tell({ connected: true });
+}
+
 /** Bytes are the program's own again as soon as `send` has returned. */
 async function sendsWhatItWasGiven(producer) {
   const value = new TextEncoder().encode(`${label}:2`);
@@ -87,6 +113,7 @@ async function sendsWhatItWasGiven(producer) {
 }
 
 async function run() {
+  if (flags === 'refused') return isRefused();
   delete globalThis.SharedWorker;
   for (let count = 0; count < TRIES; count += 1) await giveUp(500);
   await giveUpBehind();
@@ -95,14 +122,15 @@ async function run() {
     if (Date.now() - begun > 20_000) throw new Error(`still there: ${left}`);
     await pause(100);
   }
-  if (unhandled.length > 0) throw new Error(`unhandled: ${unhandled}`);
   const producer = await connect({ url, shared: true });
   await producer.send({ topic, value: `${label}:0`, partition: 0 });
   await leavesNobodyListening(producer);
   await sendsWhatItWasGiven(producer);
   await producer.close();
   await hearsFromTheNextHost();
-  await tell({ done: true, stored: [0, 1, 2, 3].map((number) => `${label}:${number}`) });
+  await triesAgain();
+  if (unhandled.length > 0) throw new Error(`unhandled: ${unhandled}`);
+  await tell({ done: true, stored: [0, 1, 2, 3, 4].map((number) => `${label}:${number}`) });
 }
 
 run().catch((error) => tell({ error: `${label}: ${error.code ?? ''} ${error.stack ?? error}` }));

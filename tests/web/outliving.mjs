@@ -35,6 +35,18 @@ const isDone = (label) => until(`${label} is done`, () => check() && done.has(la
 const hasStored = (label, count) =>
   until(`${label} has stored`, () => check() && (stored.get(label)?.length ?? 0) >= count);
 
+const leave = (tab) => browser.command(tab, 'Page.navigate', { url: `${address}/package.json` });
+
+/** To the page that was left, which the browser has frozen. */
+async function comeBack(tab) {
+  // While the tab changes its process, it does not say where it was.
+  const { currentIndex, entries } = await until('the tab has a history', async () => {
+    const history = await browser.command(tab, 'Page.getNavigationHistory');
+    return history?.currentIndex > 0 && history;
+  });
+  await browser.command(tab, 'Page.navigateToHistoryEntry', { entryId: entries[currentIndex - 1].id });
+}
+
 function check() {
   if (failure) throw new Error(failure);
   return true;
@@ -82,13 +94,8 @@ const scenarios = {
     await browser.command(tab, 'Page.navigate', { url: 'about:blank' });
     const other = await browser.open(page('back', 0, {}, 'leaving'));
     await until('the page has sent', () => check() && connected.has('back'));
-    await browser.command(other, 'Page.navigate', { url: `${address}/package.json` });
-    // While the tab changes its process, it does not say where it was.
-    const { currentIndex, entries } = await until('the tab has a history', async () => {
-      const history = await browser.command(other, 'Page.getNavigationHistory');
-      return history?.currentIndex > 0 && history;
-    });
-    await browser.command(other, 'Page.navigateToHistoryEntry', { entryId: entries[currentIndex - 1].id });
+    await leave(other);
+    await comeBack(other);
     await isDone('back');
     // The bridge is another origin's: a request that needs leave would be two.
     await until('the page has said its last words', () => tapped.methods.includes('POST'));
@@ -96,19 +103,30 @@ const scenarios = {
     stored.set('gone', Array.from({ length: 31 }, (_, index) => `gone:${index}`));
   },
 
-  /** Tabs that are left before there is a producer: the next page sends what waited in all of them. */
+  /** Tabs that are left before there is a producer: the next page sends what waited in all of them.
+   * Who comes back sends only what no other page has taken. */
   async loader() {
     await browser.start('about:blank');
-    const tabs = [];
-    for (const label of ['early', 'other']) {
-      tabs.push(await browser.open(page(label, 0, { flags: 'never' }, 'loading')));
+    const tabs = {};
+    for (const label of ['kept', 'early', 'other']) {
+      tabs[label] = await browser.open(page(label, 0, { flags: 'never' }, 'loading'));
       await until('the page has sent', () => check() && connected.has(label));
     }
-    await browser.command(tabs[1], 'Page.navigate', { url: `${address}/package.json` });
-    await browser.command(tabs[0], 'Page.navigate', { url: page('next', 0, {}, 'loading') });
+    await leave(tabs.kept);
+    await comeBack(tabs.kept);
+    await isDone('kept');
+    assert.equal(stored.get('kept').length, 6);
+    await leave(tabs.other);
+    await browser.command(tabs.early, 'Page.navigate', { url: page('next', 0, { max: 7 }, 'loading') });
     await isDone('next');
+    await comeBack(tabs.other);
+    await isDone('other');
+    // What was left filled the next page's queue, and was sent from there.
+    assert.deepEqual(stored.get('next'), ['next:5']);
+    assert.deepEqual(stored.get('other'), ['other:5']);
     for (const label of ['early', 'other']) {
-      stored.set(label, Array.from({ length: 5 }, (_, index) => `${label}:${index}`));
+      const left = Array.from({ length: 5 }, (_, index) => `${label}:${index}`);
+      stored.set(label, [...left, ...(stored.get(label) ?? [])]);
     }
   },
 
@@ -177,16 +195,22 @@ const scenarios = {
   async 'gave up'() {
     await browser.start(page('gave-up', 0, {}, 'gave_up'));
     await isDone('gave-up');
+    await browser.open(page('refused', 0, { flags: 'refused' }, 'gave_up'));
+    await until('the page was refused', () => check() && connected.has('refused'));
+    const workers = () => browser.targets('shared_worker');
+    await until('the worker has ended', async () => (await workers()).length === 0);
   },
 
   /** Another tab is before it. */
   async hidden() {
     await browser.start('about:blank');
-    await browser.open(page('hidden', 0, {}, 'hidden'));
-    await until('the page has sent', () => check() && connected.has('hidden'));
-    const other = await browser.open('about:blank');
-    await browser.command(other, 'Page.bringToFront');
-    await isDone('hidden');
+    for (const label of ['hidden', 'strict']) {
+      await browser.open(page(label, 0, { flags: label }, 'hidden'));
+      await until('the page has sent', () => check() && connected.has(label));
+      const other = await browser.open('about:blank');
+      await browser.command(other, 'Page.bringToFront');
+      await isDone(label);
+    }
   },
 
   /** Many tabs at once, of which some are closed and crashed, and so is whoever has the connection. */

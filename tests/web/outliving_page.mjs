@@ -99,7 +99,7 @@ async function send() {
   }
   if (['stay', 'mute', 'light'].some((flag) => flags.includes(flag))) return;
   // After a crash too.
-  await producer.flush();
+  await Promise.all([producer.flush(), producer.flush()]);
   await producer.close();
   await heard;
   clearInterval(timer);

@@ -75,6 +75,15 @@ const invalid = tx.send({ topic: 'small', value: { a: 1 } });
 await refused(tx.commit(), 'INVALID_RECORD', /not committed/, abortable);
 await refused(invalid, 'INVALID_RECORD', /JSON.stringify/);
 
+// One of many, too, although the promise waits for all of them.
+const large = [{ a: 1 }, 'x'.repeat(2 ** 21)];
+for (const [index, code] of ['INVALID_RECORD', 'RECORD_TOO_LARGE'].entries()) {
+  tx = await producer.transaction();
+  const batch = tx.sendBatch('small', [{ value: 'fine' }, { value: large[index] }]);
+  await refused(tx.commit(), code, /not committed/, abortable);
+  await refused(batch, code, /./);
+}
+
 // A group that has no such member.
 tx = await producer.transaction();
 const group = { groupId: 'js-group', generationId: 7, memberId: 'nobody' };

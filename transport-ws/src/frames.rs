@@ -169,7 +169,7 @@ impl<S: Socket> Bridge<S> {
         }
     }
 
-    /// Asks for a lease, unless the answer to another question is still to come.
+    /// Asks for a lease.
     pub(crate) fn ask_lease(&mut self) {
         let _ = self.packer.control(&mut self.session, &Frame::Lease(LeaseRequest::New));
     }

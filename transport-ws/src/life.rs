@@ -144,7 +144,9 @@ impl Life {
                     Some((_, sent_at)) => sent_at + ANSWER,
                     None => self.heard_at + self.ping_interval + LATE,
                 };
-                [Some(silent), self.token_due, self.lease_due].into_iter().flatten().min()
+                // One question about leases at a time: the answer to the release comes first.
+                let lease_due = self.lease_due.filter(|_| !self.releasing);
+                [Some(silent), self.token_due, lease_due].into_iter().flatten().min()
             }
         }
     }
@@ -322,7 +324,7 @@ impl<S: Socket> Bridge<S> {
         if self.life.token_due.take_if(|due| *due <= now).is_some() {
             self.socket.want_token();
         }
-        if self.life.lease_due.take_if(|due| *due <= now).is_some() {
+        if !self.life.releasing && self.life.lease_due.take_if(|due| *due <= now).is_some() {
             self.ask_lease();
         }
         match self.life.ping {

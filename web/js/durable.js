@@ -125,7 +125,8 @@ class Durable {
   /** True, when more of what earlier pages left is being sent; false, when there is no more. */
   async catchUp() {
     if (!this.#engine || this.#later.length === 0) return false;
-    await new Promise((resolve) => (this.#caughtUp = resolve));
+    const before = this.#caughtUp;
+    await new Promise((resolve) => (this.#caughtUp = () => [before(), resolve()]));
     return true;
   }
 

@@ -9,8 +9,11 @@ import { channelNames, plain } from './tab_messages.js';
 const PATIENCE_MS = 0x7fffffff;
 const TOKEN_PATIENCE_MS = 10_000;
 
-/** Becomes the host when there is no other; resolves with what ends that for the tab it is in. */
-export async function runHost(name, connect) {
+/**
+ * Becomes the host when there is no other; resolves with what ends that for the tab it is in. Calls
+ * `failed` when it could not, and has told the tabs.
+ */
+export async function runHost(name, connect, failed) {
   const names = channelNames(name);
   const tabs = new BroadcastChannel(names.host);
   const host = new Host(name, tabs);
@@ -33,8 +36,13 @@ export async function runHost(name, connect) {
     signal: end.signal,
     onDurable: (durable) => host.watch(durable),
   });
-  // That this tab ends before it was the host's turn is nothing to the others.
-  producer.then((it) => host.start(it), (error) => end.signal.aborted || host.fail(error));
+  producer.then((it) => host.start(it), (error) => {
+    // That this tab ends before it was the host's turn is nothing to the others.
+    if (end.signal.aborted) return;
+    host.fail(error);
+    host.end();
+    failed();
+  });
   return async (tab, closing) => {
     host.gone(tab);
     end.abort(new OttlaError('CLOSED', 'the tab ends'));
@@ -141,12 +149,15 @@ class Host {
       isStored = true;
       this.#row(tab, [number, 'stored']);
     };
+    const notStored = (error) => {
+      if (error.code === 'NOT_STORED') this.#row(tab, [number, 'not stored', plain(error)]);
+    };
     const failed = (error) => {
       // A host that ends leaves it to the next, which finds it stored or gets it from the tab again.
       if (error.code === 'CLOSED' && (isStored || error.written === 'no')) return;
       this.#row(tab, [number, 'failed', plain(error)]);
     };
-    sent.stored.then(stored, () => {});
+    sent.stored.then(stored, notStored);
     sent.then((outcome) => this.#row(tab, [number, 'done', outcome]), failed);
   }
 
@@ -195,7 +206,7 @@ class Host {
     if (waiting?.size !== 0) return;
     this.#unconfirmed.delete(key);
     this.#durable.discard(key);
-    this.#producer.wake();
+    this.#producer?.wake();
   }
 
   /** A tab lives for as long as it has its lock. */

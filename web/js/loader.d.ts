@@ -1,7 +1,11 @@
 import type { Producer, ProducerRecord, RecordMetadata, SendOptions } from './index.js';
 
 export interface Loader {
-  /** Waits for the producer if need be. */
+  /**
+   * Waits for the producer if need be. Fails with `QUEUE_FULL` where `max` records wait, and with
+   * `PAGE_LEFT` when the visitor comes back to this page and another one has meanwhile taken over
+   * what it left behind.
+   */
   send(record: ProducerRecord, options?: SendOptions): Promise<RecordMetadata>;
   /** The producer, once it is there. */
   readonly ready: Promise<Producer>;

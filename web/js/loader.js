@@ -11,18 +11,36 @@ import { copied } from './copy.js';
 export function load(start, { key = 'ottla', max = 1000 } = {}) {
   let queue = [];
   let producer;
+  /** So many of the queue are kept, since the page was left. */
+  let kept = 0;
   // Many pages may go at once: each has a place of its own.
   const own = `${key}:${Math.random()}`;
   const send = (record, options) => {
     if (producer) return producer.send(record, options);
-    if (queue.length >= max) return Promise.reject(new Error('too much waits for the producer'));
-    return new Promise((resolve, reject) => queue.push({ record: copied(record), options, resolve, reject }));
+    if (queue.length >= max) {
+      return Promise.reject(failure('QUEUE_FULL', 'too much waits for the producer', 'no'));
+    }
+    return wait(copied(record), options);
   };
+  const wait = (record, options) =>
+    new Promise((resolve, reject) => queue.push({ record, options, resolve, reject }));
   const keep = () => {
     try {
       const text = JSON.stringify(queue.map(({ record }) => record), asText);
       if (queue.length) localStorage.setItem(own, text);
+      kept = queue.length;
     } catch {} // There is no storage for this page.
+  };
+  /** The visitor is back, and the page is as it was. */
+  const goOn = ({ persisted }) => {
+    if (!persisted || kept === 0) return;
+    if (localStorage.getItem(own) === null) {
+      for (const { reject } of queue.splice(0, kept)) {
+        reject(failure('PAGE_LEFT', 'the page was left; the next one sends the record', 'maybe'));
+      }
+    }
+    localStorage.removeItem(own);
+    kept = 0;
   };
   const recall = () => {
     try {
@@ -30,7 +48,7 @@ export function load(start, { key = 'ottla', max = 1000 } = {}) {
         if (!name.startsWith(`${key}:`)) continue;
         const kept = localStorage.getItem(name);
         localStorage.removeItem(name);
-        for (const record of JSON.parse(kept, asBytes) ?? []) send(record).catch(() => {});
+        for (const record of JSON.parse(kept, asBytes) ?? []) wait(record).catch(() => {});
       }
     } catch {}
   };
@@ -51,10 +69,15 @@ export function load(start, { key = 'ottla', max = 1000 } = {}) {
   let done;
   const ready = new Promise((resolve) => (done = resolve));
   addEventListener('pagehide', keep);
-  addEventListener('pageshow', ({ persisted }) => persisted && localStorage.removeItem(own));
+  addEventListener('pageshow', goOn);
   recall();
   begin(1000);
   return { send, ready };
+}
+
+/** As errors.js has them, which by itself would be one more file before all else. */
+function failure(code, message, written) {
+  return Object.assign(new Error(message), { code, retriable: written === 'no', written });
 }
 
 /** JSON has no bytes. */

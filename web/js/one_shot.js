@@ -216,7 +216,8 @@ export class OneShotChannel {
       const data = [...frames(answered.body)].filter(({ type }) => type === DATA);
       responses = join(data.map(({ payload }) => payload));
     } else if (answered.status === 401 || answered.status === 403) {
-      return this.#end(answered.status);
+      // The ticket is refused, or the token: whether that is for good, the next HELLO learns.
+      return this.#end(401);
     }
     for (const { stream: to, correlation } of batch) {
       const view = new DataView(responses.buffer, responses.byteOffset, responses.length);
@@ -316,6 +317,8 @@ export class OneShotChannel {
 
   #end(status) {
     this.#session += 1;
+    // Until there is another session nobody else should begin with this one.
+    this.leaseEnds = 0;
     const reason = typeof status === 'number' ? `status ${status}` : String(status?.message ?? status);
     this.#link.closed(CODES[status] ?? 1006, reason);
     this.#wake();

@@ -62,11 +62,11 @@ export class Producer {
   }
 
   /** Sends records of one topic; resolves with where each is stored, in their order. */
-  sendBatch(topic, records, { signal, owner } = {}) {
+  sendBatch(topic, records, { signal, failed } = {}) {
     let slot;
     const sent = new Promise((resolve, reject) => {
       slot = new BatchSlot(topic, records?.length, resolve, reject);
-      slot.owner = owner;
+      slot.failed = failed;
       if (!Array.isArray(records)) throw invalid('records are in an array');
       if (records.length === 0) return resolve([]);
       this.#begin(signal, slot, () => {
@@ -287,7 +287,7 @@ export class Producer {
     const size = this.#engine.rows_size();
     if (size === 0) return;
     const rows = new DataView(this.#module.memory.buffer, this.#engine.rows(), size);
-    const errors = [];
+    const texts = [];
     for (let at = 0; at < size; at += ROW) {
       const number = rows.getUint32(at, true);
       const slot = this.#slots.get(number);
@@ -295,7 +295,9 @@ export class Producer {
       let error;
       let outcome;
       if (errorNumber > 0) {
-        error = errors[errorNumber] ??= this.#error(errorNumber);
+        // One for each promise: who waits may change it.
+        const text = (texts[errorNumber] ??= this.#engine.error(errorNumber));
+        error = parseError(text, this.#cause?.());
       } else {
         const offset = rows.getFloat64(at + 16, true);
         outcome = {
@@ -309,10 +311,6 @@ export class Producer {
       if (slot.settle(rows.getUint32(at + 4, true), outcome, error)) this.#slots.release(number);
     }
     this.#engine.clear();
-  }
-
-  #error(number) {
-    return parseError(this.#engine.error(number), this.#cause?.());
   }
 
   #report(slot, outcome, error) {

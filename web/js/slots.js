@@ -16,7 +16,8 @@ export class SingleSlot {
   }
 }
 
-/** One promise for many records: their outcomes in order, or the first error. */
+/** One promise for many records: their outcomes in order, or the first error. `failed` hears of each
+ * error at once. */
 export class BatchSlot {
   constructor(topic, count, resolve, reject) {
     this.topic = topic;
@@ -24,14 +25,13 @@ export class BatchSlot {
     this.outcomes = new Array(count);
     this.resolve = resolve;
     this.reject = reject;
-    this.error = undefined;
   }
 
   settle(index, outcome, error) {
-    this.left -= 1;
     this.outcomes[index] = outcome ?? error;
+    if (error) this.failed?.(error);
     this.error ??= error;
-    if (this.left > 0) return false;
+    if ((this.left -= 1) > 0) return false;
     if (this.error) {
       this.error.outcomes = this.outcomes;
       this.reject(this.error);

@@ -98,6 +98,7 @@ class Tab {
     const sent = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }));
     sent.stored = new Promise((resolve, reject) => {
       item.stored = resolve;
+      item.notStored = reject;
       sent.catch(reject);
     });
     sent.stored.catch(() => {});
@@ -228,13 +229,16 @@ class Tab {
     }
   }
 
-  /** A new host: what it has not found stored was never sent, and is sent now. */
+  /** A new host: what it has not found stored was never sent, unless that was said, and is sent now. */
   #follow({ id, owned }) {
     if (this.#host === id) return;
     const isNew = this.#host !== undefined;
     this.#host = id;
     this.#tries = 0;
     this.#connected();
+    for (const [number, { unstored }] of this.#pending) {
+      if (unstored) this.#settle([number, 'failed', unstored]);
+    }
     const stored = new Set(owned.filter(([tab]) => tab === this.#id).map(([, number]) => number));
     this.#unsent = [...this.#pending.keys()].filter((number) => !stored.has(number));
     this.#submit();
@@ -243,10 +247,10 @@ class Tab {
 
   /** When the host's lock is free, there is no host, or none any more, or one that is starting. */
   async #watch() {
-    while (!this.#endHost) {
+    for (;;) {
       await navigator.locks.request(this.#names.hostLock, () => {});
       if (this.#closed) return;
-      this.#startWorker();
+      if (!this.#endHost) this.#startWorker();
       await new Promise((resolve) => setTimeout(resolve, STARTING_MS));
     }
   }
@@ -267,13 +271,15 @@ class Tab {
 
   /** Without a worker the first of all tabs is the host, and the next when that has gone. */
   #hostHere() {
-    const run = ({ runHost }) => runHost(this.#names.name, this.#connect);
-    this.#endHost ??= import('./host.js').then(run);
+    const failed = () => (this.#endHost = undefined);
+    const run = ({ runHost }) => runHost(this.#names.name, this.#connect, failed);
+    this.#endHost ??= import('./host.js').then(run).catch(failed);
   }
 
   #settle([number, kind, outcome]) {
     const item = this.#pending.get(number);
     if (kind === 'stored') return item?.stored();
+    if (kind === 'not stored') return item?.notStored(revive((item.unstored = outcome)));
     if (this.#got.length === 0) queueMicrotask(() => this.#confirm());
     this.#got.push(number);
     if (!item) return undefined;

@@ -23,7 +23,7 @@ function hasWorker() {
   try {
     worker ??= start();
   } catch {
-    worker = null;
+    worker = false;
   }
   return Boolean(worker);
 }
@@ -35,8 +35,8 @@ function start() {
   started.onmessage = ({ data }) => fire(data);
   // A policy of the page's forbids it: what waits comes too early rather than never.
   started.onerror = () => {
-    worker = null;
-    for (const id of [...callbacks.keys()]) fire(id);
+    worker = false;
+    [...callbacks.keys()].forEach(fire);
   };
   return started;
 }

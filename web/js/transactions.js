@@ -80,7 +80,9 @@ export class Transaction {
 
   /** As a `Producer`'s. */
   sendBatch(topic, records, options) {
-    return this.#sent(() => this.#producer.sendBatch(topic, records, options));
+    // Its promise waits for all of them, and a commit may come before.
+    const failed = (error) => (this.#refusal ??= error);
+    return this.#sent(() => this.#producer.sendBatch(topic, records, { ...options, failed }));
   }
 
   /** Makes a consumer group's offsets part of the transaction. */

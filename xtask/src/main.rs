@@ -4,6 +4,7 @@
 mod bench;
 mod bench_bridge;
 mod command;
+mod disk;
 mod firmware;
 mod full;
 mod gates;

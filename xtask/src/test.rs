@@ -2,13 +2,14 @@
 
 use crate::command::{cargo, execute};
 use crate::steps::Steps;
-use crate::{Outcome, gates, prerequisites, sim, suites, tidy};
+use crate::{Outcome, disk, gates, prerequisites, sim, suites, tidy};
 
 /// Simulated runs.
 const SEEDS: u32 = 10_000;
 
 /// Runs every check at its reduced size; ends at the first that fails.
 pub(crate) fn run() -> Outcome {
+    disk::check()?;
     let mut steps = Steps::new(8);
     steps.step("tools", prerequisites::install)?;
     steps.step("formatting", || execute(&mut cargo(&["fmt", "--all", "--check"])))?;

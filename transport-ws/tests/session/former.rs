@@ -60,6 +60,27 @@ fn a_lease_that_is_released_is_not_resumed() {
 }
 
 #[test]
+fn a_lease_is_asked_for_again_although_another_is_being_released_then() {
+    let mut world = World::new(&[]);
+    former(&mut world, 8_000, true);
+    world.upstream.exhausted = true;
+    world.know();
+    assert_eq!(held(&world), [8_000]);
+    world.upstream.exhausted = false;
+    world.bridge.as_mut().unwrap().mute = true;
+    world.transport.release(8_000);
+    world.pass(2 * SECOND);
+    assert!(held(&world).is_empty(), "the bridge has not answered");
+    let bridge = world.bridge.as_mut().unwrap();
+    bridge.mute = false;
+    bridge.say(&Frame::Ping(1));
+    world.pass(SECOND);
+    assert_eq!(held(&world).len(), 1);
+    let sent = exchange(&mut world);
+    assert_stored_once(&world, &sent);
+}
+
+#[test]
 fn a_suspended_transport_stays_away_until_it_is_woken_up() {
     let mut world = World::new(&[]);
     world.know();
