@@ -205,12 +205,12 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let Some(io_thread) = self.io_thread.take() else { return };
-        if io_thread.is_current() {
-            // An interceptor, or a waker, held the last handle: the I/O thread can't wait for
-            // itself. It closes after what it is doing now.
-            self.begin_closing(DROP_TIMEOUT);
-        } else {
-            block_on(self.core.close(DROP_TIMEOUT));
+        // No future is waited for: a thread that ends may hold the last handle, and has nothing left
+        // to wait with.
+        self.begin_closing(DROP_TIMEOUT);
+        // Where an interceptor, or a waker, held it, the I/O thread can't wait for itself. It closes
+        // after what it is doing now.
+        if !io_thread.is_current() {
             io_thread.join();
         }
     }

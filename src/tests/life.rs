@@ -1,5 +1,6 @@
 //! Starting, sleeping and ending.
 
+use std::cell::RefCell;
 #[cfg(feature = "transactions")]
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,6 +45,24 @@ fn dropping_the_last_handle_sends_what_was_accepted() {
     drop(topic);
     assert_eq!(stored_count(&broker, "dropped"), 3);
     delivery.wait().unwrap();
+}
+
+/// Thread-locals end in an order that nobody chooses: what waiting needs may be gone by then.
+#[test]
+fn a_thread_that_ends_may_have_the_last_handle() {
+    thread_local! {
+        static HELD: RefCell<Option<Producer>> = const { RefCell::new(None) };
+    }
+    let broker = broker();
+    let producer = producer(broker.address(), &[("linger.ms", "60000")]);
+    let send = move || {
+        HELD.with(|held| {
+            let producer = held.borrow_mut().insert(producer).clone();
+            producer.send_blocking("held", Record::new(b"x")).map(drop)
+        })
+    };
+    thread::spawn(send).join().unwrap().unwrap();
+    assert_eq!(stored_count(&broker, "held"), 1);
 }
 
 #[test]

@@ -128,11 +128,18 @@ impl BufferPool {
         held == 0 || held + size <= self.free_bytes().saturating_mul(SHARE_OF_FREE)
     }
 
+    /// Whether what is free is kept for one who waits: not where nothing but the batches of its own
+    /// node could make room for it.
+    fn is_kept_for(&self, account: Account, size: usize) -> bool {
+        let held = self.held.get(usize::from(account.0)).copied().unwrap_or(0);
+        let share = self.free_bytes().max(size).saturating_mul(SHARE_OF_FREE);
+        self.nodes <= 1 || held == 0 || (size <= self.total - held && held + size <= share)
+    }
+
     /// Memory at once, unless there is none or somebody waits for it already. Who waits because
     /// its node has its share stops nobody else.
     pub(crate) fn try_allocate(&mut self, size: usize, account: Account) -> Option<Buffer> {
-        let is_kept = |size, account| self.free_bytes() < size || self.may_hold(account, size);
-        if self.closed || self.waiters.any(is_kept) {
+        if self.closed || self.waiters.any(|size, account| self.is_kept_for(account, size)) {
             return None;
         }
         let grant = self.take(size, account)?;
@@ -160,7 +167,12 @@ impl BufferPool {
             popped => {
                 self.free.extend(popped);
                 let reserved = self.reserve(size);
-                (Vec::with_capacity(reserved), reserved)
+                let mut bytes = Vec::new();
+                if bytes.try_reserve_exact(reserved).is_err() {
+                    self.available += reserved;
+                    return None;
+                }
+                (bytes, reserved)
             }
         };
         self.hold(account, reserved);
@@ -247,7 +259,7 @@ impl BufferPool {
         }
         let mut waiters = mem::take(&mut self.waiters);
         let woken = waiters.grant(|size, account| {
-            if self.free_bytes() < size {
+            if self.free_bytes() < size && self.is_kept_for(account, size) {
                 // What is free is kept for the longest waiter, however much it needs.
                 return ControlFlow::Break(());
             }

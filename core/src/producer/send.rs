@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use super::partitions::poll_metadata;
-use crate::accumulator::buffer_pool::Wanted;
+use crate::accumulator::buffer_pool::{BufferPool, Wanted};
 use crate::accumulator::delivery::Delivery;
 use crate::accumulator::waiters::Ticket;
 use crate::error::SendError;
@@ -30,6 +30,8 @@ pub struct Send<'a, X: Platform> {
     size: Result<usize, SendError>,
     since: Option<Instant>,
     ticket: Option<Ticket>,
+    /// Others waited for memory when this had got its own.
+    others_wait: bool,
     attempt: Attempt,
 }
 
@@ -53,6 +55,7 @@ impl<'a, X: Platform> Send<'a, X> {
             size,
             since: None,
             ticket: None,
+            others_wait: false,
             attempt: Attempt::default(),
         }
     }
@@ -61,16 +64,24 @@ impl<'a, X: Platform> Send<'a, X> {
         let size = self.size.clone()?;
         loop {
             if let Some(ticket) = self.ticket {
-                match self.shared.pool.with(|pool| pool.claim(ticket, cx.waker())) {
-                    Some(buffer) => {
-                        self.ticket = None;
-                        self.attempt.buffer = Some(buffer);
-                    }
-                    None => return self.still_waiting(),
-                }
+                let claim = |pool: &mut BufferPool| {
+                    Some((pool.claim(ticket, cx.waker())?, pool.waiting() > 0))
+                };
+                let Some((buffer, others_wait)) = self.shared.pool.with(claim) else {
+                    return self.still_waiting();
+                };
+                self.ticket = None;
+                self.others_wait = others_wait;
+                self.attempt.buffer = Some(buffer);
             }
             match append(&mut self.handle, self.shared, &self.record, size, &mut self.attempt) {
-                Ok(delivery) => return Poll::Ready(Ok(delivery)),
+                Ok(delivery) => {
+                    if self.others_wait {
+                        // What was sent so far made room for this one; its batch makes the next.
+                        self.shared.post(Event::Memory, Instant::ZERO);
+                    }
+                    return Poll::Ready(Ok(delivery));
+                }
                 Err(Refusal::Error(error)) => {
                     ask_again(self.shared, self.handle.state(), &error);
                     return Poll::Ready(Err(error));
@@ -135,6 +146,12 @@ impl<'a, X: Platform> Send<'a, X> {
         Poll::Ready(Err(SendError::BufferExhausted { waited }))
     }
 
+    /// Memory that was granted goes on to the next who waits, and a place in the queue is given up.
+    fn let_go(&mut self) {
+        give_back(self.shared, self.attempt.buffer.take());
+        self.give_up_waiting();
+    }
+
     /// Leaves the queue for memory; what was granted in the meantime goes to the next.
     fn give_up_waiting(&mut self) {
         if let Some(ticket) = self.ticket.take() {
@@ -157,14 +174,17 @@ impl<X: Platform> Future for Send<'_, X> {
     type Output = Result<Delivery<X>, SendError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.get_mut().advance(cx)
+        let this = self.get_mut();
+        let polled = this.advance(cx);
+        if polled.is_ready() {
+            this.let_go();
+        }
+        polled
     }
 }
 
-/// Memory that was granted goes on to the next who waits, and a place in the queue is given up.
 impl<X: Platform> Drop for Send<'_, X> {
     fn drop(&mut self) {
-        give_back(self.shared, self.attempt.buffer.take());
-        self.give_up_waiting();
+        self.let_go();
     }
 }

@@ -1,6 +1,7 @@
 //! The end of patience: `delivery.timeout.ms` (KIP-91), and closing by force.
 
 use alloc::boxed::Box;
+use core::mem;
 
 use super::node::{Node, Request, Sent};
 use super::outcome::expired;
@@ -69,26 +70,29 @@ impl<X: Platform> Sender<X> {
     /// The outcome is told now; the batch itself stays until the wire is done with it, so its bytes
     /// can't become another batch's under the broker's eyes (row E6.9, KAFKA-19012).
     fn expire_on_the_wire(&mut self, id: LaneId, late: impl Fn(&ProducerBatch<X>) -> bool) {
-        let Some(node) = self.lanes[id as usize].sent_to else { return };
-        let transactional = self.is_transactional();
-        let Some(node) = self.nodes.get_mut(&node) else { return };
-        let mut failed = 0;
-        let mut last = None;
-        for sent in produced(&mut node.in_flight) {
-            let batch = &mut sent.batch;
-            if sent.lane == id && !batch.resolved && late(batch) {
-                batch.maybe_written = true;
-                resolve_early(batch, expired(batch));
-                self.shared.pool.with(|pool| pool.complete(batch.number()));
-                failed += u64::from(batch.record_count());
-                last = transactional.then(|| expired(batch));
+        let Some(leader) = self.lanes[id as usize].sent_to else { return };
+        let Some(node) = self.nodes.get_mut(&leader) else { return };
+        let mut in_flight = mem::take(&mut node.in_flight);
+        for sent in produced(&mut in_flight) {
+            if sent.lane == id && !sent.batch.resolved && late(&sent.batch) {
+                self.fail_early(id, &mut sent.batch);
             }
         }
-        self.metrics.records_failed += failed;
-        self.completed |= failed > 0;
-        if let Some(error) = last {
-            self.doom_transaction(&error, true);
+        if let Some(node) = self.nodes.get_mut(&leader) {
+            node.in_flight = in_flight;
         }
+    }
+
+    fn fail_early(&mut self, lane: LaneId, batch: &mut ProducerBatch<X>) {
+        batch.maybe_written = true;
+        let error = expired(batch);
+        self.count_failed(lane, batch);
+        self.tell_interceptors(lane, batch, None, Some(&error));
+        self.doom_transaction(&error, true);
+        batch.resolved = true;
+        batch.result.resolve(Outcome::Failed(Box::new(error)));
+        self.shared.pool.with(|pool| pool.complete(batch.number()));
+        self.completed = true;
     }
 
     /// Somebody's time for waiting is up: where nothing is known to have gone wrong, it hears which
@@ -138,7 +142,7 @@ impl<X: Platform> Sender<X> {
         let ids: alloc::vec::Vec<_> = self.nodes.keys().copied().collect();
         for id in ids {
             let Some(node) = self.nodes.get_mut(&id) else { continue };
-            for request in core::mem::take(&mut node.in_flight) {
+            for request in mem::take(&mut node.in_flight) {
                 let Request::Produce(batches) = request.request else { continue };
                 self.metrics.requests_in_flight -= 1;
                 for Sent { lane, mut batch, .. } in batches {
@@ -163,9 +167,4 @@ fn produced<X: Platform>(
         Request::Produce(batches) => batches.as_mut_slice(),
         _ => &mut [],
     })
-}
-
-fn resolve_early<X: Platform>(batch: &mut ProducerBatch<X>, error: DeliveryError) {
-    batch.resolved = true;
-    batch.result.resolve(Outcome::Failed(Box::new(error)));
 }

@@ -92,20 +92,31 @@ impl<X: Platform> Topic<X> {
         records: &mut &[Record<'_>],
         deliveries: &mut Deliveries<X>,
     ) -> Result<(), SendError> {
-        let (shared, handle) = (&self.shared, &mut self.handle);
-        while let [first, rest @ ..] = *records {
+        while let [first, rest @ ..] = self.append_run(records, deliveries) {
+            deliveries.push(try_send_with_care(&self.shared, &mut self.handle, *first)?);
+            *records = rest;
+        }
+        Ok(())
+    }
+
+    /// Takes what needs no closer look off `records`, and returns what they are left with.
+    #[inline]
+    fn append_run<'a, 'r>(
+        &mut self,
+        records: &mut &'a [Record<'r>],
+        deliveries: &mut Deliveries<X>,
+    ) -> &'a [Record<'r>] {
+        while !records.is_empty() {
             let note = |result: &_, index, timestamp, count| {
                 deliveries.note_run(result, index, timestamp, count);
             };
-            let run = append_runs(handle, shared, records, note);
+            let run = append_runs(&mut self.handle, &self.shared, records, note);
             if run == 0 {
-                deliveries.push(try_send_with_care(shared, handle, *first)?);
-                *records = rest;
-            } else {
-                *records = &records[run..];
+                break;
             }
+            *records = &records[run..];
         }
-        Ok(())
+        records
     }
 
     /// Appends a record as soon as the topic's metadata and memory are there.
@@ -125,12 +136,7 @@ impl<X: Platform> Topic<X> {
         records: &mut &[Record<'_>],
         deliveries: &mut Deliveries<X>,
     ) -> Result<(), SendError> {
-        while let Err(error) = self.try_send_all(records, deliveries) {
-            let (SendError::BufferFull | SendError::MetadataPending, [first, rest @ ..]) =
-                (&error, *records)
-            else {
-                return Err(error);
-            };
+        while let [first, rest @ ..] = self.append_run(records, deliveries) {
             deliveries.push(self.send(*first).await?);
             *records = rest;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::ApiKey;
-use ottla_core::{ErrorCode, Reason, Record, Written};
+use ottla_core::{Deliveries, ErrorCode, Reason, Record, Written};
 use ottla_sim::cluster::{ProduceFault, RequestFault};
 
 use crate::world::World;
@@ -93,6 +93,12 @@ fn a_repeat_is_acknowledged_with_its_first_offset() {
 #[derive(Debug, Default)]
 struct Notes(Mutex<Vec<String>>);
 
+impl Notes {
+    fn so_far(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 impl ottla_core::Interceptor for Notes {
     fn on_send<'a>(&'a self, topic: &str, record: Record<'a>) -> Record<'a> {
         self.0.lock().unwrap().push(format!("send to {topic}"));
@@ -118,5 +124,41 @@ fn interceptors_see_records_and_outcomes() {
     assert!(world.wait(world.send_to(0, "c")).0.is_err());
     let expected =
         ["send to t", "send to t", "2 of t: Some(0), false", "send to t", "1 of t: None, true"];
-    assert_eq!(*notes.0.lock().unwrap(), expected);
+    assert_eq!(notes.so_far(), expected);
+}
+
+/// E6.9, E6.14: also of a batch whose time is up while it is on the wire, and so does its topic.
+#[test]
+fn interceptors_see_that_a_batch_expires_on_the_wire() {
+    let notes = Arc::new(Notes::default());
+    let settings =
+        [("linger.ms", "0"), ("request.timeout.ms", "3000"), ("delivery.timeout.ms", "3000")];
+    let mut world = World::new(1, &[("t", 1)], &settings).intercepted(notes.clone());
+    world.know("t");
+    assert!(world.wait(world.send_to(0, "a")).0.is_ok());
+    refuse(&world, ResponseError::NotLeaderOrFollower);
+    let late = world.send_to(0, "b");
+    world.settle();
+    world.hold(1, true);
+    let error = world.wait(late).0.unwrap_err();
+    assert!(matches!(error.reason, Reason::Expired { .. }), "{error:?}");
+    let expected = ["send to t", "1 of t: Some(0), false", "send to t", "1 of t: None, true"];
+    assert_eq!(notes.so_far(), expected);
+    world.hold(1, false);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(notes.so_far(), expected, "once");
+    let topic = world.producer.topic("t");
+    assert_eq!((topic.metrics().records_failed, world.producer.metrics().records_failed), (1, 1));
+}
+
+/// B1.7: each record is seen once, also one that has to wait.
+#[test]
+fn interceptors_see_a_record_that_waits_once() {
+    let notes = Arc::new(Notes::default());
+    let mut world = World::new(1, &[("t", 1)], &[]).intercepted(notes.clone());
+    let mut topic = world.producer.topic("t");
+    let records = [Record::new(b"a"), Record::new(b"b")];
+    let (mut rest, mut deliveries) = (&records[..], Deliveries::new());
+    world.wait(Box::pin(topic.send_all(&mut rest, &mut deliveries))).0.unwrap();
+    assert_eq!(notes.so_far(), ["send to t", "send to t"]);
 }

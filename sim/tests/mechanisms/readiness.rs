@@ -202,6 +202,28 @@ fn short_memory_sends_what_there_is() {
     }
 }
 
+/// E5: what was sent to make room leaves room for some of those who wait; theirs makes room for the
+/// others.
+#[test]
+fn memory_stays_short_for_no_longer_than_it_takes_to_send() {
+    let settings = [("linger.ms", "10000"), ("batch.size", "1000"), ("buffer.memory", "2000")];
+    let mut world = World::new(1, &[("t", 6)], &settings);
+    world.know("t");
+    let sent = (world.send_to(0, "a"), world.send_to(1, "b"));
+    world.settle();
+    let producer = world.producer.clone();
+    let send = |partition| Box::pin(producer.send("t", Record::new(b"c").partition(partition)));
+    let mut waiting: Vec<_> = (2..6).map(send).collect();
+    for send in &mut waiting {
+        assert!(poll(send).is_pending());
+    }
+    for send in waiting {
+        let (accepted, waited) = world.wait(send);
+        assert!(accepted.is_ok() && waited < LATE, "{waited:?}");
+    }
+    drop(sent);
+}
+
 /// C2, E6.16: a close sends what there is, and takes nothing more.
 #[test]
 fn a_close_sends_what_there_is() {

@@ -145,3 +145,26 @@ fn transactional() -> (World, TransactionalProducer<Simulated>) {
     let producer = world.wait(Box::pin(producer)).0.unwrap();
     (world, producer)
 }
+
+/// B5: memory that a send was granted and has not needed is not its own until it is dropped.
+#[test]
+fn a_send_that_has_ended_holds_up_no_flush() {
+    let settings = [("linger.ms", "0"), ("batch.size", "1000"), ("buffer.memory", "2000")];
+    let mut world = World::new(1, &[("t", 3)], &settings);
+    world.know("t");
+    let _full = (world.send_to(0, "a"), world.send_to(1, "b"));
+    let producer = world.producer.clone();
+    let send = || Box::pin(producer.send("t", Record::new(b"c").partition(2)));
+    let mut ended = [send(), send()];
+    for send in &mut ended {
+        assert!(poll(send).is_pending());
+    }
+    world.settle();
+    // Both were granted memory; the second finds the first one's batch.
+    for send in &mut ended {
+        assert!(poll(send).is_ready());
+    }
+    let ((), waited) = world.wait(producer.flush());
+    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    world.assert_memory_is_back();
+}

@@ -181,12 +181,21 @@ fn who_waits_for_a_hung_brokers_share_of_memory_stops_no_other() {
     let producer = world.producer.clone();
     let mut waiting = Box::pin(producer.send("t", hung));
     assert!(poll(&mut waiting).is_pending());
+    // This one is for more than the hung broker's batches leave to all others.
+    let text = "x".repeat(6_000);
+    let mut large = Box::pin(producer.send("t", Record::new(text.as_bytes()).partition(0)));
+    assert!(poll(&mut large).is_pending());
     world.settle();
     let healthy = Record::new(b"y").partition(1);
     let (delivery, waited) = world.wait(Box::pin(producer.send("t", healthy)));
     assert_eq!(waited, Duration::ZERO);
     assert!(world.wait(delivery.unwrap()).0.is_ok());
     assert!(world.wait(world.send("t", healthy)).0.is_ok());
+    world.hold(1, false);
+    for waiting in [waiting, large] {
+        let delivery = world.wait(waiting).0.unwrap();
+        assert!(world.wait(delivery).0.is_ok());
+    }
 }
 
 /// With `reconnect.backoff.ms=0`, the driver did nothing but try a broker that refuses, and looked

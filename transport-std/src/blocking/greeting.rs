@@ -40,7 +40,8 @@ impl BlockingConnection {
             if answer.error != ErrorCode::UnsupportedVersion || version == 0 {
                 return Err(self.refused(answer.error));
             }
-            version = answer.versions.select(key).unwrap_or(0);
+            // Whatever it says that it takes, it did not take this one.
+            version = answer.versions.select(key).unwrap_or(0).min(version - 1);
         }
     }
 

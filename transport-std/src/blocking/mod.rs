@@ -291,4 +291,24 @@ mod tests {
         assert_eq!(connection.versions().select(ApiKey::DescribeConfigs), None);
         assert_eq!(server.join().unwrap(), [4, 0]);
     }
+
+    #[test]
+    fn who_refuses_each_version_that_it_lists_is_not_asked_for_ever() {
+        let listener = TcpListener::bind("localhost:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut request, mut versions) = ([0; 1024], Vec::new());
+            // Each is answered with UNSUPPORTED_VERSION and ApiVersions 0 to 4.
+            while stream.read(&mut request).unwrap() > 0 {
+                versions.push(i16::from_be_bytes([request[6], request[7]]));
+                let number = request[8..12].to_vec();
+                let refused = [0, 35, 0, 0, 0, 1, 0, 18, 0, 0, 0, 4];
+                stream.write_all(&[&[0, 0, 0, 16][..], &number, &refused].concat()).unwrap();
+            }
+            versions
+        });
+        assert!(matches!(open(address), Err(BlockingError::Refused { .. })));
+        assert_eq!(server.join().unwrap(), [4, 3, 2, 1, 0]);
+    }
 }
