@@ -205,11 +205,11 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         let Some(io_thread) = self.io_thread.take() else { return };
-        // No future is waited for: a thread that ends may hold the last handle, and has nothing left
-        // to wait with.
+        // No future is waited for: a thread that ends may hold the last handle, and has nothing
+        // left to wait with.
         self.begin_closing(DROP_TIMEOUT);
-        // Where an interceptor, or a waker, held it, the I/O thread can't wait for itself. It closes
-        // after what it is doing now.
+        // Where an interceptor, or a waker, held it, the I/O thread can't wait for itself. It
+        // closes after what it is doing now.
         if !io_thread.is_current() {
             io_thread.join();
         }

@@ -95,8 +95,9 @@ pub struct ProducerConfig {
     /// `buffer.memory`: 32 MiB for records that are not yet acknowledged.
     pub buffer_memory: usize,
     /// `buffer.memory.preallocate` (ottla's own): false. When true, `buffer_memory` is taken from
-    /// the allocator at the start and kept, so that no batch finds it exhausted later. A record that
-    /// is larger than `batch_size` exchanges some of it, and is refused where there is no such piece.
+    /// the allocator at the start and kept, so that no batch finds it exhausted later. A record
+    /// that is larger than `batch_size` exchanges some of it, and is refused where there is no such
+    /// piece.
     pub preallocate: bool,
     /// `max.request.size`: 1 MiB, for one request and for one record.
     pub max_request_size: usize,
