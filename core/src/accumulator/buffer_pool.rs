@@ -413,6 +413,15 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_the_allocator_has_not_is_refused_and_not_lost() {
+        let total = isize::MAX as usize;
+        let mut pool = BufferPool::new(total, 500, Vec::new());
+        assert!(pool.try_allocate(total / 2, Account(0)).is_none());
+        assert_eq!(pool.free_bytes(), total);
+        assert!(pool.try_allocate(500, Account(0)).is_some());
+    }
+
+    #[test]
     #[cfg(feature = "brokers")]
     fn a_closed_pool_keeps_no_memory() {
         let mut pool = BufferPool::new(2_000, 500, Vec::new());
