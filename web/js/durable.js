@@ -76,7 +76,8 @@ class Durable {
   #left = new Map();
   /** Earlier pages' leases for which a session has no room so far, oldest first. */
   #later;
-  #caughtUp = () => {};
+  /** Who waits until the next of them are sent, or nobody sends any more. */
+  #behind = [];
   #writing;
 
   constructor({ store, entries, leases }, policy, unlock) {
@@ -119,14 +120,13 @@ class Durable {
       for (const entry of entries) this.#resend(entry, producerId);
     }
     this.#link.wake_up();
-    this.#caughtUp();
+    this.#behind.splice(0).forEach((resolve) => resolve());
   }
 
   /** True, when more of what earlier pages left is being sent; false, when there is no more. */
   async catchUp() {
     if (!this.#engine || this.#later.length === 0) return false;
-    const before = this.#caughtUp;
-    await new Promise((resolve) => (this.#caughtUp = () => [before(), resolve()]));
+    await new Promise((resolve) => this.#behind.push(resolve));
     return true;
   }
 
@@ -372,19 +372,18 @@ class Durable {
       await this.#store.write({ put: [], remove: [], leases: [] }).catch(() => {});
     }
     this.#engine = undefined;
-    this.#caughtUp();
     this.abandon();
   }
 
   /** The module has crashed: what is stored waits for the next page. */
   crash() {
     this.#engine = undefined;
-    this.#caughtUp();
     this.abandon();
   }
 
   /** The page lets go of the queue. */
   abandon() {
+    this.#behind.splice(0).forEach((resolve) => resolve());
     this.#store.close();
     this.#unlock();
   }

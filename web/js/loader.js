@@ -46,9 +46,9 @@ export function load(start, { key = 'ottla', max = 1000 } = {}) {
     try {
       for (const name of Object.keys(localStorage)) {
         if (!name.startsWith(`${key}:`)) continue;
-        const kept = localStorage.getItem(name);
+        const text = localStorage.getItem(name);
         localStorage.removeItem(name);
-        for (const record of JSON.parse(kept, asBytes) ?? []) wait(record).catch(() => {});
+        for (const record of JSON.parse(text, asBytes) ?? []) wait(record).catch(() => {});
       }
     } catch {}
   };

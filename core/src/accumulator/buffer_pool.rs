@@ -119,21 +119,22 @@ impl BufferPool {
         self.nodes = nodes;
     }
 
-    /// Whether `account` may hold `size` bytes more.
-    fn may_hold(&self, account: Account, size: usize) -> bool {
-        if self.nodes <= 1 {
-            return true;
-        }
-        let held = self.held.get(usize::from(account.0)).copied().unwrap_or(0);
-        held == 0 || held + size <= self.free_bytes().saturating_mul(SHARE_OF_FREE)
+    /// Whether `account` may hold `size` bytes more where so many are free.
+    fn may_hold(&self, account: Account, size: usize, free: usize) -> bool {
+        let held = self.held_by(account);
+        self.nodes <= 1 || held == 0 || held + size <= free.saturating_mul(SHARE_OF_FREE)
+    }
+
+    fn held_by(&self, account: Account) -> usize {
+        self.held.get(usize::from(account.0)).copied().unwrap_or(0)
     }
 
     /// Whether what is free is kept for one who waits: not where nothing but the batches of its own
     /// node could make room for it.
     fn is_kept_for(&self, account: Account, size: usize) -> bool {
-        let held = self.held.get(usize::from(account.0)).copied().unwrap_or(0);
-        let share = self.free_bytes().max(size).saturating_mul(SHARE_OF_FREE);
-        self.nodes <= 1 || held == 0 || (size <= self.total - held && held + size <= share)
+        let others_could = size <= self.total - self.held_by(account);
+        let free = self.free_bytes().max(size);
+        self.nodes <= 1 || (others_could && self.may_hold(account, size, free))
     }
 
     /// Memory at once, unless there is none or somebody waits for it already. Who waits because
@@ -159,7 +160,7 @@ impl BufferPool {
     }
 
     fn take(&mut self, size: usize, account: Account) -> Option<Grant> {
-        if self.free_bytes() < size || !self.may_hold(account, size) {
+        if self.free_bytes() < size || !self.may_hold(account, size, self.free_bytes()) {
             return None;
         }
         let (bytes, reserved) = match self.free.pop() {

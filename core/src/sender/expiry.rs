@@ -86,9 +86,7 @@ impl<X: Platform> Sender<X> {
     fn fail_early(&mut self, lane: LaneId, batch: &mut ProducerBatch<X>) {
         batch.maybe_written = true;
         let error = expired(batch);
-        self.count_failed(lane, batch);
-        self.tell_interceptors(lane, batch, None, Some(&error));
-        self.doom_transaction(&error, true);
+        self.note_failure(lane, batch, &error);
         batch.resolved = true;
         batch.result.resolve(Outcome::Failed(Box::new(error)));
         self.shared.pool.with(|pool| pool.complete(batch.number()));

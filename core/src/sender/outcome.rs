@@ -227,10 +227,8 @@ impl<X: Platform> Sender<X> {
         invalid: Vec<(u32, DeliveryError)>,
         code: ErrorCode,
     ) {
-        self.count_failed(lane, &batch);
         let error = broker_error(&batch, code, None);
-        self.tell_interceptors(lane, &batch, None, Some(&error));
-        self.doom_transaction(&error, batch.sequence.is_some());
+        self.note_failure(lane, &batch, &error);
         let (written, attempts) = (batch.written(), batch.attempts);
         batch.result.resolve(Outcome::Refused { invalid, written, attempts });
         self.discard(batch);
@@ -242,14 +240,24 @@ impl<X: Platform> Sender<X> {
         batch: Box<ProducerBatch<X>>,
         error: DeliveryError,
     ) {
-        self.count_failed(lane, &batch);
-        self.tell_interceptors(lane, &batch, None, Some(&error));
-        self.doom_transaction(&error, batch.sequence.is_some());
+        self.note_failure(lane, &batch, &error);
         batch.result.resolve(Outcome::Failed(Box::new(error)));
         self.discard(batch);
     }
 
-    pub(super) fn count_failed(&mut self, lane: LaneId, batch: &ProducerBatch<X>) {
+    /// What comes before the deliveries of a batch that has failed resolve.
+    pub(super) fn note_failure(
+        &mut self,
+        lane: LaneId,
+        batch: &ProducerBatch<X>,
+        error: &DeliveryError,
+    ) {
+        self.count_failed(lane, batch);
+        self.tell_interceptors(lane, batch, None, Some(error));
+        self.doom_transaction(error, batch.sequence.is_some());
+    }
+
+    fn count_failed(&mut self, lane: LaneId, batch: &ProducerBatch<X>) {
         let records = u64::from(batch.record_count());
         line!(Debug, "{}: {records} records failed", self.spot(lane));
         self.metrics.records_failed += records;
@@ -257,7 +265,7 @@ impl<X: Platform> Sender<X> {
         topic.state.metrics.with(|metrics| metrics.records_failed += records);
     }
 
-    pub(super) fn tell_interceptors(
+    fn tell_interceptors(
         &self,
         lane: LaneId,
         batch: &ProducerBatch<X>,
