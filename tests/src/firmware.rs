@@ -211,6 +211,18 @@ impl Board {
         self.uart.write_all(bytes).unwrap_or_else(|e| panic!("{e}:\n{}", self.console()));
     }
 
+    /// Waits until it has read all that was sent to it.
+    ///
+    /// # Panics
+    /// If it doesn't within `patience`.
+    pub fn await_all_read(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while unread_bytes(&self.uart) > 0 {
+            assert!(Instant::now() < deadline, "the bus is not read:\n{}", self.console());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Whether it still runs.
     #[must_use]
     pub fn is_running(&mut self) -> bool {
@@ -311,6 +323,29 @@ fn switch_on(argv: &[OsString], scratch: &Scratch) -> (Guarded, TcpStream, TcpSt
     let process = process.expect("sh can be started");
     let (monitor, uart) = (monitor.accept(scratch), uart.accept(scratch));
     (process, uart, monitor)
+}
+
+/// What was sent over a connection to a process of this machine, and not yet read by it.
+///
+/// QEMU takes a byte when the UART has room for one, so the kernel has all others.
+fn unread_bytes(connection: &TcpStream) -> u64 {
+    let ours = connection.local_addr().expect("it is connected").port();
+    let theirs = connection.peer_addr().expect("it is connected").port();
+    let sockets = fs::read_to_string("/proc/net/tcp").expect("Linux lists its sockets");
+    let queued = |from, to| queued_bytes(&sockets, from, to).expect("both ends are open");
+    queued(ours, theirs).0 + queued(theirs, ours).1
+}
+
+/// Bytes that wait to be sent, and bytes that wait to be read, at the end of a connection that has
+/// these ports.
+fn queued_bytes(sockets: &str, local: u16, remote: u16) -> Option<(u64, u64)> {
+    // `number: address:port address:port state sending:reading …`, all of it in hex.
+    let (local, remote) = (format!(":{local:04X}"), format!(":{remote:04X}"));
+    let mut ends = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let end = ends.find(|end| end[1].ends_with(&local) && end[2].ends_with(&remote))?;
+    let (sending, reading) = end[4].split_once(':')?;
+    let hex = |digits| u64::from_str_radix(digits, 16).ok();
+    Some((hex(sending)?, hex(reading)?))
 }
 
 fn command_line(firmware: &Firmware, arguments: &[&str], directory: &Path) -> Vec<OsString> {
