@@ -185,7 +185,7 @@ async fn t10_resuming_at_once_many_times_leaves_one_holder() {
             let stream = page.open_stream_if_open(Some(0)).await?;
             let batch = kafka::batch(identity, 0, &["once"]);
             page.raw_data(stream, &kafka::produce(&[("clicks", 0, batch)])).await;
-            Some(page.gone_within(Duration::from_secs(2)).await)
+            Some(page.gone_within(Duration::from_secs(5)).await)
         })
     });
     let racers: Vec<_> = racers.collect();

@@ -117,5 +117,6 @@ async fn a_request_beyond_those_that_may_be_under_way_goes_when_there_is_room() 
         let answer = page.response(stream).await.unwrap();
         assert_eq!(kafka::outcomes(&answer)[0].3, offset);
     }
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    // Not one each time that the bridge looks after its sessions, once a second.
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
 }

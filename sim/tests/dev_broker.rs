@@ -102,7 +102,7 @@ fn fetch_request(topic: &str) -> FetchRequest {
     let partition = FetchPartition::default().with_partition_max_bytes(1 << 20);
     let topic = FetchTopic::default().with_topic(name(topic)).with_partitions(vec![partition]);
     FetchRequest::default()
-        .with_max_wait_ms(10_000)
+        .with_max_wait_ms(60_000)
         .with_min_bytes(1)
         .with_max_bytes(1 << 20)
         .with_topics(vec![topic])
@@ -216,7 +216,7 @@ fn stopping_ends_idle_and_waiting_connections_at_once() {
     waiting.send(ApiKey::Fetch, FETCH, fetch_request("t"));
     let start = Instant::now();
     broker.stop();
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(30));
     assert!(idle.is_closed() && waiting.is_closed());
 }
 

@@ -107,7 +107,7 @@ fn a_forced_close_tells_of_batches_that_are_being_compressed() {
 fn a_producer_that_never_sent_ends_at_once() {
     let begun = Instant::now();
     drop(producer("127.0.0.1:1", &[]));
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < PATIENCE);
 }
 
 #[test]
@@ -222,5 +222,5 @@ fn a_transactional_producer_that_nobody_waits_for_any_more_ends_at_once() {
     let begun = Instant::now();
     drop(forgotten);
     assert!(block_on(start("100")).is_err());
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
 }

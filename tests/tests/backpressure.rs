@@ -103,7 +103,7 @@ fn sends_end_after_max_block(producer: &Producer) {
     let begun = Instant::now();
     let error = send(producer).unwrap_err();
     let elapsed = begun.elapsed();
-    assert!(elapsed >= MAX_BLOCK && elapsed < MAX_BLOCK * 3, "{elapsed:?}");
+    assert!(elapsed >= MAX_BLOCK && elapsed < MAX_BLOCK * 10, "{elapsed:?}");
     let SendError::BufferExhausted { waited } = error else { panic!("{error}") };
     assert!(waited >= MAX_BLOCK, "{waited:?}");
     let text = format!(

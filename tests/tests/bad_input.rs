@@ -23,7 +23,7 @@ fn refusal(producer: &Producer, topic: &str, record: Record<'_>) -> (SendError, 
     let begun = Instant::now();
     let error = producer.send_blocking(topic, record).unwrap_err();
     let elapsed = begun.elapsed();
-    assert!(elapsed < MAX_BLOCK + Duration::from_secs(2), "{error} after {elapsed:?}");
+    assert!(elapsed < MAX_BLOCK + Duration::from_secs(20), "{error} after {elapsed:?}");
     let text = error.to_string();
     assert!(!text.contains('\n') && text.len() < 400, "{text}");
     (error, text)

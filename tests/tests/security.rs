@@ -17,7 +17,7 @@ use ottla_tests::kafka::{Cluster, Door, NEWEST};
 use ottla_tests::{Scratch, budget};
 
 /// An error has to be told within this.
-const AT_ONCE: Duration = Duration::from_secs(5);
+const AT_ONCE: Duration = Duration::from_secs(20);
 
 const DOORS: [Door; 4] = [
     Door {

@@ -31,7 +31,7 @@ async function giveUp(timeout) {
 /** Of two that wait the second gives up, before it was its turn. */
 async function giveUpBehind() {
   let waits = true;
-  const first = giveUp(3000).finally(() => (waits = false));
+  const first = giveUp(6000).finally(() => (waits = false));
   first.catch(() => {});
   await giveUp(500);
   await pause(500);

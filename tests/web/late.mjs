@@ -50,7 +50,7 @@ function answered(result, when) {
 }
 
 async function endsInTime(options, expected = 'UNREACHABLE') {
-  const late = pause(3000).then(() => ({ code: 'never' }));
+  const late = new Promise((resolve) => setTimeout(resolve, 15_000, { code: 'never' }).unref());
   const rejected = (promise) => Promise.race([late, promise.then(() => ({}), (error) => error)]);
   const { code, retriable } = await rejected(page.connect({ url, timeout: 200, ...options }));
   assert.deepEqual([code, retriable], [expected, true]);

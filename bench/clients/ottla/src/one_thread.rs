@@ -30,9 +30,11 @@ impl OneThread {
     /// Sends so many one by one and awaits their outcomes.
     pub(crate) fn send_each(&mut self, payload: &mut Payload, records: u64) -> u64 {
         for index in 0..records {
-            let record = Record::new(payload.next_record());
-            match self.topic.try_send_into(record, &mut self.sent) {
-                Err(SendError::BufferFull | SendError::MetadataPending) => self.wait(record),
+            let value = payload.next_record();
+            match self.topic.try_send_into(Record::new(value), &mut self.sent) {
+                Err(SendError::BufferFull | SendError::MetadataPending) => {
+                    self.wait(Record::new(value));
+                }
                 outcome => outcome.expect("it is accepted"),
             }
             self.take_turn();
