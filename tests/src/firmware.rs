@@ -216,11 +216,7 @@ impl Board {
     /// # Panics
     /// If it doesn't within `patience`.
     pub fn await_all_read(&self, patience: Duration) {
-        let deadline = Instant::now() + patience;
-        while unread_bytes(&self.uart) > 0 {
-            assert!(Instant::now() < deadline, "the bus is not read:\n{}", self.console());
-            thread::sleep(Duration::from_millis(20));
-        }
+        self.await_state("the bus is not read", patience, || unread_bytes(&self.uart) == 0);
     }
 
     /// Whether it still runs.
@@ -240,9 +236,14 @@ impl Board {
     /// # Panics
     /// If it doesn't within `patience`.
     pub fn await_line(&self, line: &str, patience: Duration) {
+        let never = format!("never said {line:?}");
+        self.await_state(&never, patience, || self.console().contains(line));
+    }
+
+    fn await_state(&self, never: &str, patience: Duration, reached: impl Fn() -> bool) {
         let deadline = Instant::now() + patience;
-        while !self.console().contains(line) {
-            assert!(Instant::now() < deadline, "never said {line:?}:\n{}", self.console());
+        while !reached() {
+            assert!(Instant::now() < deadline, "{never}:\n{}", self.console());
             thread::sleep(Duration::from_millis(20));
         }
     }
